@@ -1,0 +1,1 @@
+"""How each system answers a query: one folder an engine, found by existing."""

@@ -1,0 +1,189 @@
+"""Three orders in which to read, answer and commit: what makes a guarantee.
+
+The changelog's commit record carries the input offset that the state goes up to, so state and position never disagree,
+whatever a crash cuts off (see `changelog`).
+
+- exactly-once: rows, changelog and offsets in one transaction. The offsets go with the consumer's group metadata, so
+  that the broker refuses those of a worker that has lost its partitions (KIP-447).
+- at-least-once: rows, then the changelog, then the offsets. After a crash the rows since the last commit come again,
+  with the same values: each event counts once in every row.
+- at-most-once: offsets before their events are taken; then the changelog, and the rows only once that is durable.
+  After a crash the events since the last commit are missing from their rows, or the rows are missing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from kafka import KafkaConsumer, KafkaProducer
+from kafka.errors import KafkaError
+from kafka.structs import OffsetAndMetadata, TopicPartition
+
+from engines.protocol import Guarantee
+
+from .changelog import Record
+
+Rows = Sequence[tuple[bytes, bytes]]
+Offsets = Mapping[int, int]
+"""Next offset to read by input partition."""
+
+_CLOSE_S = 5.0
+
+
+class StateMismatch(KafkaError):  # type: ignore[misc]
+    """The group's offset and the changelog's are of different commits.
+
+    So it looks to a worker that has lost its partitions and does not know it yet: their owner commits in between.
+    """
+
+
+class Topics(Protocol):
+    @property
+    def input(self) -> str: ...
+
+    @property
+    def output(self) -> str: ...
+
+    @property
+    def changelog(self) -> str: ...
+
+
+class Delivery:
+    """What the three have in common: a producer whose every record is accounted for."""
+
+    def __init__(self, topics: Topics, consumer: KafkaConsumer, producer_settings: Mapping[str, Any]) -> None:
+        self._topics, self._consumer, self._settings = topics, consumer, producer_settings
+        self._producer = KafkaProducer(**producer_settings)
+        self._sent: list[Any] = []
+
+    def start(self, committed: int | None, restored: int | None) -> int | None:
+        """Where to read on, from the group's offset and the restored state's; None for the log's beginning."""
+        raise NotImplementedError
+
+    def received(self, offsets: Offsets) -> None:
+        """Events were read, up to these offsets, and none of them is taken yet."""
+
+    def emit(self, rows: Rows) -> None:
+        for key, value in rows:
+            self._send(self._topics.output, key, value)
+
+    def commit(self, changes: Mapping[int, Sequence[Record]], offsets: Offsets, rebalancing: bool) -> None:
+        """Make everything so far durable. Raises KafkaError if that failed; then `abort`.
+
+        rebalancing: called from the consumer's own thread, which must not wait on the consumer.
+        """
+        raise NotImplementedError
+
+    def abort(self) -> None:
+        """Forget what was emitted since the last commit, as far as this guarantee can."""
+        self._sent.clear()
+
+    def close(self) -> None:
+        with contextlib.suppress(KafkaError):
+            self._producer.close(_CLOSE_S)
+
+    def _send(self, topic: str, key: bytes, value: bytes | None, partition: int | None = None) -> None:
+        self._sent.append(self._producer.send(topic, value, key, partition=partition))
+
+    def _write(self, changes: Mapping[int, Sequence[Record]]) -> None:
+        for partition, records in changes.items():
+            for key, value in records:
+                self._send(self._topics.changelog, key, value, partition)
+
+    def _settle(self, timeout_s: float | None = None) -> None:
+        """Wait until all that was sent is acknowledged; raises the first refusal, or KafkaTimeoutError.
+
+        timeout_s: None for the producer's own delivery_timeout_ms.
+        """
+        self._producer.flush(timeout_s)
+        sent, self._sent = self._sent, []
+        for future in sent:
+            if future.failed():
+                raise future.exception
+
+    def _positions(self, offsets: Offsets) -> dict[TopicPartition, OffsetAndMetadata]:
+        return {
+            TopicPartition(self._topics.input, partition): OffsetAndMetadata(offset, "", -1)
+            for partition, offset in offsets.items()
+        }
+
+
+class ExactlyOnce(Delivery):
+    def __init__(self, topics: Topics, consumer: KafkaConsumer, producer_settings: Mapping[str, Any]) -> None:
+        super().__init__(topics, consumer, producer_settings)
+        self._begin()
+
+    def start(self, committed: int | None, restored: int | None) -> int | None:
+        if committed != restored:
+            raise StateMismatch(f"the group's offset is {committed}, the changelog's {restored}")
+        return committed
+
+    def commit(self, changes: Mapping[int, Sequence[Record]], offsets: Offsets, rebalancing: bool) -> None:  # noqa: ARG002
+        self._write(changes)
+        # Before the offsets: whoever owns the partitions next then finds this transaction in the changelog, and waits
+        # for its outcome, if the offsets were accepted.
+        # Not for longer than the transaction lives: after an epoch bump kafka-python waits for its delivery time-out.
+        self._settle(self._settings["transaction_timeout_ms"] / 1000)
+        self._producer.send_offsets_to_transaction(self._positions(offsets), self._consumer.group_metadata())
+        self._producer.commit_transaction()
+        self._producer.begin_transaction()
+
+    def abort(self) -> None:
+        super().abort()
+        # The producer may be fenced, or wait for something that never comes. A new one with the same transactional id
+        # makes the broker abort what the old one left open, and lets that one write nothing more.
+        with contextlib.suppress(KafkaError):
+            self._producer.close(0)
+        self._producer = KafkaProducer(**self._settings)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._producer.init_transactions()
+        self._producer.begin_transaction()
+
+
+class AtLeastOnce(Delivery):
+    def start(self, committed: int | None, restored: int | None) -> int | None:  # noqa: ARG002
+        return restored
+
+    def commit(self, changes: Mapping[int, Sequence[Record]], offsets: Offsets, rebalancing: bool) -> None:
+        self._settle()
+        self._write(changes)
+        self._settle()
+        # The changelog's offset is the one that counts; the group's lags behind it after a rebalance, and harms nobody.
+        if not rebalancing:
+            self._consumer.commit(self._positions(offsets))
+
+
+class AtMostOnce(Delivery):
+    def __init__(self, topics: Topics, consumer: KafkaConsumer, producer_settings: Mapping[str, Any]) -> None:
+        super().__init__(topics, consumer, producer_settings)
+        self._held: list[tuple[bytes, bytes]] = []
+
+    def start(self, committed: int | None, restored: int | None) -> int | None:  # noqa: ARG002
+        return committed
+
+    def received(self, offsets: Offsets) -> None:
+        self._consumer.commit(self._positions(offsets))
+
+    def emit(self, rows: Rows) -> None:
+        self._held += rows
+
+    def commit(self, changes: Mapping[int, Sequence[Record]], offsets: Offsets, rebalancing: bool) -> None:  # noqa: ARG002
+        self._write(changes)
+        self._settle()
+        held, self._held = self._held, []
+        super().emit(held)
+
+    def abort(self) -> None:
+        super().abort()
+        self._held.clear()
+
+
+DELIVERIES: Mapping[Guarantee, type[Delivery]] = {
+    "exactly-once": ExactlyOnce,
+    "at-least-once": AtLeastOnce,
+    "at-most-once": AtMostOnce,
+}

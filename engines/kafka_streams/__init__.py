@@ -1,0 +1,171 @@
+"""Kafka Streams: one application, several instances, a JVM each; its topology is in the Java file beside this one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from engines.consumer_group import ConsumerGroup
+from engines.process import Process
+from engines.protocol import Claim, EngineFailure, Environment, Guarantee, Job, LogKind, Running, Site, Support
+from workloads.query import Query
+
+from .classes import MAIN, compiled
+
+NAME = __package__.rpartition(".")[2].replace("_", "-")
+JARS = "kafka-streams"
+
+_RETENTION_MS = 3_600_000
+_RETENTION = "retention-1h"
+_PROCESSING_GUARANTEE = {"exactly-once": "exactly_once_v2", "at-least-once": "at_least_once"}
+_DEFAULT_COMMIT_MS = {"exactly-once": 100, "at-least-once": 30_000}
+_DEFAULT_TRANSACTION_MS = 10_000
+_TRANSACTION_INTERVALS = 3
+"""A transaction stays open for a whole commit interval; Kafka Streams refuses a time-out below that."""
+
+_SLF4J = (
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+    "-Dorg.slf4j.simpleLogger.logFile=System.out",
+    "-Dorg.slf4j.simpleLogger.showDateTime=true",
+    "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
+)
+
+
+class KafkaStreams:
+    name = NAME
+    version = "4.3.1"
+    modes: Mapping[str, str] = {
+        _RETENTION: "window stores retained for an hour, so that a fail-over finds closed windows it has yet to emit",
+        # Its first look for closed windows walks the store's cache from the epoch on, a segment at a time, and the
+        # default retention makes segments a minute short: some ten seconds of CPU for each partition.
+        "default-retention": "window stores retained for size + grace, the default: a fail-over may lose windows, "
+        "and the very first rows come late",
+    }
+    logs: tuple[LogKind, ...] = ("kafka",)
+    environment = Environment(jars=(JARS,), java=17)
+
+    def support(self, query: Query, guarantee: Guarantee, mode: str) -> Support:  # noqa: ARG002
+        if mode not in self.modes:
+            return Support("unsupported", f"no mode {mode}; there are {', '.join(self.modes)}")
+        if guarantee not in _PROCESSING_GUARANTEE:
+            return Support("unsupported", "processing.guarantee is at_least_once or exactly_once_v2")
+        return Support("native")
+
+    def claim(self, guarantee: Guarantee, mode: str) -> Claim:
+        lost = "" if mode == _RETENTION else "windows not yet emitted may be lost on a fail-over"
+        return Claim(processing=guarantee, delivery=guarantee, note=lost)
+
+    def open(self, site: Site) -> KafkaStreamsCluster:
+        return KafkaStreamsCluster(site)
+
+
+class KafkaStreamsCluster:
+    """Kafka Streams has no cluster of its own: an application's instances are its only processes."""
+
+    def __init__(self, site: Site) -> None:
+        """Raises EngineFailure if the application cannot be compiled."""
+        if site.java_home is None:
+            raise EngineFailure(f"{NAME} needs a JDK and none was given", remedy="install a JDK 17 or later")
+        self._java = site.java_home / "bin" / "java"
+        self._logs = site.logs
+        jars = site.jars[JARS]
+        classes = compiled(site.cache, site.java_home, jars)
+        self._class_path = ":".join(map(str, (classes, *jars)))
+        self._submitted: list[ConsumerGroup] = []
+
+    def submit(self, job: Job) -> Running:
+        heap_mb, rocksdb_mb = memory(job.memory_mb)
+        workers = []
+        for number in range(job.parallelism):
+            directory = job.directory / f"worker-{number}"
+            directory.mkdir(parents=True, exist_ok=True)
+            instructions = directory / "job.json"
+            instructions.write_text(json.dumps(application(job, directory, rocksdb_mb), indent=1))
+            name = f"{NAME}-worker-{number}"
+            workers.append(
+                Process(
+                    name,
+                    [
+                        self._java,
+                        f"-Xmx{heap_mb}m",
+                        "-XX:+ExitOnOutOfMemoryError",
+                        *_SLF4J,
+                        "-cp",
+                        self._class_path,
+                        MAIN,
+                        instructions,
+                    ],
+                    self._logs / f"{name}.log",
+                )
+            )
+        group = ConsumerGroup(workers, job.input.partitions, settings(job))
+        self._submitted.append(group)
+        return group
+
+    def close(self) -> None:
+        for group in self._submitted:
+            group.stop()
+
+
+def memory(limit_mb: int) -> tuple[int, int]:
+    """How an instance's limit is shared out, in MiB: half is Java heap, a quarter is RocksDB's cache and memtables.
+
+    The last quarter is left to what neither counts: metaspace, compiled code, thread stacks, network buffers.
+    """
+    return limit_mb // 2, limit_mb // 4
+
+
+def application(job: Job, directory: Path, rocksdb_mb: int) -> dict[str, object]:
+    """What one instance reads, as JSON. directory: the instance's own, for its state."""
+    names = {
+        "application.id": job.name,
+        "bootstrap.servers": job.input.location,
+        "state.dir": str(directory / "state"),
+    }
+    return {
+        "query": asdict(job.query),
+        "outputs": [asdict(output) for output in job.query.outputs],
+        "input": job.input.name,
+        "output": job.output.name,
+        "retention_ms": _RETENTION_MS if job.mode == _RETENTION else None,
+        "rocksdb_bytes": rocksdb_mb << 20,
+        "settings": names | streams_config(job),
+    }
+
+
+def streams_config(job: Job) -> dict[str, str]:
+    """StreamsConfig, by its own names, as far as it differs from the defaults; names and addresses apart."""
+    config = {"rocksdb.config.setter": f"{MAIN}$BoundedRocksDB"}
+    if job.interval_ms != _DEFAULT_COMMIT_MS[job.guarantee]:
+        config["commit.interval.ms"] = str(job.interval_ms)
+    if job.guarantee == "exactly-once":
+        config["processing.guarantee"] = _PROCESSING_GUARANTEE[job.guarantee]
+        transaction_ms = _TRANSACTION_INTERVALS * job.interval_ms
+        if transaction_ms > _DEFAULT_TRANSACTION_MS:
+            config["producer.transaction.timeout.ms"] = str(transaction_ms)
+    else:
+        # Under exactly_once_v2 Kafka Streams sets this by itself; the input may be written in transactions.
+        config["main.consumer.isolation.level"] = "read_committed"
+    return config
+
+
+def settings(job: Job) -> dict[str, str]:
+    """Every setting that differs from its default, the JVM's and the topology's beside StreamsConfig."""
+    heap_mb, rocksdb_mb = memory(job.memory_mb)
+    chosen = {
+        "-Xmx": f"{heap_mb}m",
+        "-XX:+ExitOnOutOfMemoryError": "true",
+        "EmitStrategy": "onWindowClose",
+        "LRUCache": f"{rocksdb_mb} MiB, shared by all stores",
+        "WriteBufferManager": f"{rocksdb_mb // 2} MiB, inside the cache",
+        "CloseOptions.groupMembershipOperation": "LEAVE_GROUP",
+        "instances": str(job.parallelism),
+    }
+    if job.mode == _RETENTION:
+        chosen["Materialized.withRetention"] = f"{_RETENTION_MS} ms"
+    return chosen | streams_config(job)
+
+
+engine = KafkaStreams()

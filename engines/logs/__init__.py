@@ -1,0 +1,20 @@
+"""The partitioned, replayable, transactional logs that engines read and write: embedded, and Kafka."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from engines.logs.protocol import Log
+
+
+def connect(location: str | Path, kind: Literal["embedded", "kafka"]) -> Log:
+    """The log at a location: a folder (embedded) or bootstrap HOST:PORT (kafka). Nothing is contacted yet."""
+    # Imported here because the environment of an engine need not have the other log's library.
+    if kind == "embedded":
+        from engines.logs.embedded import EmbeddedLog
+
+        return EmbeddedLog(Path(location))
+    from engines.logs.kafka import KafkaLog
+
+    return KafkaLog(str(location))

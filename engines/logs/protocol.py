@@ -1,0 +1,94 @@
+"""What a log is. Two exist: `engines.logs.embedded` (SQLite) and `engines.logs.kafka` (confluent-kafka)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+Isolation = Literal["read_committed", "read_uncommitted"]
+
+
+class LogFailure(Exception):
+    """A log refused or lost something: what, where, what to do."""
+
+    def __init__(self, what: str, where: str = "", remedy: str = "") -> None:
+        super().__init__(what)
+        self.what, self.where, self.remedy = what, where, remedy
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Records of one partition in offset order; the sequences have equal lengths.
+
+    offsets ascend but need not be contiguous (Kafka's transaction markers take offsets).
+    times_ms: append time, epoch ms.
+    """
+
+    partition: int
+    offsets: Sequence[int]
+    times_ms: Sequence[int]
+    values: Sequence[bytes]
+
+
+class Writer(Protocol):
+    """Appends to one topic. Not thread-safe."""
+
+    def write(self, partition: int, keys: Sequence[bytes], values: Sequence[bytes]) -> None:
+        """Append records. They may still be on their way when this returns; it waits where a buffer is full."""
+        ...
+
+    def together(self) -> AbstractContextManager[None]:
+        """Around several writes outside a transaction: cheaper than one by one where the log commits each write."""
+        ...
+
+    def flush(self, timeout_s: float) -> None:
+        """Return once all that was written is acknowledged.
+
+        Raises LogFailure if something was refused or time ran out.
+        """
+        ...
+
+    def begin(self) -> None:
+        """Open a transaction: what is written stays invisible to read_committed readers until `commit`."""
+        ...
+
+    def commit(self, timeout_s: float) -> None: ...
+
+    def abort(self, timeout_s: float) -> None:
+        """Undo the open transaction; nothing happens without one."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Reader(Protocol):
+    """Reads all partitions of one topic from their beginning. Not thread-safe."""
+
+    def poll(self, timeout_s: float) -> list[Chunk]:
+        """What is there, at once; waits up to timeout_s for something."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Log(Protocol):
+    def create(self, topic: str, partitions: int) -> None:
+        """Make an empty topic. Raises LogFailure if it exists or cannot be made."""
+        ...
+
+    def writer(self, topic: str, transactional_id: str | None = None, linger_ms: float = 2.0) -> Writer:
+        """An idempotent writer, acks=all; with begin and commit where a transactional id is given.
+
+        linger_ms: how long a record may wait for others to travel with; small for latency, 50 for bulk.
+        """
+        ...
+
+    def reader(self, topic: str, partitions: int, isolation: Isolation = "read_committed") -> Reader: ...
+
+    def end_offsets(self, topic: str, partitions: int, isolation: Isolation) -> list[int]:
+        """Next offset a partition: of the last stable offset (read_committed) or the high watermark."""
+        ...
+
+    def close(self) -> None: ...

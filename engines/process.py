@@ -1,0 +1,113 @@
+"""Operating system processes that we start: each in a session of its own, its output in a log file, always ended."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from engines.protocol import EngineFailure
+
+_TAIL_LINES = 8
+_POLL_S = 0.05
+
+
+def tail(log: Path, lines: int = _TAIL_LINES) -> str:
+    """The last lines of a log, or a word for none."""
+    try:
+        text = log.read_text(errors="replace").rstrip().splitlines()
+    except OSError:
+        return "(no log)"
+    return "\n".join(text[-lines:]) or "(log is empty)"
+
+
+class Process:
+    """A process started here. Its children share its process group, so that `stop` and `kill` reach them."""
+
+    def __init__(
+        self,
+        name: str,
+        argv: Sequence[str | Path],
+        log: Path,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        unset: Sequence[str] = (),
+    ) -> None:
+        """Start argv. env is added to this process's environment, less `unset`; log gets stdout and stderr.
+
+        Raises EngineFailure if it cannot be started.
+        """
+        self.name, self.log = name, log
+        log.parent.mkdir(parents=True, exist_ok=True)
+        environment = {key: value for key, value in os.environ.items() if key not in unset} | dict(env or {})
+        with log.open("ab") as out:
+            try:
+                self._child = subprocess.Popen(
+                    [str(word) for word in argv],
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=subprocess.STDOUT,
+                    env=environment,
+                    cwd=cwd,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise EngineFailure(f"{name} cannot be started: {error}", str(log)) from error
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs; negative: ended by that signal."""
+        return self._child.poll()
+
+    def died(self, phase: str) -> EngineFailure | None:
+        """Why the process is gone (exit code and its last log lines), or None while it runs."""
+        code = self.exit_code
+        if code is None:
+            return None
+        how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        return EngineFailure(f"{self.name} {how} {phase}; its last lines:\n{tail(self.log)}", str(self.log))
+
+    def wait_for_line(self, pattern: str, timeout_s: float, phase: str) -> re.Match[str]:
+        """The first match of `pattern` in the log. Raises EngineFailure on death or time-out."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            dead = self.died(phase)
+            found = re.search(pattern, self.log.read_text(errors="replace"), re.MULTILINE)
+            if found:
+                return found
+            if dead:
+                raise dead
+            if time.monotonic() > deadline:
+                raise EngineFailure(
+                    f"{self.name} did not print /{pattern}/ within {timeout_s:g} s {phase}; its last lines:\n"
+                    f"{tail(self.log)}",
+                    str(self.log),
+                )
+            time.sleep(_POLL_S)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the whole group; nothing happens if it is gone."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._child.pid, number)
+
+    def stop(self, timeout_s: float = 10.0) -> None:
+        """SIGTERM to the group, then SIGKILL to whatever is left of it after timeout_s."""
+        if self._child.poll() is None:
+            self.signal(signal.SIGTERM)
+            with suppress(subprocess.TimeoutExpired):
+                self._child.wait(timeout_s)
+        self.kill()
+
+    def kill(self) -> None:
+        """SIGKILL to the group, and wait for the process itself."""
+        self.signal(signal.SIGKILL)
+        self._child.wait()

@@ -1,0 +1,155 @@
+"""What an engine is to the harness: these types, and nothing else.
+
+An engine never holds a clock, a histogram or a result. It is seen only through its input log, its output log and its
+processes. Job code that runs in an engine's own environment may import this module: standard library and
+`workloads.query` only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+from workloads.query import Query
+
+Guarantee = Literal["at-most-once", "at-least-once", "exactly-once"]
+LogKind = Literal["embedded", "kafka"]
+Role = Literal["worker", "coordinator"]
+
+
+class EngineFailure(Exception):
+    """An engine (or a broker) did not do what it must: `what` happened in which phase, `where` to look, what to do."""
+
+    def __init__(self, what: str, where: str = "", remedy: str = "") -> None:
+        super().__init__(what)
+        self.what, self.where, self.remedy = what, where, remedy
+
+
+@dataclass(frozen=True)
+class Support:
+    """How an engine answers a query: natively, emulated (detail: how, in a phrase) or not at all (detail: why)."""
+
+    kind: Literal["native", "emulated", "unsupported"]
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What an engine's manual promises in a mode: effect on state, and records at the sink."""
+
+    processing: Guarantee
+    delivery: Guarantee
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What an engine needs on the machine.
+
+    group: dependency group of pyproject.toml that its Python runs in, None for the harness's own environment.
+    jars: names of jar sets in harness/provisioning/jars.toml. java: lowest JDK feature version, None for none.
+    """
+
+    group: str | None = None
+    jars: tuple[str, ...] = ()
+    java: int | None = None
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a cluster may put its files and what it runs with. Everything in it exists already.
+
+    directory: the cluster's own, empty. logs: where each process writes `NAME.log`. python: interpreter of the engine's
+    environment. java_home: the JDK (bin/java, bin/javac) or None. jars: paths by jar set. root: the checkout or
+    install folder that holds the packages `engines` and `workloads`, for PYTHONPATH.
+    address: an existing cluster to use, None to start one here. cache: survives runs (compiled classes, say).
+    """
+
+    directory: Path
+    logs: Path
+    cache: Path
+    python: Path
+    root: Path
+    java_home: Path | None = None
+    jars: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
+    address: str | None = None
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A partitioned log. location: a folder (embedded) or bootstrap HOST:PORT (kafka)."""
+
+    log: LogKind
+    location: str
+    name: str
+    partitions: int
+
+
+@dataclass(frozen=True)
+class Job:
+    """One query to run. name is unique on the log: use it for group, application and transactional ids.
+
+    interval_ms: the trigger, checkpoint and commit interval. memory_mb: limit of one worker process.
+    directory: the job's own state directory; what it holds survives a restart of the engine.
+    """
+
+    name: str
+    query: Query
+    input: Topic
+    output: Topic
+    guarantee: Guarantee
+    mode: str
+    parallelism: int
+    interval_ms: int
+    memory_mb: int
+    directory: Path
+
+
+class Running(Protocol):
+    """A job that was submitted."""
+
+    settings: Mapping[str, str]
+    """Every engine setting that differs from the engine's default, by the engine's own name for it."""
+
+    def wait_ready(self, timeout_s: float) -> None:
+        """Return once an event written now would be processed at once. Raises EngineFailure on death or time-out."""
+        ...
+
+    def processes(self) -> Mapping[Role, list[int]]:
+        """Pids of every process that serves the job, cluster included, asked anew at each call."""
+        ...
+
+    def failure(self) -> EngineFailure | None:
+        """Why the job is no longer running, or None while it is. Cheap: asked once a second."""
+        ...
+
+    def stop(self) -> None:
+        """End the job; its processes (but not the cluster's) are gone when this returns. May be called twice."""
+        ...
+
+
+class Cluster(Protocol):
+    def submit(self, job: Job) -> Running: ...
+
+    def close(self) -> None:
+        """End every process of the cluster. May be called twice."""
+        ...
+
+
+class Engine(Protocol):
+    """A folder engines/NAME/ whose package has `engine` is one; the name is the folder's, with - for _."""
+
+    name: str
+    version: str
+    modes: Mapping[str, str]
+    """Mode names with a line about each; the first is the default."""
+    logs: tuple[LogKind, ...]
+    environment: Environment
+
+    def support(self, query: Query, guarantee: Guarantee, mode: str) -> Support: ...
+
+    def claim(self, guarantee: Guarantee, mode: str) -> Claim: ...
+
+    def open(self, site: Site) -> Cluster: ...

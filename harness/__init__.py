@@ -1,0 +1,1 @@
+"""Runs trials and records histories."""

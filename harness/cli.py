@@ -1,0 +1,368 @@
+"""The command line: the one module that sees all the others. What is slow to import is imported where it is used."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import IO, TYPE_CHECKING, Annotated, Literal
+
+import typer
+from typer.exceptions import TyperException
+
+from harness.problem import ExitCode, Problem
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from harness.provisioning.progress import Report
+    from results.result import RunResult
+
+RUNS = Path("runs")
+LATEST = "latest"
+
+_PIPE_COLUMNS = 120
+
+app = typer.Typer(
+    name="streamgauge",
+    help="Measures stream processors: throughput, latency, exactly-once correctness and memory, with evidence.",
+    add_completion=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Format = Literal["text", "json"]
+FormatOption = Annotated[
+    Format, typer.Option("--format", help="text, or one JSON document on standard output and nothing else.")
+]
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, or `latest` of those in runs/.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
+DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+
+def main() -> None:
+    """Run the command line and exit with the code that the README lists."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure:  # A terminal that knows no arrows shows a question mark, and the run goes on.
+            reconfigure(errors="replace")
+    sys.exit(execute(sys.argv[1:]))
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def execute(arguments: Sequence[str]) -> int:
+    """The exit code of a command; its errors are said in a line of what, one of where and one of what to do."""
+    try:
+        code: int | None = app(list(arguments) or ["--help"], prog_name="streamgauge", standalone_mode=False)
+    except TyperException as error:
+        return _tell([_misuse(error)])
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except Exception as error:
+        if "--debug" in arguments:
+            traceback.print_exc()
+        return _tell(_problems(error))
+    return ExitCode.GOOD if code is None else code
+
+
+def _tell(problems: Sequence[Problem]) -> int:
+    for problem in problems:
+        sys.stderr.write(problem.text() + "\n")
+    return problems[0].exit_code
+
+
+def _misuse(error: TyperException) -> Problem:
+    """What click says about a command line, apart from what it advises."""
+    message = getattr(error, "format_message", lambda: str(error))()
+    # Click offers the nearest options in brackets, Typer the nearest commands in a sentence.
+    what, _, options = message.replace("Value error, ", "").partition(" (Possible options: ")
+    advice = f"Did you mean {options.rstrip(')')}? " if options else ""
+    what, mark, commands = what.partition(" Did you mean")
+    advice = f"{mark.strip()}{commands} " if mark else advice
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "streamgauge"
+    return Problem(what, f"in the command `{command}`", f"{advice}See: {command} --help", ExitCode.USAGE)
+
+
+def _problems(error: Exception) -> Sequence[Problem]:
+    from engines.logs.protocol import LogFailure
+    from engines.protocol import EngineFailure
+    from harness.suite import InvalidRequest
+    from results.store import DamagedRun
+
+    match error:
+        case Problem():
+            return [error]
+        case InvalidRequest():
+            return error.problems
+        case EngineFailure() | LogFailure():
+            return [Problem(error.what, error.where, error.remedy, ExitCode.UNFINISHED)]
+        case DamagedRun():
+            return [Problem(error.what, str(error.where), error.remedy, ExitCode.USAGE)]
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return [
+        Problem(
+            f"an error that was not foreseen: {type(error).__name__}: {error}",
+            f"in {Path(where.filename).name}, line {where.lineno}",
+            "Run the same with --debug and report what it prints",
+            ExitCode.UNFINISHED,
+        )
+    ]
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"streamgauge {version('streamgauge')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _streamgauge(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def run(
+    suite: Annotated[str | None, typer.Argument(metavar="SUITE", help="A suite's name, or a path to its file.")] = None,
+    engine: Annotated[
+        list[str] | None, typer.Option("-e", "--engine", metavar="ENGINE", help="Only this engine; may be repeated.")
+    ] = None,
+    workload: Annotated[
+        list[str] | None,
+        typer.Option("-w", "--workload", metavar="WORKLOAD", help="Only this workload; may be repeated."),
+    ] = None,
+    log: Annotated[
+        Literal["embedded", "kafka", "auto"],
+        typer.Option(help="The log between load and engines; auto: Kafka where Java is there."),
+    ] = "auto",
+    kafka: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Use a broker that is already there.")] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Replace the suite's seed.")] = None,
+    guarantee: Annotated[
+        Literal["at-most-once", "at-least-once", "exactly-once"] | None,
+        typer.Option(help="Replace the suite's guarantee."),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Replace a value of the suite; may be repeated."),
+    ] = None,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the run's folder is made.")] = RUNS,
+    output_format: FormatOption = "text",
+    no_progress: Annotated[bool, typer.Option("--no-progress", help="Say nothing until there are results.")] = False,
+    _debug: DebugOption = False,
+) -> int:
+    """Run a suite, or one case for each engine and workload that is named."""
+    from harness import catalogue, plan, request
+    from harness import run as running
+    from harness.observer import choose
+    from harness.readiness import Readiness
+
+    known = catalogue.discover()
+    selection = plan.Selection(
+        tuple(dict.fromkeys(engine or ())), tuple(dict.fromkeys(workload or ())), log, kafka, guarantee
+    )
+    asked = request.Request(suite, selection, request.overrides(settings or [], seed))
+    source, content, selection = request.resolve(asked, known)
+    readiness = Readiness(_report())
+    loaded = [known.loaded[name] for name in plan.selected_engines(content, selection, known) if name in known.loaded]
+    log_choice = plan.choose_log(selection, loaded, readiness.has_java, readiness.without_kafka)
+    readiness.own_broker = log_choice[0] == "kafka" and kafka is None
+    name = Path(source).stem
+    command = shlex.join([_program(), *sys.argv[1:]])
+    planned = plan.make(name, content, selection, known, log_choice, readiness.available, command)
+    folder = running.new_folder(out, name)
+    try:
+        with choose(output_format, no_progress, _console(sys.stdout), _console(sys.stderr)) as observer:
+            running.execute(planned, readiness.provisioned(planned), folder, observer)
+    except (KeyboardInterrupt, Exception) as error:
+        what = "interrupted" if isinstance(error, KeyboardInterrupt) else "the run ended early"
+        sys.stderr.write(f"{what}; what is known is kept\n  {folder}\n  {_program()} judge {folder}\n")
+        raise
+    return _conclude(folder, output_format)
+
+
+@app.command()
+def judge(run: RunArgument, output_format: FormatOption = "text", _debug: DebugOption = False) -> int:
+    """Judge a stored run again, from its histories; no engine is needed."""
+    return _conclude(_folder(run), output_format)
+
+
+@app.command()
+def report(
+    run: RunArgument,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Where to write it; report.html of the run.")
+    ] = None,
+    _debug: DebugOption = False,
+) -> None:
+    """Make one self-contained HTML page of a run's results."""
+    from reports import html
+    from results import store
+
+    folder = _folder(run)
+    result = store.load(folder) if (folder / store.RESULT).exists() else _judge(folder)
+    path = output or folder / "report.html"
+    try:
+        path.write_text(html.render(result, _command(folder)), encoding="utf-8")
+    except OSError as error:
+        raise Problem(f"the report cannot be written: {error.strerror}", str(path), "Choose a file with -o") from error
+    typer.echo(str(path))
+
+
+@app.command("list")
+def list_(
+    what: Annotated[Literal["engines", "workloads", "faults", "suites"], typer.Argument(help="What to list.")],
+    as_json: JsonOption = False,
+) -> None:
+    """List what there is."""
+    from harness.catalogue import LISTS
+
+    entries = LISTS[what]()
+    if as_json:
+        typer.echo(json.dumps(entries, indent=2, ensure_ascii=False))
+        return
+    for entry in entries:
+        typer.echo(f"{entry['name']:<16} {entry['about']}")
+    if not entries:
+        typer.echo(f"no {what} yet")
+
+
+@app.command()
+def doctor(as_json: JsonOption = False) -> int:
+    """Say what can run here, and the command that repairs the rest."""
+    from dataclasses import asdict
+
+    from harness.catalogue import discover
+    from harness.doctor import examine, lines
+
+    findings = examine(discover().engines)
+    if as_json:
+        typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2, ensure_ascii=False))
+    else:
+        typer.echo("\n".join(lines(findings)))
+    ready = any(finding.kind == "engine" and finding.state == "ok" for finding in findings)
+    return ExitCode.GOOD if ready else ExitCode.ENVIRONMENT
+
+
+@app.command()
+def setup(
+    names: Annotated[
+        list[str], typer.Argument(metavar="ENGINE...|all", help="Engines, `kafka` for a broker, or `all`.")
+    ],
+    _debug: DebugOption = False,
+) -> int:
+    """Bring the environments and jars of engines now, instead of when they are first needed."""
+    from harness.catalogue import discover
+    from harness.doctor import BROKER, prepare, prepare_broker
+    from harness.suite import InvalidRequest, unknown
+
+    found = discover().loaded
+    allowed = [*found, BROKER, "all"]
+    if wrong := [
+        unknown("engine", name, allowed, "in the command `streamgauge setup`") for name in names if name not in allowed
+    ]:
+        raise InvalidRequest(wrong)
+    wanted = [*found, BROKER] if "all" in names else list(dict.fromkeys(names))
+    report = _report()
+    problems = []
+    if BROKER in wanted:
+        try:
+            prepare_broker(report)
+        except Problem as problem:
+            problems.append(problem)
+    brought = prepare([found[name] for name in wanted if name != BROKER], False, report)
+    problems += [problem for problem in brought.values() if isinstance(problem, Problem)]
+    if problems:
+        return _tell(problems)
+    typer.echo(f"ready: {', '.join(wanted)}")
+    return ExitCode.GOOD
+
+
+def _folder(run: str) -> Path:
+    """The folder of a run by its path, or the newest in runs/ for `latest`. Raises Problem."""
+    if run != LATEST or Path(run).exists():
+        if not Path(run).is_dir():
+            known = sorted(path.name for path in RUNS.glob("*/")) if RUNS.is_dir() else []
+            nearest = f"The newest is {RUNS / known[-1]}" if known else "`streamgauge run quick` makes one"
+            raise Problem("there is no such run", run, nearest, ExitCode.USAGE)
+        return Path(run)
+    # Names begin with their time, so the last by name is the newest.
+    folders = sorted(path.parent for path in RUNS.glob("*/plan.json"))
+    if not folders:
+        raise Problem("there is no run yet", f"{RUNS}/", "Make one: streamgauge run quick", ExitCode.USAGE)
+    return folders[-1]
+
+
+def _conclude(folder: Path, output_format: Format) -> int:
+    """Judge a run, store and print its result, and say how the command ends."""
+    from reports import terminal
+    from results import store
+    from results.result import document
+
+    result = _judge(folder)
+    if output_format == "json":
+        typer.echo(json.dumps(document(result, folder), indent=2, ensure_ascii=False))
+    else:
+        terminal.render(result, str(folder), _console(sys.stdout), _program())
+    if all(case.outcome in ("unsupported", "unavailable") for case in result.cases):
+        return ExitCode.ENVIRONMENT
+    return store.exit_code(result.cases)
+
+
+def _judge(folder: Path) -> RunResult:
+    from results import store
+
+    result = store.judge_run(folder)
+    store.save(folder, result)
+    return result
+
+
+def _program() -> str:
+    """How Streamgauge is called here: in a checkout by its script."""
+    from harness.provisioning.store import ROOT
+
+    return "./bench" if (ROOT / "bench").exists() else "streamgauge"
+
+
+def _command(folder: Path) -> str:
+    """What was typed to make a run."""
+    from results import store
+
+    command = json.loads((folder / store.PLAN).read_text(encoding="utf-8")).get("command")
+    return command if isinstance(command, str) else f"{_program()} run"
+
+
+def _console(stream: IO[str]) -> Console:
+    """A console; where it is no terminal, as wide as the tables like it unless COLUMNS says otherwise."""
+    from rich.console import Console
+
+    width = None if stream.isatty() or "COLUMNS" in os.environ else _PIPE_COLUMNS
+    return Console(file=stream, width=width, highlight=False)
+
+
+def _report() -> Report:
+    """Tells on standard error what is being brought: bars on a terminal, lines elsewhere."""
+    from harness.observer import Bars
+    from harness.provisioning.progress import Lines
+
+    console = _console(sys.stderr)
+    return Bars(console) if console.is_terminal else Lines()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,169 @@
+"""Measuring instruments: processes of our own, apart from the engine's and from the one that directs the trial.
+
+Each takes its set-up and then commands as JSON lines on standard input and answers with JSON lines on standard output.
+End of input ends an instrument, so none outlives the process that directs it.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any
+
+from engines.process import tail
+from engines.protocol import EngineFailure
+
+Message = dict[str, Any]
+
+_STARTUP_S = 30.0
+_CLOSE_S = 30.0
+
+
+class Instrument:
+    """The directing side."""
+
+    def __init__(self, name: str, module: str, setup: Message, log: Path) -> None:
+        """Start `python -m module`; its first answer says that it is ready (`wait_ready`)."""
+        self.name, self.log = name, log
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as errors:
+            self._child = subprocess.Popen(
+                [sys.executable, "-m", module],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                start_new_session=True,
+                text=True,
+                bufsize=1,
+            )
+        self._stdin: IO[str] = self._child.stdin  # type: ignore[assignment]  # both are pipes
+        self._answers = _lines(self._child.stdout)  # type: ignore[arg-type]
+        self.send(setup)
+
+    def wait_ready(self) -> None:
+        """Return when it can take commands. Raises EngineFailure if that takes too long or it died."""
+        self.wait(_STARTUP_S, "to start")
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
+    def send(self, command: Message) -> None:
+        try:
+            self._stdin.write(json.dumps(command) + "\n")
+            self._stdin.flush()
+        except OSError as error:
+            raise self._dead(f"before it took {command}") from error
+
+    def receive(self, timeout_s: float) -> Message | None:
+        """The next answer, None if there is none in time. Raises EngineFailure if the instrument is gone or failed."""
+        try:
+            line = self._answers.get(timeout=timeout_s)
+        except queue.Empty:
+            return None
+        if line is None:
+            raise self._dead("unasked")
+        answer: Message = json.loads(line)
+        if "error" in answer:
+            raise EngineFailure(f"{self.name}: {answer['error']}", str(answer.get("where") or self.log))
+        return answer
+
+    def wait(self, timeout_s: float, awaited: str) -> Message:
+        """The next answer. Raises EngineFailure if there is none in time."""
+        answer = self.receive(timeout_s)
+        if answer is None:
+            raise EngineFailure(f"the {self.name} needed more than {timeout_s:g} s {awaited}", str(self.log))
+        return answer
+
+    def ask(self, command: Message, timeout_s: float) -> Message:
+        """Send a command and wait for its answer."""
+        self.send(command)
+        return self.wait(timeout_s, f"to answer {command['do']}")
+
+    def close(self) -> None:
+        """End of input: the instrument writes what it holds and ends. Killed if it does not. May be called twice."""
+        if not self._stdin.closed:
+            with suppress(OSError):  # It may be gone already; what it said is in its log.
+                self._stdin.close()
+        try:
+            self._child.wait(_CLOSE_S)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            self._child.wait()
+
+    def _dead(self, when: str) -> EngineFailure:
+        self.close()
+        return EngineFailure(
+            f"the {self.name} ended with exit code {self._child.returncode} {when}; its last lines:\n{tail(self.log)}",
+            str(self.log),
+        )
+
+
+def _lines(stream: IO[str]) -> queue.Queue[str | None]:
+    """A queue that a thread fills with the stream's lines; None at its end."""
+    lines: queue.Queue[str | None] = queue.Queue()
+
+    def fill() -> None:
+        with stream:
+            for line in stream:
+                lines.put(line)
+        lines.put(None)
+
+    threading.Thread(target=fill, daemon=True).start()
+    return lines
+
+
+class Commands:
+    """The instrument's side: its set-up, then the commands it is sent."""
+
+    def __init__(self) -> None:
+        self._lines = _lines(sys.stdin)
+        first = self._lines.get()
+        if first is None:
+            raise SystemExit(0)
+        self.setup: Message = json.loads(first)
+
+    def next(self, timeout_s: float) -> Message | None:
+        """The next command, or None if there is none in time. Raises SystemExit at the end of input."""
+        try:
+            line = self._lines.get(timeout=timeout_s) if timeout_s > 0 else self._lines.get_nowait()
+        except queue.Empty:
+            return None
+        if line is None:
+            raise EndOfInput
+        return dict(json.loads(line))
+
+    def __iter__(self) -> Iterator[Message]:
+        """Commands until the end of input, waiting for each."""
+        while True:
+            try:
+                command = self.next(3600.0)
+            except EndOfInput:
+                return
+            if command is not None:
+                yield command
+
+
+class EndOfInput(Exception):
+    """The directing process closed the channel, or died."""
+
+
+def answer(message: Message) -> None:
+    """Answer the directing process; if it is gone, so are we."""
+    try:
+        sys.stdout.write(json.dumps(message) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise SystemExit(0) from None
+
+
+def now_ns() -> int:
+    """CLOCK_MONOTONIC: one clock for every process of the machine."""
+    return time.monotonic_ns()

@@ -1,0 +1,194 @@
+"""The plan of a run: which cases, in which order, with which settings. Frozen data; made from a suite, written to the
+run's folder, and executed by `harness.run`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from engines.discovery import Unavailable as UnavailableEngine
+from engines.protocol import Engine, Guarantee, LogKind
+from harness.catalogue import Catalogue
+from harness.suite import Suite, parameter
+from results.history import Drain, Paced
+from workloads.workload import Unavailable as UnavailableWorkload
+from workloads.workload import Workload
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Blocked(_Model):
+    """Why a case cannot run, and the command that would change it (empty where nothing would)."""
+
+    outcome: Literal["unsupported", "unavailable"]
+    reason: str
+    remedy: str = ""
+
+
+class CasePlan(_Model):
+    """One deployment of one engine, given the paced phase and then the drain.
+
+    event_rate: events per second of event time, in every phase. interval_ms: trigger, checkpoint and commit interval.
+    worker_memory_mb: limit of one worker process. blocked: None for a case that is to run.
+    """
+
+    engine: str
+    mode: str
+    workload: str
+    parameters: dict[str, int | float | str]
+    log: LogKind
+    guarantee: Guarantee
+    seed: int
+    partitions: int = Field(gt=0)
+    parallelism: int = Field(gt=0)
+    interval_ms: int = Field(gt=0)
+    worker_memory_mb: int = Field(gt=0)
+    event_rate: float = Field(gt=0)
+    paced: Paced | None
+    drain: Drain | None
+    blocked: Blocked | None = None
+
+    @property
+    def name(self) -> str:
+        """ENGINE.MODE.WORKLOAD: unique within a run."""
+        return f"{self.engine}.{self.mode}.{self.workload}"
+
+
+class RunPlan(_Model):
+    """The cases of one run, in the order in which they run, all on one log.
+
+    kafka: bootstrap HOST:PORT of a broker that is already there, None to start one where a case needs it.
+    command: what was typed, ready to be typed again.
+    """
+
+    schema_version: Literal[1] = 1
+    suite: str
+    story: str = ""
+    command: str
+    seed: int
+    log: LogKind
+    kafka: str | None
+    cases: tuple[CasePlan, ...]
+
+    @property
+    def runnable(self) -> tuple[CasePlan, ...]:
+        return tuple(case for case in self.cases if case.blocked is None)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What the command line asks for beside the suite. engines, workloads: only these, in this order; empty for the
+    suite's own. log: `auto` takes Kafka where Java is there or can be brought for an engine that needs it, and the
+    embedded log otherwise."""
+
+    engines: tuple[str, ...] = ()
+    workloads: tuple[str, ...] = ()
+    log: Literal["embedded", "kafka", "auto"] = "auto"
+    kafka: str | None = None
+    guarantee: Guarantee | None = None
+
+
+Availability = Callable[[Engine, LogKind], Blocked | None]
+"""Whether an engine can run on this machine on that log, and if not, why and what to type."""
+
+
+def selected_engines(suite: Suite, selection: Selection, catalogue: Catalogue) -> tuple[str, ...]:
+    """Names of the engines of a run: those asked for, else the suite's, else all that exist."""
+    return selection.engines or suite.engines or tuple(catalogue.engines)
+
+
+def choose_log(
+    selection: Selection,
+    engines: Sequence[Engine],
+    has_java: Callable[[], bool],
+    without_kafka: Callable[[], Blocked | None],
+) -> tuple[LogKind, Blocked | None]:
+    """The log of a run, and why it is not Kafka where an engine needs that.
+
+    `without_kafka` brings what Kafka needs and says why it cannot run here; it is asked only where the answer matters.
+    """
+    kafka_only = any("embedded" not in engine.logs for engine in engines)
+    if selection.log == "auto" and selection.kafka is None:
+        if not kafka_only and not has_java():
+            return "embedded", None
+        obstacle = without_kafka()
+        return ("embedded" if obstacle else "kafka"), obstacle if kafka_only else None
+    log: LogKind = "embedded" if selection.log == "embedded" else "kafka"
+    return log, Blocked(outcome="unsupported", reason="needs Kafka", remedy="use --log kafka") if kafka_only else None
+
+
+def make(
+    name: str,
+    suite: Suite,
+    selection: Selection,
+    catalogue: Catalogue,
+    log: tuple[LogKind, Blocked | None],
+    available: Availability,
+    command: str,
+) -> RunPlan:
+    """The cases of a suite: every engine, in each of its modes, with every workload, on the log that was chosen."""
+    cases = []
+    for engine_name in selected_engines(suite, selection, catalogue):
+        engine = catalogue.engines[engine_name]
+        default = ("default",) if isinstance(engine, UnavailableEngine) else tuple(engine.modes)[:1]
+        for mode in suite.modes.get(engine_name, default):
+            for workload_name in selection.workloads or tuple(suite.workload):
+                workload = catalogue.workloads[workload_name]
+                parameters = _parameters(workload, suite.workload.get(workload_name, {}))
+                guarantee = selection.guarantee or suite.guarantee
+                case = CasePlan(
+                    engine=engine_name,
+                    mode=mode,
+                    workload=workload_name,
+                    parameters=parameters,
+                    log=log[0],
+                    guarantee=guarantee,
+                    seed=suite.seed,
+                    partitions=suite.partitions,
+                    parallelism=suite.parallelism,
+                    interval_ms=round(suite.interval * 1000),
+                    worker_memory_mb=suite.worker_memory // 1024**2,
+                    event_rate=suite.events_per_second,
+                    paced=suite.paced_phase,
+                    drain=suite.drain.on(log[0]) if suite.drain else None,
+                    blocked=_loading(engine) or _loading(workload),
+                )
+                if not isinstance(engine, UnavailableEngine) and not isinstance(workload, UnavailableWorkload):
+                    blocked = _obstacle(case, engine, workload, log[1]) or available(engine, log[0])
+                    case = case.model_copy(update={"blocked": blocked})
+                cases.append(case)
+    return RunPlan(
+        suite=name,
+        story=suite.story,
+        command=command,
+        seed=suite.seed,
+        log=log[0],
+        kafka=selection.kafka,
+        cases=tuple(cases),
+    )
+
+
+def _parameters(workload: Workload | UnavailableWorkload, given: Mapping[str, Any]) -> dict[str, int | float | str]:
+    if isinstance(workload, UnavailableWorkload):
+        return {}
+    own = {name: parameter(name, value, workload.defaults[name]) for name, value in given.items()}
+    return dict(workload.defaults) | own
+
+
+def _loading(what: object) -> Blocked | None:
+    if isinstance(what, UnavailableEngine | UnavailableWorkload):
+        return Blocked(outcome="unavailable", reason=f"{what.name} cannot be loaded: {what.why}")
+    return None
+
+
+def _obstacle(case: CasePlan, engine: Engine, workload: Workload, not_kafka: Blocked | None) -> Blocked | None:
+    """Why the engine cannot take this case on any machine, or on the log that was chosen."""
+    if case.log not in engine.logs:
+        return not_kafka or Blocked(outcome="unsupported", reason=f"has no {case.log} log")
+    support = engine.support(workload.query(case.parameters), case.guarantee, case.mode)
+    return Blocked(outcome="unsupported", reason=support.detail) if support.kind == "unsupported" else None

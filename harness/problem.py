@@ -1,0 +1,32 @@
+"""What stops a command, said to its user: one line of what, one of where, one of what to do. Standard library only."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """How a command ends. WRONG_RESULTS outranks REGRESSION."""
+
+    GOOD = 0
+    REGRESSION = 1
+    USAGE = 2
+    WRONG_RESULTS = 3
+    UNFINISHED = 4
+    ENVIRONMENT = 5
+    INCONCLUSIVE = 6
+    INTERRUPTED = 130
+
+
+class Problem(Exception):
+    """The user's to mend: `what` is wrong, `where` it is, and what to do about it (`remedy`)."""
+
+    def __init__(
+        self, what: str, where: str = "", remedy: str = "", exit_code: ExitCode = ExitCode.ENVIRONMENT
+    ) -> None:
+        super().__init__(what)
+        self.what, self.where, self.remedy, self.exit_code = what, where, remedy, exit_code
+
+    def text(self, label: str = "error") -> str:
+        """What, where and what to do, those that are known, each on a line."""
+        return "\n  ".join(part for part in (f"{label}: {self.what}", self.where, self.remedy) if part)

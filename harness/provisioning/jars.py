@@ -1,0 +1,206 @@
+"""Jar sets: named in jars.toml, locked by SHA-256 in jars.lock, kept in the home folder, checked at each use."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import sys
+import tempfile
+import tomllib
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.problem import ExitCode, Problem
+from harness.provisioning import maven
+from harness.provisioning.progress import Lines, Report
+from harness.provisioning.store import exclusive, home, lacking_space, write_whole
+
+SETS = Path(__file__).with_name("jars.toml")
+LOCK = Path(__file__).with_name("jars.lock")
+RELOCK = "python -m harness.provisioning.jars lock"
+_SCRATCH = ".fetching-"
+
+
+@dataclass(frozen=True)
+class Jar:
+    """A locked file: Maven coordinate GROUP:ARTIFACT:VERSION, size in bytes, SHA-256 in hex."""
+
+    coordinate: str
+    file: str
+    size: int
+    sha256: str
+
+
+def read_lock(lock: Path = LOCK, sets: Path = SETS) -> dict[str, tuple[Jar, ...]]:
+    """The locked jars by set. Raises Problem if the lock was made from another jars.toml, or is none."""
+    try:
+        content = tomllib.loads(lock.read_text())
+        by_set: dict[str, list[Jar]] = defaultdict(list)
+        for entry in content["jar"]:
+            jar = Jar(entry["coordinate"], entry["file"], entry["size"], entry["sha256"])
+            for name in entry["sets"]:
+                by_set[name].append(jar)
+        source = content["source"]
+    except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+        raise Problem(f"the jar lock cannot be read: {error}", str(lock), f"make it again: {RELOCK}") from error
+    if source != _sha256(sets):
+        raise Problem(f"{lock.name} was made from another {sets.name}", str(lock), f"make it again: {RELOCK}")
+    return {name: tuple(jars) for name, jars in by_set.items()}
+
+
+def missing_jars(name: str) -> tuple[Jar, ...]:
+    """The files of a set that are not here. Those that are have the locked hash, else Problem is raised."""
+    return _Store(home() / "jars").missing(_locked(name))
+
+
+def ensure_jars(name: str, report: Report) -> tuple[Path, ...]:
+    """The paths of a set's files, each with the locked hash; what is missing is fetched. Nothing is if all is here.
+
+    Raises Problem: no such set, a file that is not what was locked, no space, a repository that cannot be reached.
+    """
+    jars, store = _locked(name), _Store(home() / "jars")
+    if store.missing(jars):
+        with exclusive("jars", report):
+            store = _Store(store.folder)
+            missing = store.missing(jars)
+            if missing:
+                store.fetch(name, missing, report)
+    return tuple(store.folder / jar.file for jar in jars)
+
+
+def _locked(name: str) -> tuple[Jar, ...]:
+    sets = read_lock()
+    if name not in sets:
+        raise Problem(
+            f"there is no jar set {name}; there are: {', '.join(sorted(sets))}", str(SETS), "", ExitCode.USAGE
+        )
+    return sets[name]
+
+
+class _Store:
+    """A folder of jars. `verified.json` holds the size, time and hash of each when it was last read."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._record = folder / "verified.json"
+        try:
+            self._verified: dict[str, list[int | str]] = json.loads(self._record.read_text())
+        except (OSError, ValueError):
+            self._verified = {}
+
+    def missing(self, jars: Sequence[Jar]) -> tuple[Jar, ...]:
+        before = dict(self._verified)
+        absent = tuple(jar for jar in jars if not self._is_verified(jar))
+        if self._verified != before:
+            self._save()
+        return absent
+
+    def fetch(self, name: str, jars: Sequence[Jar], report: Report) -> None:
+        total = sum(jar.size for jar in jars)
+        lack = lacking_space(self.folder, 2 * total)
+        if lack:
+            raise lack
+        self.folder.mkdir(parents=True, exist_ok=True)
+        what = f"jars of {name}"
+        report.step(f"fetching the {what} into {self.folder} (files: {len(jars)}, {total / 1e6:.1f} MB)")
+        for abandoned in self.folder.glob(f"{_SCRATCH}*"):
+            shutil.rmtree(abandoned)
+        done = 0
+
+        def progress(here: int) -> None:
+            if done + here < total:
+                report.progress(what, done + here, total)
+
+        with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=self.folder) as scratch:
+            for jar in jars:
+                _obtain(jar, Path(scratch), progress).replace(self.folder / jar.file)
+                self._note(jar)
+                done += jar.size
+        report.progress(what, total, total)
+        self._save()
+
+    def _is_verified(self, jar: Jar) -> bool:
+        """False if it is not here. Raises Problem if it is another file. Read again only if size or time changed."""
+        path = self.folder / jar.file
+        try:
+            state = path.stat()
+        except FileNotFoundError:
+            return False
+        if self._verified.get(jar.file) == [state.st_size, state.st_mtime_ns, jar.sha256]:
+            return True
+        found = _sha256(path)
+        if found != jar.sha256:
+            raise Problem(
+                f"{jar.file} was damaged or changed: SHA-256 {jar.sha256} expected, {found} found",
+                str(path),
+                f"remove it, and it is fetched again when needed: rm {path}",
+            )
+        self._note(jar)
+        return True
+
+    def _note(self, jar: Jar) -> None:
+        state = (self.folder / jar.file).stat()
+        self._verified[jar.file] = [state.st_size, state.st_mtime_ns, jar.sha256]
+
+    def _save(self) -> None:
+        write_whole(self._record, json.dumps(self._verified, indent=1).encode())
+
+
+def _obtain(jar: Jar, scratch: Path, progress: Callable[[int], None]) -> Path:
+    """A copy of the user's own file if it has the locked hash, else the fetched one, checked."""
+    own = maven.local_copy(jar.coordinate)
+    if own.is_file() and _sha256(own) == jar.sha256:
+        return Path(shutil.copy(own, scratch / jar.file))
+    path = maven.fetch(jar.coordinate, scratch, progress)
+    found = _sha256(path)
+    if found != jar.sha256:
+        raise Problem(
+            f"{jar.coordinate} is not the file that was locked: SHA-256 {jar.sha256} expected, {found} found",
+            "as it came from the Maven repository; it was not kept",
+            "see whether that repository, or a proxy on the way, can be trusted; then repeat the command",
+        )
+    return path
+
+
+def make_lock(report: Report) -> str:
+    """The text of a new jars.lock: every set resolved, every file fetched and hashed. Raises Problem."""
+    users: dict[str, list[str]] = defaultdict(list)
+    for name, wanted in tomllib.loads(SETS.read_text()).items():
+        report.step(f"resolving {name}")
+        for coordinate in (*maven.resolve(wanted.get("whole", [])), *wanted.get("alone", [])):
+            users[coordinate].append(name)
+    files: dict[str, str] = {}
+    lines = [f"# Made from {SETS.name} by `{RELOCK}`.", f'source = "{_sha256(SETS)}"']
+    with tempfile.TemporaryDirectory() as scratch:
+        for coordinate in sorted(users):
+            report.step(f"fetching {coordinate}")
+            path = maven.fetch(coordinate, Path(scratch))
+            if files.setdefault(path.name, coordinate) != coordinate:
+                raise Problem(f"{coordinate} and {files[path.name]} have the same file name", path.name)
+            lines += ["", "[[jar]]", f"sets = {json.dumps(users[coordinate])}", f'coordinate = "{coordinate}"']
+            lines += [f'file = "{path.name}"', f"size = {path.stat().st_size}", f'sha256 = "{_sha256(path)}"']
+    return "\n".join(lines) + "\n"
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def main() -> int:
+    if sys.argv[1:] != ["lock"]:
+        sys.stderr.write(f"usage: {RELOCK}\n")
+        return ExitCode.USAGE
+    try:
+        write_whole(LOCK, make_lock(Lines()).encode())
+    except Problem as problem:
+        sys.stderr.write(f"{problem.text()}\n")
+        return problem.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,165 @@
+"""uv: found on the PATH, or a private one, installed by pip as pip is set up here."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.problem import Problem
+from harness.provisioning import system
+from harness.provisioning.progress import Report
+from harness.provisioning.store import ROOT, exclusive, home
+
+VERSION = "0.13.9"
+"""The private uv's; one on the PATH may be any that pyproject.toml allows (`required-version`)."""
+
+_ERROR_LINES = 6
+_OURS = ("VIRTUAL_ENV", "PYTHONPATH", "UV_FROZEN", "UV_LOCKED")
+"""Of the caller's environment, what must not reach uv or the builds that it runs."""
+
+
+def find_uv() -> Path | None:
+    """STREAMGAUGE_UV, else a uv on the PATH that is new enough, else the private one, else None."""
+    on_path = shutil.which("uv")
+    for candidate in (os.environ.get("STREAMGAUGE_UV"), on_path, home() / "uv" / "bin" / "uv"):
+        if candidate and _version(Path(candidate)) >= _required():
+            return Path(candidate)
+    return None
+
+
+def ensure_uv(report: Report) -> Path:
+    """`find_uv`, else make the private one. Raises Problem with what to install."""
+    found = find_uv()
+    if found:
+        return found
+    with exclusive("uv", report):
+        found = find_uv()
+        if not found:
+            report.step(
+                f"installing uv {VERSION} into {home() / 'uv'} (no uv {_spell(_required())} or newer on the PATH)"
+            )
+            _make(home() / "uv", report)
+            found = find_uv()
+    if not found:
+        raise Problem(
+            "the private uv does not run", str(home() / "uv" / "bin" / "uv"), "install uv, or remove that folder"
+        )
+    return found
+
+
+def sync(arguments: Sequence[str], environment: Path, what: str, report: Report) -> None:
+    """`uv sync --frozen ARGUMENTS` of the project into the folder `environment`, with this Python's version.
+
+    Raises Problem with uv's last lines.
+    """
+    uv = ensure_uv(report)
+    log = home() / "logs" / f"uv-{environment.name.lstrip('.')}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    report.step(f"making {what} in {environment}")
+    inherited = {key: value for key, value in os.environ.items() if key not in _OURS}
+    with (
+        log.open("w") as kept,
+        system.ended(
+            subprocess.Popen(
+                [uv, "sync", "--frozen", "--python", _base_python(), "--color", "never", *arguments],
+                cwd=ROOT,
+                env=inherited | {"UV_PROJECT_ENVIRONMENT": str(environment), "UV_PYTHON_DOWNLOADS": "never"},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        ) as child,
+    ):
+        assert child.stderr is not None  # noqa: S101 - a pipe was asked for
+        for line in child.stderr:
+            kept.write(line)
+            if re.match(r"\s*(Downloading|Downloaded|Building|Built|Prepared|Installed) ", line):
+                report.step(f"  {line.strip()}")
+    if child.returncode:
+        lines = [line.strip() for line in log.read_text().splitlines() if line.strip()]
+        raise Problem(
+            f"uv could not make {what}: {' '.join(lines[-_ERROR_LINES:]) or 'it printed nothing'}",
+            str(log),
+            "mend what it names (often the network or the disk) and repeat the command",
+        )
+
+
+def _base_python() -> str:
+    """The interpreter behind this one's virtual environment, so that the new one does not lean on ours."""
+    return os.path.realpath(getattr(sys, "_base_executable", sys.executable))
+
+
+def _required() -> tuple[int, ...]:
+    text = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["uv"]["required-version"]
+    return _numbers(text)
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    found = re.search(r"\d+(\.\d+)+", text)
+    return tuple(int(part) for part in found[0].split(".")) if found else ()
+
+
+def _spell(version: tuple[int, ...]) -> str:
+    return ".".join(str(part) for part in version)
+
+
+def _version(uv: Path) -> tuple[int, ...]:
+    """What it says of itself; () for what does not run."""
+    try:
+        said = subprocess.run([uv, "--version"], capture_output=True, text=True, timeout=30, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ()
+    return _numbers(said.stdout) if said.returncode == 0 else ()
+
+
+def _make(folder: Path, report: Report) -> None:
+    """Put uv into folder/bin/uv by venv and pip, else by the system's pip alone. Raises Problem."""
+    lacking = _venv(folder)
+    if lacking and _run([sys.executable, "-m", "pip", "--version"]) is None:
+        _install([sys.executable, "-m", "pip", "install", "--target", folder])
+        return
+    package = f"python3.{sys.version_info.minor}-venv"
+    if lacking and system.may_install():
+        system.install_first([package, "python3-venv"], lacking, report)
+        lacking = _venv(folder)
+    if lacking:
+        remedy = system.install_command(package) if system.has_apt() else "install uv, or Python's venv and pip"
+        raise Problem(f"there is no uv, and no private one can be made: {lacking}", sys.executable, remedy)
+    _install([folder / "bin" / "python", "-m", "pip", "install"])
+
+
+def _venv(folder: Path) -> str | None:
+    """Make a virtual environment with pip. None, or why there is none: Debian has ensurepip in a package of its own."""
+    shutil.rmtree(folder, ignore_errors=True)
+    if importlib.util.find_spec("ensurepip") is None:
+        return "this Python has no ensurepip"
+    return _run([sys.executable, "-m", "venv", folder])
+
+
+def _install(pip: Sequence[str | Path]) -> None:
+    failure = _run([*pip, "--quiet", "--disable-pip-version-check", f"uv=={VERSION}"])
+    if failure:
+        raise Problem(
+            f"pip could not install uv {VERSION}: {failure}",
+            " ".join(str(word) for word in pip),
+            "mend what it names (often the network, or pip's index and certificate settings), or install uv yourself",
+        )
+
+
+def _run(words: Sequence[str | Path]) -> str | None:
+    """None where it went well, else the last line that was printed."""
+    ended = subprocess.run(
+        words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    if ended.returncode == 0:
+        return None
+    lines = [line.strip() for line in ended.stdout.splitlines() if line.strip()]
+    return lines[-1] if lines else f"exit code {ended.returncode}"

@@ -1,0 +1,174 @@
+"""A run: every case of a plan, one after the other, on one log, each leaving a history in the run's folder."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import confluent_kafka
+
+import engines
+from engines.discovery import Unavailable as UnavailableEngine
+from engines.discovery import discover as discover_engines
+from engines.logs import connect
+from engines.protocol import Engine, Site
+from harness import machine
+from harness.broker import JARS, Broker, KafkaBroker, existing
+from harness.doctor import Provisioned
+from harness.plan import CasePlan, RunPlan
+from harness.problem import ExitCode, Problem
+from harness.provisioning import home
+from harness.trial import Observer, Setting, Trial
+from harness.warden import Warden
+from results.history import METHOD_VERSION, TrialPlan, clock
+from workloads.workload import Unavailable as UnavailableWorkload
+from workloads.workload import Workload
+from workloads.workload import discover as discover_workloads
+
+
+def new_folder(parent: Path, suite: str) -> Path:
+    """Make parent/<UTC>_<suite>_<short id>. Raises Problem if it cannot be made."""
+    stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%S")
+    folder = parent / f"{stamp}_{suite}_{secrets.token_hex(2)}"
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        raise Problem("the run's folder exists already", str(folder), "run again, or choose another --out") from None
+    except OSError as error:
+        raise Problem(
+            f"the run's folder cannot be made: {error.strerror}",
+            str(folder),
+            "choose a folder that can be written with --out",
+            ExitCode.ENVIRONMENT,
+        ) from error
+    return folder
+
+
+def execute(plan: RunPlan, provisioned: Mapping[str, Provisioned], folder: Path, observer: Observer) -> None:
+    """Run every runnable case of the plan; histories and logs are in `folder` when this returns or raises.
+
+    provisioned: what each engine runs with, by name. Raises Problem or EngineFailure if the log cannot be had, and
+    KeyboardInterrupt, after everything that was started has ended.
+    """
+    folder = folder.resolve()  # Engines run elsewhere and are given its parts.
+    (folder / "plan.json").write_text(plan.model_dump_json(indent=2))
+    scratch = home() / "scratch" / folder.name
+    with Warden(folder.name, scratch), ExitStack() as stack:
+        broker = _broker(plan, provisioned, folder, scratch, stack, observer)
+        all_engines, all_workloads = discover_engines(), discover_workloads()
+        for case in plan.runnable:
+            engine, workload = all_engines[case.engine], all_workloads[case.workload]
+            if isinstance(engine, UnavailableEngine) or isinstance(workload, UnavailableWorkload):
+                raise Problem(f"case {case.name} was planned, but cannot be loaded", str(folder), "run `doctor`")
+            _run_case(case, engine, workload, provisioned[case.engine], broker, folder, scratch, observer)
+
+
+def _broker(
+    plan: RunPlan,
+    provisioned: Mapping[str, Provisioned],
+    folder: Path,
+    scratch: Path,
+    stack: ExitStack,
+    observer: Observer,
+) -> KafkaBroker | None:
+    """The Kafka broker that the plan needs: the one it names, or one of our own; None for the embedded log."""
+    if plan.log != "kafka" or not plan.runnable:
+        return None
+    if plan.kafka is not None:
+        return existing(plan.kafka)
+    observer.step("kafka", "starting a broker")
+    tools = next(iter(provisioned.values()))
+    if tools.java_home is None:
+        raise Problem("a Kafka broker needs Java", "", "run `doctor`", ExitCode.ENVIRONMENT)
+    broker = Broker(scratch / "broker", folder / "logs", tools.java_home, tools.jars[JARS])
+    stack.callback(broker.stop)
+    broker.start()
+    return broker
+
+
+def _run_case(
+    case: CasePlan,
+    engine: Engine,
+    workload: Workload,
+    tools: Provisioned,
+    broker: KafkaBroker | None,
+    folder: Path,
+    scratch: Path,
+    observer: Observer,
+) -> None:
+    history = folder / "cases" / case.name
+    history.mkdir(parents=True)
+    work = scratch / case.name
+    work.mkdir(parents=True)
+    cluster = work / "cluster"
+    cluster.mkdir()
+    cache = home() / "cache"
+    cache.mkdir(parents=True, exist_ok=True)
+    site = Site(
+        directory=cluster,
+        logs=history / "logs",
+        cache=cache,
+        python=tools.python,
+        root=Path(engines.__file__).parent.parent,
+        java_home=tools.java_home,
+        jars=tools.jars,
+    )
+    location = broker.harness_address if broker else str(work / "log")
+    log = connect(location, case.log)
+    setting = Setting(
+        folder=history,
+        site=site,
+        scratch=work,
+        log=log,
+        kind=case.log,
+        location=location,
+        engine_location=broker.engine_address if broker else location,
+        bystanders={"broker": [broker.pid]} if broker and broker.pid else {},
+        log_failure=broker.failure if broker else lambda: None,
+    )
+    (history / "trial.json").write_text(_trial_plan(case, engine, tools).model_dump_json(indent=2))
+    began_s = time.monotonic()
+    try:
+        Trial(case, engine, workload, setting, f"sg-{folder.name[-4:]}-{case.name}", observer).conduct()
+    finally:
+        log.close()
+        observer.finished(case.name, f"recorded in {time.monotonic() - began_s:.0f} s")
+
+
+def _trial_plan(case: CasePlan, engine: Engine, tools: Provisioned) -> TrialPlan:
+    claim = engine.claim(case.guarantee, case.mode)
+    return TrialPlan(
+        method_version=METHOD_VERSION,
+        name=case.name,
+        engine=case.engine,
+        engine_version=engine.version,
+        mode=case.mode,
+        workload=case.workload,
+        parameters=case.parameters,
+        seed=case.seed,
+        log=case.log,
+        guarantee=case.guarantee,
+        processing_claimed=claim.processing,
+        delivery_claimed=claim.delivery,
+        claim_note=claim.note,
+        partitions=case.partitions,
+        parallelism=case.parallelism,
+        interval_ms=case.interval_ms,
+        worker_memory_mb=case.worker_memory_mb,
+        event_rate=case.event_rate,
+        paced=case.paced,
+        drain=case.drain,
+        machine=machine.describe(tools.java_version),
+        clock=clock(),
+        versions={
+            "streamgauge": version("streamgauge"),
+            "confluent-kafka": str(confluent_kafka.version()),
+            "librdkafka": str(confluent_kafka.libversion()[0]),
+            engine.name: engine.version,
+        },
+    )

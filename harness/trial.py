@@ -1,0 +1,400 @@
+"""A trial: one engine, deployed once, is given one workload, and everything that happens is recorded.
+
+A trial concludes nothing; `results.judge` does, from the files that a trial leaves.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from engines.logs.protocol import Log, LogFailure
+from engines.protocol import Cluster, Engine, EngineFailure, Job, LogKind, Running, Site, Topic
+from harness.hold import held_still
+from harness.instrument import Instrument
+from harness.load import closing_keys
+from harness.plan import CasePlan
+from harness.readback import read_back
+from results.history import (
+    Closing,
+    Committed,
+    Complete,
+    Drain,
+    Ended,
+    EngineReady,
+    Failed,
+    Loaded,
+    MarkWriter,
+    Paced,
+    PhaseBegin,
+    Quiescent,
+    SegmentMark,
+)
+from workloads.stream import Segment
+from workloads.workload import Workload
+
+READY_S = 180.0
+"""How long an engine may take from the submission of its job until it is ready."""
+
+PATIENCE_S = 120.0
+"""How long an engine may go without a new result while results are due."""
+
+CLOSING_LEAD_MS = 60_000
+"""How far in event time the first closing events stand behind a phase's last event."""
+
+CLOSING_ROUND_S: dict[LogKind, float] = {"kafka": 1.1, "embedded": 0.5}
+"""Closing rounds are this far apart: Kafka Streams looks for due windows on a record, and at most once a second."""
+
+STILL_S = 5.0
+"""Outputs must stand still for this long, or two commit intervals if that is longer, before a trial is over."""
+
+_BASE_MS = 60_000
+_LEAD_NS = 300_000_000
+_LOOK_S = 0.1
+_ATTEND_S = 1.0
+_SETTLE_S = 0.02
+_REST_S = 90.0
+_ANSWER_S = 60.0
+_BACKLOG_S = 600.0
+
+
+class Observer(Protocol):
+    """Is told what a run is doing."""
+
+    def step(self, case: str, text: str) -> None: ...
+
+    def progress(self, case: str, phase: str, done: float, total: float, text: str) -> None: ...
+
+    def finished(self, case: str, outcome_text: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where a trial takes place.
+
+    folder: the history's, with trial.json in it. site: the engine's. log: a connection of the harness's own.
+    location, engine_location: the log's address for our instruments and for the engine. scratch: for the job's state.
+    bystanders: pids by role of processes that are sampled beside the engine's (the broker). log_failure: why the log no
+    longer works, or None while it does.
+    """
+
+    folder: Path
+    site: Site
+    scratch: Path
+    log: Log
+    kind: LogKind
+    location: str
+    engine_location: str
+    log_failure: Callable[[], EngineFailure | None]
+    bystanders: dict[str, list[int]] = field(default_factory=dict)
+
+
+class Trial:
+    """Conducts one case. `conduct` is the whole experiment, top to bottom."""
+
+    def __init__(
+        self, case: CasePlan, engine: Engine, workload: Workload, setting: Setting, prefix: str, observer: Observer
+    ) -> None:
+        """prefix: of the names of topics and of the job, unique on the log."""
+        self._case, self._engine, self._setting, self._observer = case, engine, setting, observer
+        self._query = workload.query(case.parameters)
+        self._prefix = prefix
+        self._input, self._output = f"{prefix}-input", f"{prefix}-output"
+        self._marks = MarkWriter(setting.folder)
+        self._phase = "set-up"
+        self._next_id = 0
+        # Every segment's base is a multiple of the window size, and of a minute so that times are easy to read.
+        self._unit_ms = math.lcm(_BASE_MS, self._query.window.size_ms)
+        self._base_ms = time.time_ns() // 1_000_000 // self._unit_ms * self._unit_ms
+        self._attended_s = 0.0
+        self._watched: dict[str, list[int]] = {}
+
+    def conduct(self) -> None:
+        """Run the experiment. What goes wrong becomes the mark `failed`; only an interruption is raised."""
+        try:
+            with ExitStack() as stack:
+                self._set_up(stack)
+                self._deploy(stack)
+                # Backlogs first: they warm what a steady load would leave cold through all of its warm-up.
+                if self._case.drain:
+                    self._run_drains(self._case.drain)
+                if self._case.paced:
+                    self._run_paced(self._case.paced)
+                self._come_to_rest()
+            self._marks.write(Ended(at_ns=time.monotonic_ns()))
+        except (EngineFailure, LogFailure) as failure:
+            self._fail(failure.what, failure.where)
+        except Exception as error:
+            # An engine may come from anyone and raise anything; its trial failed, and the run goes on.
+            where = self._setting.folder / "logs" / "trial.log"
+            where.parent.mkdir(exist_ok=True)
+            where.write_text(traceback.format_exc())
+            self._fail(f"{type(error).__name__}: {error}", str(where))
+        except KeyboardInterrupt:
+            self._fail("interrupted", str(self._setting.folder), interrupted=True)
+            raise
+        finally:
+            self._marks.close()
+
+    def _fail(self, what: str, where: str, interrupted: bool = False) -> None:
+        self._marks.write(
+            Failed(at_ns=time.monotonic_ns(), phase=self._phase, what=what, where=where, interrupted=interrupted)
+        )
+
+    # The parts of the experiment, in their order.
+
+    def _set_up(self, stack: ExitStack) -> None:
+        """Make the topics and start the instruments."""
+        self._say("setting up")
+        for topic in (self._input, self._output):
+            self._setting.log.create(topic, self._case.partitions)
+        common = {
+            "log": self._setting.kind,
+            "location": self._setting.location,
+            "partitions": self._case.partitions,
+            "folder": str(self._setting.folder),
+        }
+        self._generator = self._instrument(
+            stack,
+            "load",
+            common
+            | {
+                "topic": self._input,
+                "transactional_id": f"{self._prefix}-backlog",
+                "workload": self._case.workload,
+                "parameters": self._case.parameters,
+                "seed": self._case.seed,
+            },
+        )
+        self._collector = self._instrument(stack, "collect", common | {"topic": self._output})
+        self._sampler = self._instrument(stack, "watch", {"folder": str(self._setting.folder)})
+        for instrument in (self._generator, self._collector, self._sampler):
+            instrument.wait_ready()
+
+    def _instrument(self, stack: ExitStack, name: str, setup: dict[str, Any]) -> Instrument:
+        log = self._setting.folder / "logs" / f"{name}.log"
+        instrument = Instrument(name, f"harness.{name}", setup, log)
+        stack.callback(instrument.close)
+        return instrument
+
+    def _deploy(self, stack: ExitStack) -> None:
+        """Start the engine and wait until it is ready for the first event."""
+        self._phase = "start of the engine"
+        self._say("starting the engine")
+        directory = self._setting.scratch / "job"
+        directory.mkdir(parents=True)
+        job = Job(
+            name=self._prefix,
+            query=self._query,
+            input=self._topic(self._input),
+            output=self._topic(self._output),
+            guarantee=self._case.guarantee,
+            mode=self._case.mode,
+            parallelism=self._case.parallelism,
+            interval_ms=self._case.interval_ms,
+            memory_mb=self._case.worker_memory_mb,
+            directory=directory,
+        )
+        cluster: Cluster = self._engine.open(self._setting.site)
+        stack.callback(cluster.close)
+        began = time.monotonic_ns()
+        self._running: Running = cluster.submit(job)
+        stack.callback(self._running.stop)
+        self._running.wait_ready(READY_S)
+        ready = time.monotonic_ns()
+        self._marks.write(
+            EngineReady(at_ns=ready, settings=dict(self._running.settings), startup_s=(ready - began) / 1e9)
+        )
+        self._attend()
+
+    def _run_paced(self, paced: Paced) -> None:
+        """Send at a constant rate, open loop, and wait for every result."""
+        self._phase = "paced"
+        duration_s = paced.warmup_s + paced.measured_s
+        segment = Segment(self._next_id, round(duration_s * paced.rate), self._base_ms, self._case.event_rate)
+        start_ns = time.monotonic_ns() + _LEAD_NS
+        self._begin("paced", segment, start_ns)
+        self._generator.send(
+            {"do": "paced", "phase": "paced", "segment": asdict(segment), "rate": paced.rate, "start_ns": start_ns}
+        )
+        while self._generator.receive(_LOOK_S) is None:
+            elapsed_s = max(0.0, (time.monotonic_ns() - start_ns) / 1e9)
+            part = "warm-up" if elapsed_s < paced.warmup_s else "measured"
+            self._progress(min(elapsed_s, duration_s), duration_s, f"{part}, {paced.rate:,.0f} events/s")
+            self._attend()
+        self._marks.write(Loaded(at_ns=time.monotonic_ns(), phase="paced"))
+        self._close("paced", segment)
+
+    def _run_drains(self, drain: Drain) -> None:
+        """Give the idle engine ever larger backlogs until one lasts long enough or the budget is spent.
+
+        The first one finds the engine cold, so a second one follows it, however long it lasted.
+        """
+        target_s = drain.intervals * self._case.interval_ms / 1000
+        began_s, events, attempt = time.monotonic(), drain.events, 1
+        while True:
+            attempt_began_s = time.monotonic()
+            lasted_s = self._run_drain(f"drain-{attempt}", events)
+            now_s = time.monotonic()
+            doublings = max(0, math.ceil(math.log2(target_s / lasted_s)))
+            # A backlog twice as large takes at most twice as long: writing, draining and closing.
+            while doublings >= 0 and (
+                events << doublings > drain.max_events
+                or now_s - began_s + (now_s - attempt_began_s) * 2**doublings > drain.budget_s
+            ):
+                doublings -= 1
+            if doublings < 0 or (doublings == 0 and attempt > 1):
+                return
+            events, attempt = events << doublings, attempt + 1
+
+    def _run_drain(self, phase: str, events: int) -> float:
+        """One backlog; seconds from its release to the last result."""
+        self._phase = phase
+        segment = Segment(self._next_id, events, self._base_ms, self._case.event_rate)
+        self._begin("drain", segment, time.monotonic_ns())
+        self._progress(0, 1, f"writing a backlog of {events:,} events")
+        self._generator.send({"do": "backlog", "phase": phase, "segment": asdict(segment)})
+        deadline_s = time.monotonic() + _BACKLOG_S
+        while self._generator.receive(_LOOK_S) is None:
+            self._attend()
+            if time.monotonic() > deadline_s:
+                raise EngineFailure(f"a backlog of {events} events was not written in {_BACKLOG_S:g} s")
+        released_ns = self._release()
+        self._marks.write(Committed(at_ns=released_ns, phase=phase))
+        self._marks.write(Loaded(at_ns=time.monotonic_ns(), phase=phase))
+        self._progress(0, 1, f"draining {events:,} events")
+        last_row_ns = self._close(phase, segment)
+        return max(last_row_ns - released_ns, 1) / 1e9
+
+    def _release(self) -> int:
+        """Commit the backlog while the engine is held still, let it go on, and return when that was.
+
+        A commit makes partitions visible one after the other, within milliseconds. An engine whose watermark is the
+        largest over all partitions (Spark's) would take the rest for late if it looked in between; so none can.
+        """
+        with held_still([pid for pids in self._running.processes().values() for pid in pids]):
+            # What the engine had asked the log before it was stopped is answered before the commit.
+            time.sleep(_SETTLE_S)
+            self._generator.ask({"do": "commit"}, _ANSWER_S)
+            deadline_s = time.monotonic() + _ANSWER_S
+            while self._end_offsets(self._input, "read_committed") != self._end_offsets(
+                self._input, "read_uncommitted"
+            ):
+                if time.monotonic() > deadline_s:
+                    raise LogFailure(f"the commit of a backlog was not visible after {_ANSWER_S:g} s", self._input)
+            return time.monotonic_ns()
+
+    def _close(self, phase: str, segment: Segment) -> int:
+        """Send closing rounds until results of the first were seen for every closing key; when the last result came."""
+        first_ms = segment.base_ms + segment.duration_ms + CLOSING_LEAD_MS
+        step_ms = math.ceil((self._query.window.size_ms + self._query.watermark_delay_ms) / 1000) * 1000
+        missing = set(closing_keys(self._case.partitions))
+        rounds, next_round_s, rows, progress_s = 0, 0.0, -1, time.monotonic()
+        while True:
+            now_s = time.monotonic()
+            if now_s >= next_round_s:
+                time_ms = first_ms + rounds * step_ms
+                self._generator.ask({"do": "close", "time_ms": time_ms}, _ANSWER_S)
+                rounds, next_round_s = rounds + 1, now_s + CLOSING_ROUND_S[self._setting.kind]
+                self._marks.write(Closing(at_ns=time.monotonic_ns(), phase=phase, round=rounds, time_ms=time_ms))
+            status = self._collector.ask({"do": "status"}, _ANSWER_S)
+            missing -= {key for key, start, end in status["closings"] if start <= first_ms < end}
+            if not missing:
+                break
+            if status["rows"] != rows:
+                rows, progress_s = status["rows"], now_s
+            self._attend()
+            if now_s - progress_s > PATIENCE_S:
+                raise EngineFailure(
+                    f"no new result for {PATIENCE_S:g} s in phase {phase}, while results for the closing keys "
+                    f"{', '.join(sorted(missing))} are due",
+                    str(self._setting.site.logs),
+                )
+        self._marks.write(Complete(at_ns=time.monotonic_ns(), phase=phase))
+        self._next_id = segment.first + segment.count
+        self._base_ms = -(-(first_ms + (rounds + 1) * step_ms) // self._unit_ms) * self._unit_ms
+        return int(status["last_row_ns"])
+
+    def _come_to_rest(self) -> None:
+        """Wait until nothing is on its way: equal end offsets for both isolation levels, and outputs stand still.
+
+        Meanwhile the input is read back: offsets that are the same afterwards did not change in between.
+        """
+        self._phase = "quiescence"
+        still_s = max(2 * self._case.interval_ms / 1000, STILL_S)
+        ends: list[int] | None = self._end_offsets(self._output, "read_uncommitted")
+        since_s = time.monotonic()
+        self._read_back()
+        self._say("waiting until outputs stand still")
+        deadline_s = time.monotonic() + still_s + _REST_S
+        while True:
+            committed = self._end_offsets(self._output, "read_committed")
+            written = self._end_offsets(self._output, "read_uncommitted")
+            if committed != written or written != ends:
+                ends, since_s = written, time.monotonic()
+            elif time.monotonic() - since_s >= still_s:
+                break
+            self._attend()
+            if time.monotonic() > deadline_s:
+                raise EngineFailure(
+                    f"outputs did not come to rest within {_REST_S:g} s: end offsets {committed} committed, "
+                    f"{written} written",
+                    str(self._setting.site.logs),
+                )
+            time.sleep(_LOOK_S)
+        self._marks.write(Quiescent(at_ns=time.monotonic_ns(), end_offsets=ends or [], still_s=still_s))
+
+    def _read_back(self) -> None:
+        """Store what the engine was given."""
+        self._say("reading back the input")
+        read_back(self._setting.log, self._input, self._case.partitions, self._setting.folder)
+
+    # What the parts share.
+
+    def _begin(self, kind: Any, segment: Segment, start_ns: int) -> None:
+        self._marks.write(
+            PhaseBegin(
+                at_ns=time.monotonic_ns(),
+                phase=self._phase,
+                kind=kind,
+                segment=SegmentMark(**asdict(segment)),
+                start_ns=start_ns,
+            )
+        )
+
+    def _topic(self, name: str) -> Topic:
+        return Topic(self._setting.kind, self._setting.engine_location, name, self._case.partitions)
+
+    def _end_offsets(self, topic: str, isolation: Any) -> list[int]:
+        return self._setting.log.end_offsets(topic, self._case.partitions, isolation)
+
+    def _attend(self) -> None:
+        """Once a second: is the engine alive, and which processes are its own?"""
+        if time.monotonic() - self._attended_s < _ATTEND_S:
+            return
+        failure = self._setting.log_failure() or self._running.failure()
+        if failure is not None:
+            raise failure
+        watched: dict[str, list[int]] = {
+            **{str(role): pids for role, pids in self._running.processes().items()},
+            **self._setting.bystanders,
+            "generator": [self._generator.pid],
+            "collector": [self._collector.pid],
+            "sampler": [self._sampler.pid],
+        }
+        if watched != self._watched:
+            self._sampler.ask({"do": "watch", "roles": watched}, _ANSWER_S)
+            self._watched = watched
+        self._attended_s = time.monotonic()
+
+    def _say(self, text: str) -> None:
+        self._observer.step(self._case.name, text)
+
+    def _progress(self, done: float, total: float, text: str) -> None:
+        self._observer.progress(self._case.name, self._phase, done, total, text)

@@ -1,0 +1,1 @@
+"""Renders results; pure functions of what is stored."""

@@ -1,0 +1,219 @@
+"""Charts of a report, as Vega-Lite specifications: plain data, drawn by the page that embeds them.
+
+Colours are the page's CSS variables, so that one drawing serves light, dark and print. Names come from results and are
+untrusted: they appear in data and scale domains only, never in an expression.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
+
+SERIES_COLOURS = 8
+"""The page defines --series-1 .. --series-8; further series begin again at 1."""
+
+# The page's own; named here because the width of a label is measured with it.
+_FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Liberation Sans", Arial, sans-serif'
+_QUANTILES = (0.0, 0.5, 0.9, 0.99, 0.999, 0.9999)
+_BAR_STEP = 34
+_DASHES = ([1, 0], [7, 3], [2, 2], [9, 3, 2, 3])
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One bar: its length, what is written beside it, and whether the result behind it is right."""
+
+    name: str
+    value: float
+    label: str
+    sound: bool = True
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a stacked bar."""
+
+    name: str
+    part: str
+    value: float
+    label: str
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Latencies at ascending shares of the results: `points` are (share in [0, 1), latency in ms)."""
+
+    name: str
+    points: Sequence[tuple[float, float]]
+    sound: bool = True
+
+
+def bars(rows: Sequence[Bar], names: Sequence[str], unit: str, description: str) -> dict[str, Any]:
+    """Horizontal bars from zero, in the order of `rows`; the label at a bar's end says its value."""
+    data = alt.Data(values=[{"name": r.name, "value": r.value, "label": r.label, "sound": r.sound} for r in rows])
+    base = alt.Chart(data).encode(
+        y=alt.Y("name:N", title=None, sort=[row.name for row in rows], axis=_name_axis()),
+        # Room at the right for the label of the longest bar.
+        x=alt.X("value:Q", axis=None, scale=alt.Scale(domain=[0, 1.42 * max((r.value for r in rows), default=1) or 1])),
+        tooltip=[alt.Tooltip("name:N", title="engine"), alt.Tooltip("label:N", title=unit)],
+    )
+    drawn = base.mark_bar(height=18, cornerRadiusEnd=3).encode(
+        color=alt.Color("name:N", legend=None, scale=_colours(names, names)),
+        opacity=_paleness(),
+    )
+    labels = base.mark_text(align="left", dx=7, fontSize=13).encode(
+        text="label:N",
+        color=alt.Color(
+            "sound:N", legend=None, scale=alt.Scale(domain=[True, False], range=["var(--ink)", "var(--bad)"])
+        ),
+    )
+    chart = alt.layer(drawn, labels).resolve_scale(color="independent")
+    return _finish(chart.properties(width="container", height=_BAR_STEP * max(len(rows), 1), description=description))
+
+
+def stacks(
+    rows: Sequence[Part], names: Sequence[str], parts: Sequence[str], unit: str, description: str
+) -> dict[str, Any]:
+    """Horizontal bars, each stacked from its parts in the order of `parts`."""
+    data = alt.Data(
+        values=[
+            {"name": r.name, "part": r.part, "value": r.value, "label": r.label, "order": parts.index(r.part)}
+            for r in rows
+        ]
+    )
+    chart = (
+        alt.Chart(data)
+        .mark_bar(height=18)
+        .encode(
+            y=alt.Y("name:N", title=None, sort=list(names), axis=_name_axis()),
+            x=alt.X("sum(value):Q", title=unit, axis=alt.Axis(tickCount=6, format=",d")),
+            color=alt.Color("part:N", scale=_colours(parts, parts), legend=_legend("square")),
+            order=alt.Order("order:Q"),
+            tooltip=[
+                alt.Tooltip("name:N", title="engine"),
+                alt.Tooltip("part:N", title="role"),
+                alt.Tooltip("label:N", title="memory"),
+            ],
+        )
+    )
+    return _finish(chart.properties(width="container", height=_BAR_STEP * max(len(names), 1), description=description))
+
+
+def curves(rows: Sequence[Curve], names: Sequence[str], description: str) -> dict[str, Any]:
+    """Latency against the share of results that were as fast, on an axis of nines (HdrHistogram's habit)."""
+    values: list[dict[str, Any]] = [
+        {
+            "name": row.name,
+            "nines": _nines(share),
+            "percentile": f"p{100 * share:.6g}",
+            "latency": latency,
+            "sound": row.sound,
+        }
+        for row in rows
+        for share, latency in row.points
+        if latency > 0
+    ]
+    deepest = max((value["nines"] for value in values), default=1.0)
+    ticks = [_nines(share) for share in _QUANTILES if _nines(share) <= deepest + 0.01]
+    drawn = [row.name for row in rows]
+    steps = _steps([value["latency"] for value in values])
+    shown = alt.Chart(alt.Data(values=values)).encode(
+        x=alt.X(
+            "nines:Q",
+            title="share of results at least as fast",
+            scale=alt.Scale(domain=[0, deepest], nice=False),
+            axis=alt.Axis(values=ticks, labelExpr="'p' + format(100 * (1 - pow(10, -datum.value)), '.6~r')"),
+        ),
+        y=alt.Y(
+            "latency:Q",
+            title=None,
+            scale=alt.Scale(type="log", domain=[steps[0], steps[-1]], nice=False),
+            axis=alt.Axis(
+                values=steps,
+                labelExpr="datum.value < 1000 ? datum.value + ' ms' : datum.value / 1000 + ' s'",
+            ),
+        ),
+        color=alt.Color("name:N", scale=_colours(names, drawn), legend=_legend("stroke")),
+        strokeDash=alt.StrokeDash("name:N", scale=_dashes(names, drawn), legend=_legend("stroke")),
+    )
+    line = shown.mark_line(strokeWidth=2.25, interpolate="monotone").encode(opacity=_paleness())
+    hover = shown.mark_point(filled=True, size=70, opacity=0).encode(
+        tooltip=[
+            alt.Tooltip("name:N", title="engine"),
+            alt.Tooltip("percentile:N", title="share"),
+            alt.Tooltip("latency:Q", title="ms", format=".3~r"),
+        ],
+    )
+    return _finish(alt.layer(line, hover).properties(width="container", height=320, description=description))
+
+
+def _nines(share: float) -> float:
+    return -math.log10(1 - share)
+
+
+def _steps(values: Sequence[float]) -> list[float]:
+    """Round values, a factor of two or so apart (of ten where they span more than three decades), around `values`."""
+    low, high = (min(values), max(values)) if values else (1.0, 10.0)
+    wide = high > 1000 * low
+    exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ladder = [digit * 10.0**exponent for exponent in exponents for digit in ((1,) if wide else (1, 2, 5))]
+    first = max((step for step in ladder if step <= low), default=ladder[0])
+    last = min((step for step in ladder if step >= high), default=ladder[-1])
+    return [step for step in ladder if first <= step <= last]
+
+
+def _colours(names: Sequence[str], drawn: Sequence[str]) -> alt.Scale:
+    """The colour of a name is that of its place among all `names`, whichever are drawn."""
+    colours = {name: f"var(--series-{number % SERIES_COLOURS + 1})" for number, name in enumerate(names)}
+    return alt.Scale(domain=list(drawn), range=[colours[name] for name in drawn])
+
+
+def _dashes(names: Sequence[str], drawn: Sequence[str]) -> alt.Scale:
+    dashes = {name: _DASHES[number % len(_DASHES)] for number, name in enumerate(names)}
+    return alt.Scale(domain=list(drawn), range=[dashes[name] for name in drawn])
+
+
+def _paleness() -> alt.Opacity:
+    """What was wrong is drawn pale."""
+    return alt.Opacity("sound:O", legend=None, scale=alt.Scale(domain=[True, False], range=[1, 0.3]))
+
+
+def _name_axis() -> alt.Axis:
+    return alt.Axis(ticks=False, domain=False, labelPadding=10, labelLimit=190)
+
+
+def _legend(symbol: str) -> alt.Legend:
+    return alt.Legend(
+        title=None,
+        orient="top",
+        symbolType=symbol,
+        symbolStrokeWidth=3,
+        symbolSize=180,
+        labelLimit=190,
+        columnPadding=20,
+    )
+
+
+def _finish(chart: Any) -> dict[str, Any]:
+    finished = (
+        chart.configure(background="transparent", font=_FONT, padding=0)
+        .configure_view(stroke=None)
+        .configure_axis(
+            labelColor="var(--ink)",
+            titleColor="var(--muted)",
+            gridColor="var(--line)",
+            domainColor="var(--line)",
+            tickColor="var(--line)",
+            labelFontSize=13,
+            titleFontSize=12,
+            titleFontWeight="normal",
+            titlePadding=10,
+        )
+        .configure_legend(labelColor="var(--ink)", labelFontSize=13)
+    )
+    spec: dict[str, Any] = finished.to_dict()
+    return spec | {"autosize": {"type": "fit-x", "contains": "padding"}}

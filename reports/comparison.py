@@ -1,0 +1,208 @@
+"""Results side by side: one comparison for each workload, log, fault and guarantee; one row for each engine in a mode.
+
+Results over different logs, or of different events, are never put in one comparison.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from reports import units
+from results.history import TrialPlan
+from results.result import CaseResult, Metric, Offence, Outcome, RunResult, Seen, Series
+
+WORST_FIRST: tuple[Outcome, ...] = ("fail", "unknown", "unavailable", "unsupported", "pass")
+UNTESTED = "No fault was injected: what was seen of a guarantee holds for undisturbed operation only."
+
+VIOLATIONS = ("missing", "duplicate", "wrong", "unexpected")
+"""The counts of a verdict that must be zero for a result to be right."""
+
+# Metrics, by the names that results give them.
+DRAIN_RATE = "drain_rate"
+EVENTS_PER_CPU_SECOND = "events_per_cpu_second"
+LATENCY_P50 = "latency_p50"
+LATENCY_P99 = "latency_p99"
+LATENCY_MAX = "latency_max"
+PEAK_MEMORY = "memory_peak"
+SHOWN = (DRAIN_RATE, LATENCY_P50, LATENCY_P99, LATENCY_MAX, EVENTS_PER_CPU_SECOND, PEAK_MEMORY)
+"""The metrics of a results table, in its order."""
+
+ROLE_PEAK_MEMORY = {"worker": "worker_memory_peak", "coordinator": "coordinator_memory_peak"}
+LATENCY_CURVE = "latency percentiles"
+
+
+@dataclass(frozen=True)
+class Row:
+    """An engine in a mode: the cases of its phases, taken together."""
+
+    cases: tuple[CaseResult, ...]
+
+    @property
+    def first(self) -> CaseResult:
+        return self.cases[0]
+
+    @property
+    def engine(self) -> str:
+        return self.first.engine
+
+    @property
+    def name(self) -> str:
+        """ENGINE, or ENGINE (MODE) where there is more to a mode than that there is one."""
+        return self.engine if self.first.mode == "default" else f"{self.engine} ({self.first.mode})"
+
+    @property
+    def outcome(self) -> Outcome:
+        """The worst of the phases'."""
+        return min((case.outcome for case in self.cases), key=WORST_FIRST.index)
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why phases did not pass, each reason once."""
+        return list(dict.fromkeys(case.reason for case in self.cases if case.outcome != "pass" and case.reason))
+
+    @property
+    def ran(self) -> bool:
+        return self.outcome not in ("unsupported", "unavailable")
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Rows by comparison with the oracle, over the phases."""
+        total: Counter[str] = Counter()
+        for case in self.cases:
+            total.update(case.verdict.model_dump())
+        return dict(total)
+
+    @property
+    def sound(self) -> bool:
+        """No row is missing, duplicate, wrong or unexpected: a speed may be shown without a warning before it."""
+        return not any(self.counts[name] for name in VIOLATIONS)
+
+    @property
+    def allowed(self) -> bool:
+        """Rows are not all as they should be, but no worse than the engine claims (duplicates at-least-once, say)."""
+        return not self.sound and self.outcome == "pass"
+
+    @property
+    def suspect(self) -> bool:
+        """The answer was wrong, or there were wrong rows and no verdict: a speed says nothing."""
+        return self.outcome == "fail" or not (self.sound or self.allowed)
+
+    @property
+    def claimed(self) -> str:
+        return next((case.delivery.claimed for case in self.cases if case.delivery), self.first.guarantee)
+
+    @property
+    def asked(self) -> TrialPlan | None:
+        """What was asked of the engine; None where there was no trial."""
+        return next((case.asked for case in self.cases if case.asked), None)
+
+    @property
+    def seen(self) -> Seen:
+        """What was seen of delivery over the phases: losses and replays together are broken."""
+        seen = {case.delivery.seen if case.delivery else "unknown" for case in self.cases}
+        if "broken" in seen or {"at-least-once", "at-most-once"} <= seen:
+            return "broken"
+        order: tuple[Seen, ...] = ("at-most-once", "at-least-once", "unknown")
+        return next((word for word in order if word in seen), "exact")
+
+    @property
+    def claim_notes(self) -> list[str]:
+        """What an engine's claim leaves out or rests on."""
+        return list(dict.fromkeys(case.claim_note for case in self.cases if case.claim_note))
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader must know beside the numbers, each once."""
+        return list(dict.fromkeys(note for case in self.cases for note in case.notes))
+
+    @property
+    def last_lines(self) -> list[str]:
+        """What a process that failed the trial printed last."""
+        return next((case.last_lines for case in self.cases if case.last_lines), [])
+
+    @property
+    def absences(self) -> dict[str, list[str]]:
+        """Why metrics of a results table are absent from a phase that was judged: reason, and the metrics' names."""
+        found: dict[str, list[str]] = {}
+        for case in self.cases:
+            for name in SHOWN:
+                if name in case.absent and self.metric(name) is None and case.outcome != "unknown":
+                    found.setdefault(case.absent[name], []).append(name)
+        return found
+
+    @property
+    def offences(self) -> list[Offence]:
+        return [offence for case in self.cases for offence in case.offences]
+
+    @property
+    def settings(self) -> dict[str, str]:
+        return {name: value for case in self.cases for name, value in case.settings.items()}
+
+    def metric(self, name: str) -> Metric | None:
+        """The metric of that name; the largest where several phases have it (peaks)."""
+        found = [case.metrics[name] for case in self.cases if name in case.metrics]
+        return max(found, key=lambda metric: metric.value, default=None)
+
+    def value(self, name: str) -> float | None:
+        metric = self.metric(name)
+        return None if metric is None else metric.value
+
+    def series(self, name: str) -> Series | None:
+        return next((series for case in self.cases for series in case.series if series.name == name), None)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Rows that may be compared: same workload and parameters, same log, same fault, same guarantee asked for."""
+
+    workload: str
+    log: str
+    fault: str
+    guarantee: str
+    rows: tuple[Row, ...]
+
+    @property
+    def title(self) -> str:
+        fault = "" if self.fault == "none" else f", fault {self.fault}"
+        return (
+            f"{self.workload} on {'Kafka' if self.log == 'kafka' else f'the {self.log} log'}{fault}, {self.guarantee}"
+        )
+
+    @property
+    def ran(self) -> tuple[Row, ...]:
+        return tuple(row for row in self.rows if row.ran)
+
+
+def compare(run: RunResult) -> list[Comparison]:
+    """The comparisons of a run; rows stand in the order in which their cases ran."""
+    grouped: dict[tuple[str, str, str, str], dict[tuple[str, str], list[CaseResult]]] = {}
+    for case in run.cases:
+        # A case's own guarantee is what its engine claims, which may be less than what was asked of all.
+        asked = case.asked.guarantee if case.asked else case.guarantee
+        comparison = grouped.setdefault((case.workload, case.log, case.fault, asked), {})
+        comparison.setdefault((case.engine, case.mode), []).append(case)
+    return [
+        Comparison(workload, log, fault, guarantee, tuple(Row(tuple(cases)) for cases in rows.values()))
+        for (workload, log, fault, guarantee), rows in grouped.items()
+    ]
+
+
+def speeds(row: Row) -> list[str]:
+    """The SHOWN metrics as text."""
+    drain_rate, p50, p99, largest, per_cpu_second, memory = (row.value(name) for name in SHOWN)
+    return [
+        units.scaled(drain_rate, "/s"),
+        units.milliseconds(p50),
+        units.milliseconds(p99),
+        units.milliseconds(largest),
+        units.scaled(per_cpu_second, ""),
+        units.size(memory),
+    ]
+
+
+def words(items: Iterable[str]) -> str:
+    """a, b and c."""
+    listed: Sequence[str] = list(items)
+    return " and ".join(part for part in (", ".join(listed[:-1]), *listed[-1:]) if part)

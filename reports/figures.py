@@ -1,0 +1,159 @@
+"""The figures of a report: each a chart with its numbers as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reports import charts, units
+from reports.comparison import (
+    DRAIN_RATE,
+    EVENTS_PER_CPU_SECOND,
+    LATENCY_CURVE,
+    LATENCY_MAX,
+    ROLE_PEAK_MEMORY,
+    Comparison,
+    Row,
+)
+
+_TABLED = (50.0, 90.0, 95.0, 99.0, 99.9)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """spec: Vega-Lite. full: as wide as the page. head, rows: the same numbers as a table."""
+
+    title: str
+    hint: str
+    spec: dict[str, Any]
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    full: bool = False
+
+
+def figures(comparison: Comparison) -> list[Figure]:
+    """What there is to draw of a comparison."""
+    drawn = (_drain(comparison), _cpu(comparison), _latency(comparison), _memory(comparison))
+    return [figure for figure in drawn if figure is not None]
+
+
+def _drain(comparison: Comparison) -> Figure | None:
+    return _bars(
+        comparison,
+        "Drain rate",
+        "Events per second while a warm, idle engine works off a backlog. Longer is better.",
+        DRAIN_RATE,
+        lambda value: units.scaled(value, "/s"),
+    )
+
+
+def _cpu(comparison: Comparison) -> Figure | None:
+    return _bars(
+        comparison,
+        "Events per CPU-second",
+        "Events drained for each second of CPU that the engine's processes took. Longer is better.",
+        EVENTS_PER_CPU_SECOND,
+        lambda value: units.scaled(value, ""),
+    )
+
+
+def _bars(comparison: Comparison, title: str, hint: str, metric: str, show: Callable[[float], str]) -> Figure | None:
+    measured = [(row, value) for row in comparison.ran if (value := row.value(metric)) is not None]
+    if not measured:
+        return None
+    measured.sort(key=lambda pair: -pair[1])
+    bars = [charts.Bar(row.name, value, _marked(row, show(value)), not row.suspect) for row, value in measured]
+    return Figure(
+        title,
+        hint,
+        charts.bars(
+            bars, _names(comparison), title.lower(), f"{title}: {'; '.join(f'{b.name} {b.label}' for b in bars)}"
+        ),
+        ["engine", title.lower()],
+        [[bar.name, bar.label] for bar in bars],
+    )
+
+
+def _latency(comparison: Comparison) -> Figure | None:
+    drawn = [(row, points) for row in comparison.ran if (points := _points(row))]
+    if not drawn:
+        return None
+    at = [percent for percent in _TABLED if any(percent in dict(points) for _, points in drawn)]
+    rows = []
+    for row, points in drawn:
+        known = dict(points)
+        largest = row.value(LATENCY_MAX)
+        rows.append(
+            [row.name, *(units.milliseconds(known.get(percent)) for percent in at), units.milliseconds(largest)]
+        )
+    curves = [
+        charts.Curve(row.name, [(min(percent / 100, deepest), value) for percent, value in points], not row.suspect)
+        for row, points in drawn
+        for deepest in [_deepest(row, points)]
+    ]
+    return Figure(
+        "Result latency by share of results",
+        "How long until a result could be read, for the share of results that were at least as fast. "
+        "Lower is better; both axes are logarithmic, and to the right each step has a tenth of the results left.",
+        charts.curves(
+            curves, _names(comparison), f"Result latency percentiles of {', '.join(row.name for row, _ in drawn)}"
+        ),
+        ["engine", *(f"p{percent:g}" for percent in at), "max"],
+        rows,
+        full=True,
+    )
+
+
+def _points(row: Row) -> list[tuple[float, float]]:
+    """(percent, ms), ascending."""
+    series = row.series(LATENCY_CURVE)
+    return list(zip(series.x, series.y, strict=True)) if series else []
+
+
+def _deepest(row: Row, points: Sequence[tuple[float, float]]) -> float:
+    """Where the largest of n results stands on an axis of nines, which has no place for 100 %: at 1 - 1/n."""
+    largest = row.metric(LATENCY_MAX)
+    last = max((percent for percent, _ in points if percent < 100), default=0.0) / 100
+    return max(last, 1 - 1 / largest.n) if largest and largest.n else last
+
+
+def _memory(comparison: Comparison) -> Figure | None:
+    parts = list(_memory_parts(comparison))
+    if not parts:
+        return None
+    roles = [role for role in ROLE_PEAK_MEMORY if any(part.part == role for part in parts)]
+    return Figure(
+        "Peak memory by role",
+        "The most that the processes of each role took at once (proportional set size), in MiB. Shorter is better.",
+        charts.stacks(
+            parts,
+            [row.name for row in comparison.ran],
+            roles,
+            "MiB",
+            f"Peak memory by role: {'; '.join(f'{p.name} {p.part} {p.label}' for p in parts)}",
+        ),
+        ["engine", *roles],
+        [
+            [name, *(next((p.label for p in parts if (p.name, p.part) == (name, role)), units.NONE) for role in roles)]
+            for name in dict.fromkeys(part.name for part in parts)
+        ],
+        full=True,
+    )
+
+
+def _memory_parts(comparison: Comparison) -> Iterator[charts.Part]:
+    for row in comparison.ran:
+        for role, metric in ROLE_PEAK_MEMORY.items():
+            value = row.value(metric)
+            if value is not None:
+                yield charts.Part(row.name, role, value / 1024**2, units.size(value))
+
+
+def _names(comparison: Comparison) -> list[str]:
+    """All names of a comparison, so that an engine has the same colour in every chart."""
+    return [row.name for row in comparison.rows]
+
+
+def _marked(row: Row, text: str) -> str:
+    return f"✗ {text}" if row.suspect else text

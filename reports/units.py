@@ -1,0 +1,63 @@
+"""Numbers as people read them: three significant digits and a unit; `-` for what was not measured."""
+
+from __future__ import annotations
+
+from results.history import Machine
+
+NONE = "-"
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """A number with so many significant digits, never in exponent form: 1234 -> 1,230; 0.01234 -> 0.0123."""
+    rounded = float(f"{value:.{digits}g}")
+    if rounded == 0:
+        return "0"
+    decimals = digits - 1 - int(f"{abs(rounded):e}".partition("e")[2])
+    return f"{rounded:,.{max(decimals, 0)}f}"
+
+
+def scaled(value: float | None, unit: str) -> str:
+    """A count or rate with the prefix k, M or G: 812345 and "/s" -> 812 k/s, and "events" -> 812 k events."""
+    if value is None:
+        return NONE
+    if not unit.startswith("/"):
+        unit = f" {unit}"
+    for factor, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        # What would be rounded up to 1000 belongs to the next prefix.
+        if abs(value) >= 0.9995 * factor:
+            return f"{significant(value / factor)} {prefix}{unit}".rstrip()
+    return f"{significant(value)}{unit if unit.startswith(' ') else f' {unit}'}".rstrip()
+
+
+def milliseconds(value: float | None) -> str:
+    """A duration: 12.3 ms below a second, 12.3 s above."""
+    if value is None:
+        return NONE
+    return f"{significant(value)} ms" if value < 999.5 else f"{significant(value / 1000)} s"
+
+
+def size(value: float | None) -> str:
+    """Bytes in MiB, or GiB from 1024 MiB up."""
+    if value is None:
+        return NONE
+    mebibytes = value / 1024**2
+    return f"{significant(mebibytes)} MiB" if mebibytes < 1023.5 else f"{significant(mebibytes / 1024)} GiB"
+
+
+def quantity(value: float | None, unit: str) -> str:
+    """A metric's value in the unit that its result names."""
+    if value is None:
+        return NONE
+    if unit == "ms":
+        return milliseconds(value)
+    if unit in ("bytes", "B"):
+        return size(value)
+    if unit.startswith("events/"):
+        return scaled(value, unit.removeprefix("events"))
+    return f"{significant(value)} {unit}".rstrip()
+
+
+def machine(machine: Machine) -> str:
+    """A machine in a line."""
+    java = f", Java {machine.java}" if machine.java else ""
+    return f"{machine.cpu}, {machine.cores} cores, {size(machine.memory_bytes)} of memory{java}"

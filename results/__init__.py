@@ -1,0 +1,1 @@
+"""Judges stored histories. Never imports an engine or a trial."""

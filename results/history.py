@@ -1,0 +1,335 @@
+"""The history of a trial: the files that a trial writes and the judge reads; nothing else passes between them.
+
+    FOLDER/trial.json      the TrialPlan: what was asked, on what, with which versions
+    FOLDER/marks.jsonl     Marks, appended as they happen
+    FOLDER/sends/*.parquet   what the load generator sent, and when             (SENDS)
+    FOLDER/input/*.parquet   the input log as committed, read back afterwards   (INPUT)
+    FOLDER/output/*.parquet  every output row with the time it became visible   (OUTPUT)
+    FOLDER/samples/*.parquet CPU and memory of every process by role            (SAMPLES)
+    FOLDER/logs/             what every process printed
+
+Tables are folders of parts, each written whole and renamed into place, so that a history is readable whenever its
+writer dies. All `_ns` times are CLOCK_MONOTONIC of the one machine, which all its processes share; `clock` in the plan
+ties it to wall time. `_ms` times are epoch milliseconds.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+SENDS = pa.schema([("phase", pa.string()), ("first_id", pa.int64()), ("count", pa.int64()), ("sent_ns", pa.int64())])
+"""One row a hand-over to the log client: ids first_id .. first_id + count - 1 went out at sent_ns."""
+
+INPUT = pa.schema(
+    [
+        ("partition", pa.int32()),
+        ("offset", pa.int64()),
+        ("time_ms", pa.int64()),
+        ("id", pa.int64()),
+        ("check", pa.int64()),
+    ]
+)
+OUTPUT = pa.schema(
+    [
+        ("partition", pa.int32()),
+        ("offset", pa.int64()),
+        ("time_ms", pa.int64()),
+        ("visible_ns", pa.int64()),
+        ("value", pa.binary()),
+    ]
+)
+SAMPLES = pa.schema(
+    [
+        ("at_ns", pa.int64()),
+        ("role", pa.string()),
+        ("pid", pa.int64()),
+        ("cpu_s", pa.float64()),
+        ("rss_bytes", pa.int64()),
+        ("pss_bytes", pa.int64()),
+    ]
+)
+"""Roles: worker, coordinator, broker, generator, collector, sampler. cpu_s: user and system seconds since the process
+began, its waited-for children included. pss_bytes is null where only the resident size was read."""
+
+METHOD_VERSION = 1
+"""The version of METHOD.md by which histories of today are recorded and judged."""
+
+TABLES: Mapping[str, pa.Schema] = {"sends": SENDS, "input": INPUT, "output": OUTPUT, "samples": SAMPLES}
+_NULLABLE = {"value", "pss_bytes"}
+
+
+class DamagedHistory(Exception):
+    """A history that cannot be read: what is wrong, and in which file."""
+
+    def __init__(self, what: str, where: Path) -> None:
+        super().__init__(f"{what} ({where})")
+        self.what, self.where = what, where
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Paced(_Model):
+    """Open loop at a constant rate (events/s); latency is judged on what closes in the measured part."""
+
+    rate: float = Field(gt=0)
+    warmup_s: float = Field(ge=0)
+    measured_s: float = Field(gt=0)
+
+
+class Drain(_Model):
+    """Backlogs in one transaction each, doubling from `events` until one lasts `intervals` commit intervals.
+
+    Doubling ends early where the next backlog would not fit in budget_s (writing it included) or exceeds max_events.
+    """
+
+    events: int = Field(gt=0)
+    intervals: float = Field(gt=0)
+    budget_s: float = Field(gt=0)
+    max_events: int = Field(gt=0)
+
+
+class Clock(_Model):
+    """The same instant on both clocks."""
+
+    wall_ns: int
+    monotonic_ns: int
+
+
+class Machine(_Model):
+    cpu: str
+    cores: int
+    memory_bytes: int
+    kernel: str
+    python: str
+    java: str | None
+
+
+class TrialPlan(_Model):
+    """One engine deployed once and given one workload: what was asked, and what it ran on."""
+
+    schema_version: Literal[1] = 1
+    method_version: int
+    name: str
+    engine: str
+    engine_version: str
+    mode: str
+    workload: str
+    parameters: dict[str, int | float | str]
+    seed: int
+    log: Literal["embedded", "kafka"]
+    fault: str = "none"
+    guarantee: str
+    processing_claimed: str
+    delivery_claimed: str
+    claim_note: str = ""
+    partitions: int
+    parallelism: int
+    interval_ms: int
+    worker_memory_mb: int
+    event_rate: float = Field(gt=0)
+    """Events per second of event time, in every phase."""
+    paced: Paced | None
+    drain: Drain | None
+    machine: Machine
+    clock: Clock
+    versions: dict[str, str]
+
+
+class SegmentMark(_Model):
+    """A `workloads.stream.Segment`, as stored."""
+
+    first: int
+    count: int
+    base_ms: int
+    rate: float
+
+
+class _Mark(_Model):
+    at_ns: int
+
+
+class EngineReady(_Mark):
+    """settings: what differs from the engine's defaults. startup_s: from submitting the job to ready."""
+
+    mark: Literal["engine-ready"] = "engine-ready"
+    settings: dict[str, str]
+    startup_s: float
+
+
+class PhaseBegin(_Mark):
+    """A segment of the stream is about to be sent; event i of a paced phase is planned (i - segment.first) / paced.rate
+    seconds after start_ns. In a drain phase planned times do not exist; start_ns is when writing began."""
+
+    mark: Literal["phase-begin"] = "phase-begin"
+    phase: str
+    kind: Literal["paced", "drain"]
+    segment: SegmentMark
+    start_ns: int
+
+
+class Committed(_Mark):
+    """The transaction that holds a drain's backlog is committed; at_ns is when the engine could first see it.
+
+    The engine is held still while the commit becomes visible on all partitions.
+    """
+
+    mark: Literal["committed"] = "committed"
+    phase: str
+
+
+class Loaded(_Mark):
+    """The last event of a phase is acknowledged."""
+
+    mark: Literal["loaded"] = "loaded"
+    phase: str
+
+
+class Closing(_Mark):
+    """A round of closing events went out on every partition, at this event time."""
+
+    mark: Literal["closing"] = "closing"
+    phase: str
+    round: int
+    time_ms: int
+
+
+class Complete(_Mark):
+    """Results of the phase's first closing round were seen for every closing key."""
+
+    mark: Literal["complete"] = "complete"
+    phase: str
+
+
+class Quiescent(_Mark):
+    """Nothing is on its way any more: end offsets for both isolation levels are equal and outputs stood still."""
+
+    mark: Literal["quiescent"] = "quiescent"
+    end_offsets: list[int]
+    still_s: float
+
+
+class Failed(_Mark):
+    """The trial could not go on: what happened in which phase, where to look."""
+
+    mark: Literal["failed"] = "failed"
+    phase: str
+    what: str
+    where: str
+    interrupted: bool = False
+
+
+class Ended(_Mark):
+    """The trial wrote all it had to write."""
+
+    mark: Literal["ended"] = "ended"
+
+
+Mark = Annotated[
+    EngineReady | PhaseBegin | Committed | Loaded | Closing | Complete | Quiescent | Failed | Ended,
+    Field(discriminator="mark"),
+]
+_MARK: TypeAdapter[Mark] = TypeAdapter(Mark)
+
+
+class TableWriter:
+    """Appends parts to one table of a history. Each part is complete when it appears under its name."""
+
+    def __init__(self, folder: Path, table: str, writer: str = "part") -> None:
+        """`writer` keeps the names of several processes that write one table apart."""
+        self._folder, self._schema, self._writer, self._parts = folder / table, TABLES[table], writer, 0
+        self._folder.mkdir(parents=True, exist_ok=True)
+
+    def write(self, columns: Mapping[str, Any]) -> None:
+        """One part from columns of equal length (lists or arrays); nothing is written for no rows."""
+        table = pa.table(dict(columns), schema=self._schema)
+        if not table.num_rows:
+            return
+        path = self._folder / f"{self._writer}-{self._parts:05d}.parquet"
+        partial = path.with_suffix(".partial")
+        pq.write_table(table, partial, compression="zstd")
+        partial.replace(path)
+        self._parts += 1
+
+
+class MarkWriter:
+    """Appends marks, each a line, flushed at once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = (folder / "marks.jsonl").open("a", encoding="utf-8")
+
+    def write(self, mark: Mark) -> None:
+        self._file.write(mark.model_dump_json() + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class History:
+    """A stored history, read. Raises DamagedHistory for what cannot be."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        path = folder / "trial.json"
+        try:
+            self.plan = TrialPlan.model_validate_json(path.read_bytes())
+        except FileNotFoundError as error:
+            raise DamagedHistory("there is no trial.json", path) from error
+        except OSError as error:
+            raise DamagedHistory(f"cannot be read: {error.strerror}", path) from error
+        except ValidationError as error:
+            raise DamagedHistory(_first_problem(error), path) from error
+        self.marks = list(self._read_marks(folder / "marks.jsonl"))
+
+    @staticmethod
+    def _read_marks(path: Path) -> Iterator[Mark]:
+        lines = path.read_bytes().split(b"\n") if path.exists() else []
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                yield _MARK.validate_json(line)
+            except ValidationError as error:
+                if number == len(lines):
+                    return  # The writer died in the middle of its last line; what was known before is whole.
+                raise DamagedHistory(f"line {number}: {_first_problem(error)}", path) from error
+
+    def of(self, kind: type[Any]) -> list[Any]:
+        """The marks of one type, in order."""
+        return [mark for mark in self.marks if isinstance(mark, kind)]
+
+    def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """All parts of a table, in the order they were written; empty if there is none. columns: only these."""
+        schema = TABLES[name]
+        if columns is not None:
+            schema = pa.schema([schema.field(column) for column in columns])
+        tables = []
+        for part in sorted((self.folder / name).glob("*.parquet")):
+            try:
+                table = pq.ParquetFile(part).read(columns).select(schema.names).cast(schema)
+            except (pa.ArrowException, OSError, KeyError) as error:
+                raise DamagedHistory(f"not a readable part of {name}: {error}".splitlines()[0], part) from error
+            for field, column in zip(schema, table.columns, strict=True):
+                if column.null_count and field.name not in _NULLABLE:
+                    raise DamagedHistory(f"not a readable part of {name}: nothing stands in {field.name}", part)
+            tables.append(table)
+        return pa.concat_tables(tables) if tables else schema.empty_table()
+
+
+def _first_problem(error: ValidationError) -> str:
+    first = error.errors()[0]
+    return f"{'.'.join(str(step) for step in first['loc']) or 'content'}: {first['msg']}"
+
+
+def clock() -> Clock:
+    """Both clocks, read together."""
+    return Clock(wall_ns=time.time_ns(), monotonic_ns=time.monotonic_ns())

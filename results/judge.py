@@ -1,0 +1,191 @@
+"""The judge: from a stored history to results. A pure function of the files; no engine is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from results.examination import Examination, examine
+from results.guarantee import CLAIMS, delivery_seen, in_words, processing_seen, violations
+from results.history import METHOD_VERSION, DamagedHistory, EngineReady, History
+from results.latency import latency
+from results.measured import Measured
+from results.offences import Findings, findings
+from results.phase import Phase, last_lines, obstacle, phases, unfinished
+from results.processes import Processes
+from results.replay import CannotJudge
+from results.resources import busy, memory, startup
+from results.result import CaseResult, Guarantee, Kind, Offence, Outcome, PhaseKind, Verdict
+from results.schedule import schedule
+from results.throughput import throughput
+
+_NO_FINDINGS = Findings(Verdict(), 0, {}, [])
+
+
+def judge(folder: Path) -> list[CaseResult]:
+    """One result for each kind of phase that the trial's plan asks for, the paced one first.
+
+    Whatever cannot be judged, because the trial did not end well, its files are damaged or a part of the judge
+    crashes, is unknown with the reason. Raises DamagedHistory if the plan or the marks cannot be read.
+    """
+    history = History(folder)
+    kinds: list[PhaseKind] = ["paced"] if history.plan.paced else []
+    kinds += ["drain"] if history.plan.drain else []
+    doubts: list[str] = []
+    seen: Examination | None = None
+    began = _guarded("phases", lambda: phases(history), doubts) or []
+    if not doubts and history.plan.method_version > METHOD_VERSION:
+        doubts.append(f"recorded by method version {history.plan.method_version}; this judge knows {METHOD_VERSION}")
+    if not doubts and began and unfinished(history) is None:
+        seen = _guarded("comparison", lambda: examine(history, began), doubts)
+    return [_Case(history, began, seen, kind, doubts).result() for kind in kinds]
+
+
+@dataclass
+class _Case:
+    """What is found out about the phases of one kind. doubts: why there can be no verdict."""
+
+    history: History
+    began: list[Phase]
+    seen: Examination | None
+    kind: PhaseKind
+    given: list[str]
+    doubts: list[str] = field(init=False)
+    measured: Measured = field(default_factory=Measured)
+
+    def __post_init__(self) -> None:
+        self.phases = [phase for phase in self.began if phase.kind == self.kind]
+        self.doubts = list(self.given)
+        if not self.doubts and (why := obstacle(self.history, self.kind)):
+            self.doubts.append(why)
+        for phase in self.phases if self.seen else []:
+            self.doubts += self.seen.problems[phase.name] if self.seen else []
+        self.doubts += _unknown_claims(self.history)
+
+    def result(self) -> CaseResult:
+        plan, found = self.history.plan, self._findings()
+        self._measure()
+        processing, delivery = processing_seen(found.kinds, found.verdict), delivery_seen(found.verdict)
+        forbidden = violations(plan.processing_claimed, plan.delivery_claimed, found.kinds, found.verdict)
+        if not self.doubts and not forbidden and "unknown" in (processing, delivery):
+            self.doubts.append("there is no right row: nothing says that the engine does what it should")
+        if self.doubts:
+            processing = delivery = "unknown"
+        outcome, reason = self._conclusion(found, forbidden)
+        ready = self.history.of(EngineReady)
+        return CaseResult(
+            engine=plan.engine,
+            mode=plan.mode,
+            workload=plan.workload,
+            log=plan.log,
+            fault=plan.fault,
+            guarantee=plan.delivery_claimed,
+            phase=self.kind,
+            outcome=outcome,
+            reason="; ".join([reason, *self.measured.notes]),
+            verdict=found.verdict,
+            observed=in_words(processing, delivery, plan.fault),
+            processing=Guarantee(claimed=plan.processing_claimed, seen=processing),
+            delivery=Guarantee(claimed=plan.delivery_claimed, seen=delivery),
+            claim_note=plan.claim_note,
+            metrics=dict(sorted(self.measured.metrics.items())),
+            absent=dict(sorted(self.measured.absent.items())),
+            notes=self.measured.notes,
+            last_lines=last_lines(self.history),
+            kinds=found.kinds,
+            offences=found.offences,
+            series=self.measured.series,
+            settings=dict(sorted(ready[0].settings.items())) if ready else {},
+            engine_version=plan.engine_version,
+            trial=plan.name,
+            asked=plan,
+        )
+
+    def _findings(self) -> Findings:
+        seen = self.seen
+        if seen is None or not self.phases:
+            return _NO_FINDINGS
+        return self._part("verdict", lambda: findings(seen, self.kind)) or _NO_FINDINGS
+
+    def _measure(self) -> None:
+        self._add("start-up", lambda: startup(self.history))
+        processes = self._part("samples", lambda: Processes(self.history))
+        if not self.phases or processes is None:
+            return
+        start_ns = self.phases[0].start_ns
+        end_ns = self.phases[-1].complete_ns or max(mark.at_ns for mark in self.history.marks)
+        self._add("memory", lambda: memory(processes, start_ns, end_ns))
+        # Without the comparison there is no proof that the answer was right, so no speed is stated.
+        seen, plan = self.seen, self.history.plan
+        if seen is None or any(phase.complete_ns is None for phase in self.phases):
+            return
+        if self.kind == "paced" and (paced := plan.paced):
+            phase = self.phases[0]
+            first_ns = phase.start_ns + int(paced.warmup_s * 1e9)
+            last_ns = first_ns + int(paced.measured_s * 1e9)
+            self._add("latency", lambda: latency(seen, phase, paced))
+            self._add("send lag", lambda: schedule(self.history, phase, paced))
+            self._add("cpu", lambda: busy(processes, first_ns, last_ns))
+        if self.kind == "drain" and (drain := plan.drain):
+            self._add("throughput", lambda: throughput(seen, drain, plan.interval_ms, processes))
+
+    def _add(self, name: str, measure: Callable[[], Measured]) -> None:
+        if (found := self._part(name, measure)) is not None:
+            self.measured.update(found)
+
+    def _part(self, name: str, part: Callable[[], Any]) -> Any:
+        return _guarded(name, part, self.doubts)
+
+    def _conclusion(self, found: Findings, forbidden: list[Kind]) -> tuple[Outcome, str]:
+        """The outcome, and the reason in one line."""
+        if self.doubts:
+            beside = f"; beside that, {_account(found, list(found.kinds))}" if found.kinds else ""
+            return "unknown", self.doubts[0] + beside
+        if forbidden:
+            return "fail", _account(found, forbidden)
+        untested = "; no fault was injected, so the guarantee is untested" if self.history.plan.fault == "none" else ""
+        if found.kinds:
+            return "pass", f"as claimed, {_account(found, list(found.kinds))}{untested}"
+        return "pass", f"each of {found.verdict.match:,} rows is right and there once{untested}"
+
+
+def _account(found: Findings, kinds: list[Kind]) -> str:
+    """Each kind with its number of rows and its first offence."""
+    clauses = []
+    for kind in kinds:
+        example = next((offence for offence in found.offences if offence.kind == kind), None)
+        shown = f": {_sentence(example)}" if example else ""
+        clauses.append(f"{kind} ({found.kinds[kind]:,} of {found.due:,} rows){shown}")
+    return "; ".join(clauses)
+
+
+def _sentence(offence: Offence) -> str:
+    if offence.key is None:
+        return f"partition {offence.partition} offset {offence.offset}, {offence.explanation}"
+    return f"{offence.key} [{offence.start}, {offence.end}), {offence.explanation}"
+
+
+def _unknown_claims(history: History) -> list[str]:
+    return [
+        f"the engine claims {claim!r} for its {what}, which is none of {', '.join(CLAIMS)}"
+        for what, claim in (
+            ("processing", history.plan.processing_claimed),
+            ("delivery", history.plan.delivery_claimed),
+        )
+        if claim not in CLAIMS
+    ]
+
+
+def _guarded(name: str, part: Callable[[], Any], doubts: list[str]) -> Any:
+    """What the part returns; if it fails, None and a doubt: a judge that crashes proves nothing."""
+    try:
+        return part()
+    except DamagedHistory as damage:
+        doubts.append(f"damaged history: {damage.what} ({damage.where.parent.name}/{damage.where.name})")
+    except CannotJudge as reason:
+        doubts.append(str(reason))
+    except Exception as error:
+        doubts.append(f"the judge crashed in {name}: {type(error).__name__}: {error}".splitlines()[0])
+    return None

@@ -1,0 +1,169 @@
+"""Output rows, parsed. What an engine wrote is not trusted: a row that is not what the query asks for is malformed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Annotated, Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from workloads.query import Query
+from workloads.stream import CONTROL, Integers
+
+_PIECE = 1 << 16
+_SHOWN_BYTES = 200
+_Integer = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+
+UNKNOWN_KEY = -1
+
+
+@dataclass(frozen=True)
+class Malformed:
+    """A row that cannot be read as an answer to the query, and why."""
+
+    partition: int
+    offset: int
+    visible_ns: int
+    text: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows as columns of equal length, in the order in which they became visible; control keys are left out.
+
+    keys: index into the stream's labels, UNKNOWN_KEY where it has none (`strangers` then holds the key by row).
+    values: one line an output of the query, in its order.
+    """
+
+    partitions: Integers
+    offsets: Integers
+    visible_ns: Integers
+    keys: Integers
+    starts: Integers
+    ends: Integers
+    values: Integers
+    strangers: dict[int, str]
+    malformed: list[Malformed]
+    repeated: int
+    """How many rows were recorded more than once (same partition and offset): the collector's fault, no engine's."""
+
+
+def parse(query: Query, table: pa.Table, labels: Sequence[str]) -> Rows:
+    """Parse the table `output`."""
+    table = _in_order_of_visibility(table)
+    partitions, offsets = _integers(table["partition"]), _integers(table["offset"])
+    visible_ns = _integers(table["visible_ns"])
+    reader = _Reader(query, labels)
+    for start in range(0, table.num_rows, _PIECE):
+        reader.read(start, table["value"].slice(start, _PIECE).to_pylist())
+    kept = np.concatenate(reader.kept) if reader.kept else np.empty(0, dtype=np.int64)
+    count = len(query.outputs)
+    columns = np.concatenate(reader.columns, axis=1) if reader.columns else np.empty((count + 3, 0), dtype=np.int64)
+    return Rows(
+        partitions=partitions[kept],
+        offsets=offsets[kept],
+        visible_ns=visible_ns[kept],
+        keys=columns[0],
+        starts=columns[1],
+        ends=columns[2],
+        values=columns[3:],
+        strangers={int(np.searchsorted(kept, row)): key for row, key in reader.strangers.items()},
+        malformed=[
+            Malformed(int(partitions[row]), int(offsets[row]), int(visible_ns[row]), text, why)
+            for row, text, why in reader.malformed
+        ],
+        repeated=_repeated(partitions, offsets),
+    )
+
+
+class _Reader:
+    """Reads values piece by piece, so that few parsed objects are alive at a time."""
+
+    def __init__(self, query: Query, labels: Sequence[str]) -> None:
+        fields = ["start", "end", *(output.name for output in query.outputs)]
+        # Positional names, since an aggregate may be called what Python does not allow as an attribute.
+        names = [f"field{number}" for number in range(len(fields))]
+        row = msgspec.defstruct(
+            "Row",
+            [("key", str), *((name, _Integer) for name in names)],
+            rename=dict(zip(names, fields, strict=True)),
+            forbid_unknown_fields=True,
+            gc=False,
+        )
+        self._decode = msgspec.json.Decoder(row).decode
+        self._getters = [attrgetter(name) for name in names]
+        self._index = {label: number for number, label in enumerate(labels)}
+        self.kept: list[Integers] = []
+        self.columns: list[Integers] = []
+        self.strangers: dict[int, str] = {}
+        self.malformed: list[tuple[int, str, str]] = []
+
+    def read(self, first: int, values: list[bytes | None]) -> None:
+        """Values of the rows numbered from `first`."""
+        rows: list[Any] = []
+        numbers: list[int] = []
+        for number, value in enumerate(values, first):
+            try:
+                row: Any = self._decode(value)  # type: ignore[arg-type]  # None is refused like any other text
+            except (msgspec.DecodeError, TypeError, UnicodeDecodeError, RecursionError) as error:
+                if not _control(value):
+                    self.malformed.append((number, _text(value), f"not a row of the query: {error}"))
+                continue
+            if not row.key.startswith(CONTROL):
+                rows.append(row)
+                numbers.append(number)
+        if not rows:
+            return
+        keys = [self._index.get(row.key, UNKNOWN_KEY) for row in rows]
+        if UNKNOWN_KEY in keys:
+            self.strangers |= {
+                number: row.key for number, row, key in zip(numbers, rows, keys, strict=True) if key == UNKNOWN_KEY
+            }
+        columns = np.empty((len(self._getters) + 1, len(rows)), dtype=np.int64)
+        columns[0] = keys
+        for line, getter in enumerate(self._getters, 1):
+            columns[line] = np.fromiter(map(getter, rows), dtype=np.int64, count=len(rows))
+        self.columns.append(columns)
+        self.kept.append(np.array(numbers, dtype=np.int64))
+
+
+def _in_order_of_visibility(table: pa.Table) -> pa.Table:
+    visible_ns = table["visible_ns"].to_numpy()
+    if len(visible_ns) > 1 and np.any(visible_ns[1:] < visible_ns[:-1]):
+        return table.sort_by([("visible_ns", "ascending"), ("partition", "ascending"), ("offset", "ascending")])
+    return table
+
+
+def _repeated(partitions: Integers, offsets: Integers) -> int:
+    repeated = 0
+    for partition in np.unique(partitions):
+        mine = offsets[partitions == partition]
+        # Offsets ascend as they are read; only where they do not is a closer look due.
+        if np.any(mine[1:] <= mine[:-1]):
+            repeated += len(mine) - len(np.unique(mine))
+    return repeated
+
+
+def _control(value: bytes | None) -> bool:
+    """Whether this is a row for a heartbeat or closing event after all, of whatever shape."""
+    try:
+        row = msgspec.json.decode(value or b"")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return isinstance(row, dict) and isinstance(row.get("key"), str) and row["key"].startswith(CONTROL)
+
+
+def _text(value: bytes | None) -> str:
+    if value is None:
+        return "(no value)"
+    more = "…" if len(value) > _SHOWN_BYTES else ""
+    return value[:_SHOWN_BYTES].decode(errors="backslashreplace") + more
+
+
+def _integers(column: pa.ChunkedArray) -> Integers:
+    return np.asarray(column.to_numpy(), dtype=np.int64)

@@ -1,0 +1,50 @@
+"""Exact statistics of raw samples. Percentiles are merged from samples, never averaged."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Samples = NDArray[Any]
+
+PERCENTILES = {"p50": "50", "p90": "90", "p95": "95", "p99": "99", "p999": "99.9", "max": "100"}
+"""Metric suffix and percentile, as decimal text so that a rank is computed exactly."""
+
+
+def percentile(ordered: Samples, percent: str) -> float:
+    """The nearest-rank percentile: the smallest sample that at least `percent` % of all samples do not exceed.
+
+    ordered: ascending. Hyndman, Fan: Sample Quantiles in Statistical Packages (1996), definition 1. Raises ValueError
+    for no samples.
+    """
+    if not len(ordered):
+        raise ValueError("a percentile of no samples does not exist")
+    rank = math.ceil(Fraction(percent) / 100 * len(ordered))
+    return float(ordered[max(rank, 1) - 1])
+
+
+def needed(percent: str) -> int:
+    """How many samples a percentile needs so that it is not just the largest: 1000 for 99.9; 1 for the maximum."""
+    beyond = 1 - Fraction(percent) / 100
+    return math.ceil(1 / beyond) if beyond else 1
+
+
+def curve(ordered: Samples) -> tuple[list[float], list[float]]:
+    """Percentiles for a chart, finer towards the tail: percent and value, no finer than the samples allow."""
+    percents = [str(step) for step in range(100)] + [f"99.{step}" for step in range(1, 10)] + ["99.99", "100"]
+    shown = [percent for percent in percents if needed(percent) <= len(ordered)]
+    return [float(percent) for percent in shown], [percentile(ordered, percent) for percent in shown]
+
+
+def thinned(x: Samples, y: Samples, most: int) -> tuple[list[float], list[float]]:
+    """At most `most` points of a series, keeping the largest y of each stretch, so that no peak is lost."""
+    if len(x) <= most:
+        return [float(value) for value in x], [float(value) for value in y]
+    bounds = np.linspace(0, len(x), most + 1).astype(np.int64)
+    peaks = [start + int(np.argmax(y[start:stop])) for start, stop in pairwise(bounds)]
+    return [float(x[peak]) for peak in peaks], [float(y[peak]) for peak in peaks]

@@ -1,0 +1,259 @@
+"""The built-in engines as processes, on both logs: killed, restarted, rescaled, and never left behind."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from cars import ENGINES, GUARANTEES, PARTITIONS, QUERY, ROOT, WAIT_S, Output, Stream, job_on
+
+from engines.discovery import discover
+from engines.logs import connect
+from engines.logs.embedded import EmbeddedLog
+from engines.logs.protocol import Log, LogFailure
+from engines.protocol import Engine, EngineFailure, Guarantee, Job, Site
+from engines.runtime.cluster import BuiltinEngine
+from engines.runtime.connector import Checkpoint, Results, WorkerFailure
+from engines.runtime.deployment import Deployment
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> EmbeddedLog:
+    made = EmbeddedLog(tmp_path / "log")
+    for name in ("in", "out"):
+        made.create(name, PARTITIONS)
+    return made
+
+
+@pytest.fixture
+def job(log: EmbeddedLog, tmp_path: Path) -> Job:
+    return job_on("embedded", str(log.location), tmp_path / "job")
+
+
+def engine_named(name: str) -> Engine:
+    engine: Engine = importlib.import_module(f"engines.{name}").engine
+    return engine
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    for name in ("cluster", "logs", "cache"):
+        (tmp_path / name).mkdir()
+    return Site(tmp_path / "cluster", tmp_path / "logs", tmp_path / "cache", Path(sys.executable), ROOT)
+
+
+def alive(pids: list[int]) -> list[int]:
+    return [pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE]
+
+
+def wait_until(what: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + WAIT_S
+    while not what():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def all_pids(running: Any) -> list[int]:
+    return [pid for pids in running.processes().values() for pid in pids]
+
+
+def check_kills_and_rescaling(engine: Engine, site: Site, job: Job, log: Log) -> None:
+    """Kill each worker once while rows flow, then stop, go on with one worker, and compare every row."""
+    stream, output = Stream(), Output(log, job.output.name)
+    cluster = engine.open(site)
+    try:
+        running = cluster.submit(job)
+        running.wait_ready(WAIT_S)
+        assert len(running.processes()["worker"]) == 2
+        for victim in range(2):
+            rows = output.rows.total()
+            stream.send(log, job.input.name, 2_000)
+            output.wait(lambda rows=rows: output.rows.total() > rows, running)
+            pids = running.processes()["worker"]
+            os.kill(pids[victim], signal.SIGKILL)
+            stream.send(log, job.input.name, 2_000)
+            wait_until(lambda pids=pids: len(set(running.processes()["worker"]) - set(pids)) == 1)
+        stream.close(log, job.input.name)
+        output.wait(lambda: output.closing(1), running)
+        before = all_pids(running)
+        running.stop()
+        assert alive(before) == []
+        running = cluster.submit(replace(job, parallelism=1))
+        stream.send(log, job.input.name, 2_000)
+        running.wait_ready(WAIT_S)
+        assert len(running.processes()["worker"]) == 1
+        stream.close(log, job.input.name)
+        output.wait(lambda: output.closing(2), running)
+        before = all_pids(running)
+    finally:
+        cluster.close()
+    output.read(1.0)
+    output.close()
+    assert alive(before) == []
+    assert output.rows == Counter(stream.expected())
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_killed_workers_and_a_restart_with_fewer_lose_and_repeat_nothing(
+    name: str, site: Site, job: Job, log: EmbeddedLog
+):
+    check_kills_and_rescaling(engine_named(name), site, job, log)
+
+
+def test_workers_end_with_their_supervisor_and_the_harness_is_told(site: Site, job: Job):
+    cluster = engine_named("continuous").open(site)
+    running = cluster.submit(job)
+    running.wait_ready(WAIT_S)
+    assert running.failure() is None
+    processes = running.processes()
+    os.kill(processes["coordinator"][0], signal.SIGKILL)
+    wait_until(lambda: alive(processes["worker"]) == [])
+    failure = running.failure()
+    assert failure is not None
+    assert "SIGKILL while the job ran" in failure.what
+    cluster.close()
+    assert running.failure() is None
+
+
+def test_everything_ends_with_the_process_that_submitted_the_job(site: Site, job: Job, tmp_path: Path):
+    job.directory.mkdir()
+    Deployment(job, "engines.micro_batch.worker", site.python, site.logs).save()
+    script = (
+        "import json, sys; from pathlib import Path\n"
+        "from engines.micro_batch import engine; from engines.protocol import Site\n"
+        "from engines.runtime.deployment import Deployment\n"
+        "folder = Path(sys.argv[1]); job = Deployment.load(folder / 'job' / 'deployment.json').job\n"
+        "site = Site(folder / 'cluster', folder / 'logs', folder / 'cache', Path(sys.executable), Path.cwd())\n"
+        "running = engine.open(site).submit(job); running.wait_ready(60)\n"
+        "print(json.dumps(running.processes()), flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script, tmp_path], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as parent:
+        assert parent.stdout is not None
+        pids = [pid for some in json.loads(parent.stdout.readline()).values() for pid in some]
+        assert len(alive(pids)) == 3
+        parent.kill()
+        wait_until(lambda: alive(pids) == [])
+
+
+def test_a_job_that_cannot_start_says_why(site: Site, job: Job):
+    cluster = engine_named("micro_batch").open(site)
+    running = cluster.submit(replace(job, input=replace(job.input, name="nothing")))
+    with pytest.raises(EngineFailure, match="topic nothing does not exist") as caught:
+        running.wait_ready(WAIT_S)
+    assert caught.value.where.endswith("job-supervisor.log")
+    cluster.close()
+
+
+def test_both_engines_are_found_and_a_copy_is_called_after_its_folder():
+    found = discover()
+    for name in ("continuous", "micro-batch"):
+        engine = found[name]
+        assert isinstance(engine, BuiltinEngine)
+        assert engine.logs == ("kafka", "embedded")
+        for guarantee in GUARANTEES:
+            assert engine.support(QUERY, guarantee, "default").kind == "native"
+            assert engine.claim(guarantee, "default").delivery == guarantee
+        assert engine.support(QUERY, "exactly-once", "other").kind == "unsupported"
+    assert "runtime" not in found
+    assert BuiltinEngine("engines.my_copy", "about").name == "my-copy"
+
+
+# On a broker.
+
+
+@pytest.fixture
+def kafka_job(broker: str, tmp_path: Path) -> Job:
+    log = connect(broker, "kafka")
+    name = f"builtin-{tmp_path.name}"
+    for side in ("in", "out"):
+        log.create(f"{name}-{side}", PARTITIONS)
+    log.close()
+    return job_on("kafka", broker, tmp_path / "job", name, (f"{name}-in", f"{name}-out"))
+
+
+@pytest.mark.java
+@pytest.mark.parametrize("name", ENGINES)
+def test_on_kafka_killed_workers_and_a_restart_with_fewer_lose_and_repeat_nothing(
+    name: str, site: Site, kafka_job: Job
+):
+    log = connect(kafka_job.input.location, "kafka")
+    check_kills_and_rescaling(engine_named(name), site, kafka_job, log)
+    snapshots = list((kafka_job.directory / "snapshots").iterdir())
+    assert len(snapshots) == PARTITIONS, "old snapshots were not removed"
+
+
+@pytest.mark.java
+@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("guarantee", ["at-least-once", "at-most-once"])
+def test_on_kafka_the_weaker_guarantees_give_every_row_when_nothing_fails(
+    name: str, guarantee: Guarantee, site: Site, kafka_job: Job
+):
+    log = connect(kafka_job.input.location, "kafka")
+    stream, output = Stream(), Output(log, kafka_job.output.name)
+    cluster = engine_named(name).open(site)
+    running = cluster.submit(replace(kafka_job, guarantee=guarantee))
+    running.wait_ready(WAIT_S)
+    stream.send(log, kafka_job.input.name, 2_000)
+    stream.close(log, kafka_job.input.name)
+    output.wait(lambda: output.closing(1), running)
+    running.stop()
+    running = cluster.submit(replace(kafka_job, guarantee=guarantee, parallelism=3))
+    running.wait_ready(WAIT_S)
+    stream.send(log, kafka_job.input.name, 1_000)
+    stream.close(log, kafka_job.input.name)
+    output.wait(lambda: output.closing(2), running)
+    cluster.close()
+    output.close()
+    assert output.rows == Counter(stream.expected())
+
+
+@pytest.mark.java
+def test_on_kafka_a_worker_that_was_replaced_cannot_commit(kafka_job: Job):
+    from engines.runtime.kafka import KafkaConnector
+
+    first = KafkaConnector(kafka_job, 0)
+    first.recover([0])
+    first.write([Results(0, [b"k"], b"zombie")])
+    second = KafkaConnector(kafka_job, 0)
+    assert second.recover([0])[0] == Checkpoint(0, 0, None)
+    second.write([Results(0, [b"k"], b"rightful")])
+    second.commit([Checkpoint(0, 5, b"state")])
+    with pytest.raises(LogFailure, match="fenced"):
+        first.commit([Checkpoint(0, 10, b"zombie")])
+    third = KafkaConnector(kafka_job, 0)
+    assert third.recover([0])[0] == Checkpoint(0, 5, b"state")
+    for connector in (first, second, third):
+        connector.close()
+    reader = connect(kafka_job.output.location, "kafka").reader(kafka_job.output.name, PARTITIONS)
+    assert [value for chunk in reader.poll(20) for value in chunk.values] == [b"rightful"]
+    reader.close()
+
+
+@pytest.mark.java
+def test_on_kafka_a_damaged_snapshot_is_refused(kafka_job: Job):
+    from engines.runtime.kafka import KafkaConnector
+
+    connector = KafkaConnector(kafka_job, 0)
+    connector.recover([0])
+    connector.commit([Checkpoint(0, 1, b"state")])
+    connector.close()
+    (snapshot,) = (kafka_job.directory / "snapshots").iterdir()
+    snapshot.write_bytes(b"\0" * 9)
+    again = KafkaConnector(kafka_job, 0)
+    with pytest.raises(WorkerFailure, match="damaged"):
+        again.recover([0])
+    again.close()

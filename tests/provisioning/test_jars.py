@@ -1,0 +1,113 @@
+"""Jars are fetched once, and none is used that is not the one that was locked."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tomllib
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from harness.problem import Problem
+from harness.provisioning import jars
+from tests.provisioning.bare import CONTENT, Repository, Told, locked
+
+
+def test_jars_are_fetched_once_with_progress_in_bytes(tmp_path: Path, repository: Repository):
+    told = Told()
+    for _ in range(2):
+        paths = jars.ensure_jars("example", told)
+    assert [path.read_bytes() for path in paths] == list(CONTENT.values())
+    assert repository.fetched == list(CONTENT)
+    assert told.done == [("jars of example", 3000, 4500), ("jars of example", 4500, 4500)]
+    assert jars.missing_jars("example") == ()
+    assert sorted(path.name for path in (tmp_path / "home/jars").iterdir()) == [
+        "one-1.0.jar",
+        "two-2.0.jar",
+        "verified.json",
+    ]
+
+
+@pytest.mark.parametrize("content", [b"one" * 999 + b"onf", b"", b"one" * 1001])
+def test_a_damaged_jar_is_refused_by_name_with_both_hashes(repository: Repository, content: bytes):
+    path = jars.ensure_jars("example", Told())[0]
+    path.write_bytes(content)
+    for use in (partial(jars.ensure_jars, "example", Told()), partial(jars.missing_jars, "example")):
+        with pytest.raises(Problem) as caught:
+            use()
+        assert "one-1.0.jar was damaged or changed" in caught.value.what
+        assert locked("org.example:one:1.0").sha256 in caught.value.what
+        assert hashlib.sha256(content).hexdigest() in caught.value.what
+        assert caught.value.where == str(path)
+        assert f"rm {path}" in caught.value.remedy
+    path.unlink()
+    assert jars.ensure_jars("example", Told())[0].read_bytes() == CONTENT["org.example:one:1.0"]
+
+
+def test_a_jar_is_read_again_only_when_its_size_or_time_changed(repository, monkeypatch: pytest.MonkeyPatch):
+    path = jars.ensure_jars("example", Told())[0]
+    real, hashed = jars._sha256, []
+    monkeypatch.setattr(jars, "_sha256", lambda path: hashed.append(path) or real(path))
+    jars.ensure_jars("example", Told())
+    assert hashed == []
+    os.utime(path, (1, 1))
+    jars.ensure_jars("example", Told())
+    jars.ensure_jars("example", Told())
+    assert hashed == [path]
+
+
+def test_what_the_repository_has_changed_is_refused_and_not_kept(tmp_path: Path, repository: Repository):
+    repository.bad["org.example:two:2.0"] = b"something else"
+    with pytest.raises(Problem, match=r"org\.example:two:2\.0 is not the file that was locked"):
+        jars.ensure_jars("example", Told())
+    kept = [path.name for path in (tmp_path / "home/jars").glob("*.jar")]
+    assert kept == ["one-1.0.jar"]
+    repository.bad.clear()
+    jars.ensure_jars("example", Told())
+    assert repository.fetched.count("org.example:one:1.0") == 1
+
+
+def test_the_users_own_copy_is_taken_only_with_the_locked_hash(tmp_path: Path, repository: Repository):
+    repository.own = tmp_path
+    (tmp_path / "one-1.0.jar").write_bytes(CONTENT["org.example:one:1.0"])
+    (tmp_path / "two-2.0.jar").write_bytes(b"half a download")
+    jars.ensure_jars("example", Told())
+    assert repository.fetched == ["org.example:two:2.0"]
+
+
+def test_nothing_is_fetched_onto_a_full_disk(repository: Repository, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=100))
+    with pytest.raises(Problem, match="no disk space"):
+        jars.ensure_jars("example", Told())
+    assert repository.fetched == []
+
+
+def test_an_unknown_set_is_refused_with_those_that_exist(repository: Repository):
+    with pytest.raises(Problem, match="no jar set exampel; there are: example"):
+        jars.ensure_jars("exampel", Told())
+
+
+def test_every_named_coordinate_is_locked_in_its_set():
+    lock = jars.read_lock()
+    sets = tomllib.loads(jars.SETS.read_text())
+    assert set(lock) == set(sets)
+    for name, wanted in sets.items():
+        coordinates = {jar.coordinate for jar in lock[name]}
+        assert coordinates >= {*wanted.get("whole", []), *wanted.get("alone", [])}
+        assert len({jar.file for jar in lock[name]}) == len(lock[name])
+
+
+def test_a_lock_that_was_made_from_other_sets_or_is_none_is_refused(tmp_path: Path):
+    other = tmp_path / "jars.toml"
+    other.write_text(jars.SETS.read_text() + "\n[more]\n")
+    with pytest.raises(Problem, match="made from another") as caught:
+        jars.read_lock(sets=other)
+    assert jars.RELOCK in caught.value.remedy
+    broken = tmp_path / "jars.lock"
+    broken.write_text("[[jar]\n")
+    with pytest.raises(Problem, match="cannot be read"):
+        jars.read_lock(lock=broken)

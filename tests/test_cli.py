@@ -1,0 +1,314 @@
+"""The command line: what it runs, how it ends, and that every error says what, where and what to do."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from engines.protocol import EngineFailure
+from harness.problem import Problem
+from tests.judge.recording import perfect
+from tests.playback import CATALOGUE, SUITE, Bench, set_up
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def _recorded() -> bytes:
+    return pickle.dumps(perfect())
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, _recorded: bytes) -> Bench:
+    return set_up(tmp_path, monkeypatch, _recorded)
+
+
+def test_a_run_is_planned_executed_judged_and_shown(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench("run", "mine.toml", "-e", "alpha") == 0
+    out, err = capsys.readouterr()
+    assert "alpha.default.sensors: starting the engine" in out
+    assert re.search(r"^alpha +pass +500 /s +250 ms .* 0/0/0  exactly → exact", out, re.MULTILINE)
+    assert f"results  runs/{bench.run.name}" in out
+    assert err == ""
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d_mine_[0-9a-f]{4}", bench.run.name)
+
+
+def test_json_is_one_valid_document_and_nothing_else(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench("run", "mine.toml", "-e", "alpha", "--format", "json") == 0
+    out, err = capsys.readouterr()
+    document = json.loads(out)
+    jsonschema.validate(document, json.loads((ROOT / "results" / "schema.json").read_text()))
+    assert document["run"] == f"runs/{bench.run.name}"
+    assert [(case["engine"], case["phase"], case["outcome"]) for case in document["cases"]] == [
+        ("alpha", "paced", "pass"),
+        ("alpha", "drain", "pass"),
+    ]
+    assert err == ""
+
+
+def test_no_progress_says_nothing_before_the_results(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench("run", "mine.toml", "-e", "alpha", "--no-progress") == 0
+    assert "starting" not in capsys.readouterr().out
+
+
+def test_everything_that_cannot_run_is_a_case_with_its_reason_and_the_run_goes_on(bench: Bench) -> None:
+    bench.lacking["kay"] = Problem("no environment", "/x", "streamgauge setup kay")
+    assert bench("run", "mine.toml") == 0
+    outcomes = bench.outcomes()
+    assert outcomes["alpha"][0] == "pass"
+    assert outcomes["broken"] == ("unavailable", "broken cannot be loaded: ImportError: no module named x")
+    assert outcomes["kay"] == ("unavailable", "no environment (/x); streamgauge setup kay")
+    assert outcomes["refusing"] == ("unsupported", "has no windows")
+    assert list(bench.provisioned[0]) == ["alpha"]
+
+
+def test_nothing_that_can_run_is_an_environment_error(bench: Bench) -> None:
+    bench.lacking["alpha"] = Problem("no Java", "", "install it")
+    assert bench("run", "mine.toml", "-e", "alpha", "-e", "broken") == 5
+    assert bench.outcomes()["alpha"] == ("unavailable", "no Java; install it")
+
+
+def test_a_run_that_ends_early_says_why_and_where_the_rest_is(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    def vanish(folder: Path) -> None:
+        raise EngineFailure("the broker died", "broker.log", "look there")
+
+    bench.during = vanish
+    assert bench("run", "mine.toml", "-e", "alpha") == 4
+    err = capsys.readouterr().err
+    assert f"the run ended early; what is known is kept\n  runs/{bench.run.name}\n" in err
+    assert "error: the broker died\n  broker.log\n  look there" in err
+    assert bench("judge", "latest") == 4
+    assert bench.outcomes()["alpha"] == ("unknown", "did not run: the run ended before this case began")
+
+
+def test_wrong_results_end_with_3_in_run_and_judge(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    bench.spoil = lambda recording: recording.rows.append(recording.row(recording.largest()))
+    assert bench("run", "mine.toml", "-e", "alpha") == 3
+    assert bench("judge", str(bench.run)) == 3
+    out = capsys.readouterr().out
+    assert len(re.findall(r"^alpha +✗ wrong", out, re.MULTILINE)) == 2
+    assert "✗ alpha: 1 x duplicate" in out
+
+
+def test_a_damaged_history_is_not_judged_and_says_which_file(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench("run", "mine.toml", "-e", "alpha") == 0
+    next((bench.run / "cases" / "alpha.default.sensors" / "output").glob("*.parquet")).write_bytes(b"no parquet")
+    capsys.readouterr()
+    assert bench("judge", "latest") == 4
+    assert re.search(r"^alpha: unknown: damaged history: .*\.parquet", capsys.readouterr().out, re.MULTILINE)
+
+
+def test_judging_again_gives_the_same_bytes(bench: Bench) -> None:
+    bench("run", "mine.toml", "-e", "alpha")
+    before = (bench.run / "result.json").read_bytes()
+    assert bench("judge", "latest") == 0
+    assert (bench.run / "result.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
+def test_an_interrupted_run_keeps_what_is_known_and_says_where(
+    bench: Bench, capsys: pytest.CaptureFixture[str], number: str
+) -> None:
+    def interrupt(folder: Path) -> None:
+        raise KeyboardInterrupt
+
+    bench.during = interrupt
+    assert bench("run", "mine.toml", "-e", "alpha") == 130
+    assert f"runs/{bench.run.name}" in capsys.readouterr().err
+    assert (bench.run / "plan.json").exists()
+
+
+# Which log, which cases.
+
+
+def test_auto_takes_kafka_where_java_is_there_or_an_engine_needs_it(bench: Bench) -> None:
+    bench("run", "mine.toml", "-e", "alpha")
+    bench.java = False
+    bench("run", "mine.toml", "-e", "alpha")
+    bench("run", "mine.toml", "-e", "alpha", "-e", "kay")
+    assert [plan.log for plan in bench.plans] == ["kafka", "embedded", "kafka"]
+    assert bench.provisioned[0]["alpha"].java_home is not None  # for the broker
+
+
+def test_auto_without_java_runs_what_it_can_on_the_embedded_log(bench: Bench) -> None:
+    bench.lacking_broker = Problem("there is no JDK", "", "apt-get install openjdk-17-jdk-headless")
+    assert bench("run", "mine.toml", "-e", "alpha", "-e", "kay") == 0
+    assert bench.plan.log == "embedded"
+    assert bench.outcomes()["kay"] == (
+        "unavailable",
+        "needs Kafka; there is no JDK; apt-get install openjdk-17-jdk-headless",
+    )
+
+
+def test_the_embedded_log_leaves_kafka_engines_out_with_the_reason(bench: Bench) -> None:
+    assert bench("run", "mine.toml", "--log", "embedded") == 0
+    assert bench.outcomes()["kay"] == ("unsupported", "needs Kafka; use --log kafka")
+    assert {case.log for case in bench.plan.cases} == {"embedded"}
+
+
+def test_a_broker_that_is_there_is_used_and_none_is_started(bench: Bench) -> None:
+    assert bench("run", "mine.toml", "-e", "alpha", "-e", "kay", "--kafka", "localhost:9092") == 0
+    assert (bench.plan.log, bench.plan.kafka) == ("kafka", "localhost:9092")
+    assert bench.provisioned[0]["alpha"].java_home is None
+
+
+def test_options_replace_what_the_suite_says(bench: Bench) -> None:
+    words = [
+        "--seed",
+        "9",
+        "--set",
+        "paced.rate=1k",
+        "--set",
+        "workload.sensors.keys=7",
+        "--guarantee",
+        "at-least-once",
+    ]
+    bench("run", "mine.toml", "-e", "kay", "--set", "modes.kay=['safe', 'fast']", *words)
+    assert [case.mode for case in bench.plan.cases] == ["safe", "fast"]
+    case = bench.plan.cases[0]
+    assert (case.seed, case.event_rate, case.parameters["keys"], case.guarantee) == (9, 960, 7, "at-least-once")
+    assert case.paced is not None
+    assert case.paced.rate == 1000
+    assert case.parameters["zipf"] == 1.0
+
+
+def test_without_a_suite_each_pair_that_is_named_is_a_case(bench: Bench) -> None:
+    bench("run", "-e", "alpha", "-e", "alpha", "-w", "sensors")
+    assert [case.name for case in bench.plan.cases] == ["alpha.default.sensors"]
+    assert bench.plan.suite == "pair"
+    bench("run", "-w", "sensors")
+    assert {case.engine for case in bench.plans[1].cases} == set(CATALOGUE.engines)
+
+
+def test_the_plan_holds_the_command_that_was_typed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["streamgauge", "run", "mine.toml", "-e", "alpha", "--set", "story=a b"])
+    bench(*sys.argv[1:])
+    assert bench.plan.command.endswith(" run mine.toml -e alpha --set 'story=a b'")
+    bench("report", "latest")
+    assert "run mine.toml -e alpha --set &#39;story=a b&#39;</pre>" in (bench.run / "report.html").read_text()
+
+
+def test_a_report_judges_first_where_nobody_did(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    bench("run", "mine.toml", "-e", "alpha")
+    (bench.run / "result.json").unlink()
+    capsys.readouterr()
+    assert bench("report", "latest", "-o", "mine.html") == 0
+    assert capsys.readouterr().out == "mine.html\n"
+    assert "The one engine that ran was right" in Path("mine.html").read_text()
+
+
+# Errors: what, where, what to do.
+
+
+def test_all_errors_of_a_command_are_told_at_once(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("bad.toml").write_text(SUITE.replace("seed", "sead"))
+    words = ["-e", "alhpa", "-w", "sensor", "--kafka", "nowhere", "--log", "embedded"]
+    assert bench("run", "bad.toml", *words) == 2
+    err = capsys.readouterr().err
+    for told in (
+        "error: unknown engine `alhpa`\n  option -e\n  Did you mean `alpha`?",
+        "error: unknown workload `sensor`\n  option -w\n  Did you mean `sensors`?",
+        "error: unknown key `sead`\n  bad.toml:3 (sead)\n  Did you mean `seed`?",
+        "error: the key `seed` is missing",
+        "error: 'nowhere' is not HOST:PORT",
+        "error: --kafka names a broker, but --log embedded uses none",
+    ):
+        assert told in err
+    assert not (bench.folder / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["runn"], ["No such command 'runn'", "Did you mean 'run'?"]),
+        (["run", "--sed", "1"], ["No such option: --sed", "Did you mean --seed", "streamgauge run --help"]),
+        (["run", "quik"], ["unknown suite `quik`", "Did you mean `quick`?"]),
+        (["run", "absent.toml"], ["there is no such suite file", "absent.toml", "quick"]),
+        (["run"], ["nothing to run", "Name a suite (pair, quick)"]),
+        (["run", "--log", "kafak"], ["'kafak' is not one of 'embedded', 'kafka', 'auto'"]),
+        (["run", "mine.toml", "--set", "x"], ["'x' is not KEY=VALUE", "option --set", "--set paced.rate=10k"]),
+        (["list", "engine"], ["'engine' is not one of 'engines'"]),
+        (["setup", "alhpa"], ["unknown engine `alhpa`", "Did you mean `alpha`?"]),
+        (["judge", "absent"], ["there is no such run", "absent"]),
+        (["judge", "latest"], ["there is no run yet", "streamgauge run quick"]),
+        (["report", "."], ["this is not the folder of a run"]),
+    ],
+)
+def test_misuse_is_a_few_lines_with_the_nearest_name(
+    bench: Bench, capsys: pytest.CaptureFixture[str], words: list[str], told: list[str]
+) -> None:
+    assert bench(*words) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert all(part in err for part in told), err
+    assert len(err.splitlines()) == 3
+    assert "Traceback" not in err
+
+
+def test_a_run_directory_that_cannot_be_made_says_so(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("taken").write_text("a file")
+    assert bench("run", "mine.toml", "-e", "alpha", "--out", "taken") == 5
+    assert "choose a folder" in capsys.readouterr().err
+
+
+def test_a_traceback_is_shown_only_for_debugging(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    def crash(folder: Path) -> None:
+        raise RuntimeError("odd")
+
+    bench.during = crash
+    assert bench("run", "mine.toml", "-e", "alpha") == 4
+    err = capsys.readouterr().err
+    assert "error: an error that was not foreseen: RuntimeError: odd\n  in test_cli.py, line" in err
+    assert "Traceback" not in err
+    assert bench("run", "mine.toml", "-e", "alpha", "--debug") == 4
+    assert "Traceback" in capsys.readouterr().err
+
+
+# The rest.
+
+
+def test_lists_are_for_people_and_for_programs(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    listed = {}
+    for what in ("engines", "workloads", "faults", "suites"):
+        assert bench("list", what, "--json") == 0
+        listed[what] = json.loads(capsys.readouterr().out)
+    assert {"quick", "pair"} <= {entry["name"] for entry in listed["suites"]}
+    assert listed["workloads"][0]["parameters"]["keys"] == 1000
+    assert listed["faults"] == []
+    assert all({"name", "about", "available", "version", "modes", "logs"} <= set(entry) for entry in listed["engines"])
+    assert bench("list", "faults") == 0
+    assert capsys.readouterr().out == "no faults yet\n"
+    assert bench("list", "workloads") == 0
+    assert capsys.readouterr().out.startswith("sensors ")
+
+
+def test_setup_brings_what_it_can_and_says_what_it_cannot(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    bench.lacking["kay"] = Problem("no environment", "", "free some space")
+    bench.lacking_broker = Problem("there is no JDK", "", "install one")
+    assert bench("setup", "alpha") == 0
+    assert capsys.readouterr().out == "ready: alpha\n"
+    assert bench("setup", "all") == 5
+    assert capsys.readouterr().err == (
+        "error: there is no JDK\n  install one\nerror: no environment\n  free some space\n"
+    )
+
+
+def test_the_version_is_that_of_the_project(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench("--version") == 0
+    assert re.fullmatch(r"streamgauge \d+\.\d+\.\d+\n", capsys.readouterr().out)
+
+
+def test_without_arguments_there_is_help() -> None:
+    environment = dict(os.environ) | {"PYTHONPATH": str(ROOT)}
+    program = [sys.executable, "-c", "from harness.cli import main; main()"]
+    done = subprocess.run(program, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0
+    assert "Usage: streamgauge" in done.stdout

@@ -1,0 +1,154 @@
+"""Copies of the continuous engine, each with one planted fault, run for real and are convicted by the fault's name."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+SUITE = """
+schema_version = 1
+story = "A backlog small enough to be quick, that holds the event 12,345."
+seed = 20261124
+partitions = 4
+parallelism = 2
+interval = "200ms"
+worker_memory = "512MiB"
+guarantee = "exactly-once"
+event_rate = "5k/s"
+
+[workload.sensors]
+window_ms = 1000
+
+[drain]
+events = 20000
+intervals = 1
+max_events = 20000
+budget = "1s"
+"""
+
+HONEST = "continuous"
+
+
+@dataclass(frozen=True)
+class Plant:
+    """A fault: in the operator of a copied engine, `sound` is replaced by `faulty`."""
+
+    sound: str
+    faulty: str
+
+
+PLANTS = {
+    "dropper": Plant(
+        "self._process(self, events)",
+        "self._process(self, [e for e in events if 12_345 not in msgspec.structs.astuple(e)])",
+    ),
+    "adder": Plant(
+        "            end = start + size\n",
+        "            end = start + size\n"
+        "            if self._partition == 1 and not getattr(self, 'planted', False):\n"
+        "                self.planted = True\n"
+        "                key = next(key for key in window if key[0] != '~')\n"
+        "                window[key] = (window[key][0] + 1, *window[key][1:])\n",
+    ),
+    "repeater": Plant(
+        '        results = Results(self._partition, self._keys, b"\\n".join(self._rows))\n',
+        "        if self._partition == 1 and not getattr(self, 'planted', False):\n"
+        "            self.planted = True\n"
+        "            at = next(i for i, key in enumerate(self._keys) if key[:1] != b'~')\n"
+        "            self._keys.append(self._keys[at])\n"
+        "            self._rows.append(b'\\n'.join(self._rows).split(b'\\n')[at])\n"
+        '        results = Results(self._partition, self._keys, b"\\n".join(self._rows))\n',
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, dict[str, Any], dict[str, Any]]]:
+    """(exit code, printed document, stored result of the drain) by engine; all ran at once, each a run of its own."""
+    tree = tmp_path_factory.mktemp("checkout")
+    for package in ("workloads", "engines", "harness", "results", "reports"):
+        shutil.copytree(ROOT / package, tree / package, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "uv.lock"):
+        shutil.copy(ROOT / name, tree)
+    (tree / "small.toml").write_text(SUITE)
+    for name, plant in PLANTS.items():
+        shutil.copytree(tree / "engines" / HONEST, tree / "engines" / name)
+        operator = tree / "engines" / name / "operator.py"
+        text = operator.read_text()
+        assert text.count(plant.sound) == 1, f"the sound code of {name} is not there"
+        operator.write_text(text.replace(plant.sound, plant.faulty))
+    return dict(_run_all(tree, [HONEST, *PLANTS]))
+
+
+def _run_all(tree: Path, engines: list[str]) -> Iterator[tuple[str, tuple[int, dict[str, Any], dict[str, Any]]]]:
+    command = [sys.executable, "-c", "from harness.cli import main; main()", "run", "small.toml", "--log", "embedded"]
+    environment = os.environ | {"PYTHONPATH": str(tree), "STREAMGAUGE_HOME": str(tree / "home")}
+    children = {
+        engine: subprocess.Popen(
+            [*command, "-e", engine, "--format", "json", "--out", str(tree / f"runs-{engine}")],
+            cwd=tree,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        for engine in engines
+    }
+    for engine, child in children.items():
+        out, errors = child.communicate(timeout=240)
+        assert out, errors.decode()
+        document = json.loads(out)
+        stored = json.loads((tree / document["run"] / "result.json").read_text())
+        yield engine, (child.returncode, document, stored["cases"][0])
+
+
+def test_the_honest_engine_is_accused_of_nothing(runs):
+    code, document, case = runs[HONEST]
+    assert code == 0
+    assert [c["outcome"] for c in document["cases"]] == ["pass"]
+    assert case["verdict"]["match"] > 2000
+    assert case["offences"] == []
+
+
+def test_a_dropped_id_is_a_loss_that_names_the_id_and_its_window(runs):
+    code, document, case = runs["dropper"]
+    assert code == 3
+    assert [c["outcome"] for c in document["cases"]] == ["fail"]
+    assert case["verdict"]["missing"] + case["verdict"]["wrong"] == 1
+    (offence,) = case["offences"]
+    assert offence["kind"] == "loss"
+    assert offence["ids"] == [12_345]
+    assert "12345" in offence["explanation"]
+    assert offence["key"].startswith("sensor-")
+    assert offence["end"] - offence["start"] == 1000
+
+
+def test_one_added_to_a_sum_is_a_wrong_value_that_names_the_field(runs):
+    code, document, case = runs["adder"]
+    assert code == 3
+    assert document["cases"][0]["verdict"]["wrong"] == 1
+    (offence,) = case["offences"]
+    assert offence["kind"] == "wrong value"
+    assert offence["found"] == offence["expected"] | {"sum": offence["expected"]["sum"] + 1}
+    assert offence["explanation"].startswith(f"sum is {offence['found']['sum']}, expected {offence['expected']['sum']}")
+
+
+def test_a_row_delivered_twice_is_a_duplicate_that_names_its_window(runs):
+    code, document, case = runs["repeater"]
+    assert code == 3
+    assert document["cases"][0]["verdict"] == case["verdict"]
+    assert case["verdict"]["duplicate"] == 1
+    (offence,) = case["offences"]
+    assert offence["kind"] == "duplicate"
+    assert offence["found"] == offence["expected"]
+    assert case["delivery"] == {"claimed": "exactly-once", "seen": "at-least-once"}

@@ -1,0 +1,119 @@
+"""The report in a real browser: it draws, it complains of nothing, it asks for nothing, it believes nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from reports import html
+from results.result import RunResult
+from tests import made_up
+
+CHROMIUM = shutil.which("chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium: apt-get install chromium")
+
+HOSTILE = "<img src=x onerror=\"document.title='taken'\"></script><script>document.title='taken'</script>"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A page after its scripts ran: its elements, what the console said, which addresses were asked for."""
+
+    dom: str
+    console: list[str]
+    requests: list[str]
+
+    def drawn(self, chart: int) -> str:
+        """The SVG of a chart, empty if it was not drawn."""
+        found = re.search(rf'data-chart="{chart}".*?</figure>', self.dom, re.DOTALL)
+        drawing = re.search(r"<svg.*?</svg>", found[0], re.DOTALL) if found else None
+        return drawing[0] if drawing else ""
+
+
+def show(page_text: str, folder: Path, *flags: str) -> Shown:
+    page, log = folder / "report.html", folder / "net.json"
+    page.write_text(page_text, encoding="utf-8")
+    browser = [
+        str(CHROMIUM),
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--host-resolver-rules=MAP * ~NOTFOUND",
+        f"--user-data-dir={folder / 'profile'}",
+        f"--log-net-log={log}",
+        "--enable-logging=stderr",
+        "--virtual-time-budget=10000",
+        "--dump-dom",
+        *flags,
+        page.as_uri(),
+    ]
+    done = subprocess.run(browser, capture_output=True, text=True, timeout=120, check=True)
+    console = [line for line in done.stderr.splitlines() if ":CONSOLE:" in line]
+    return Shown(done.stdout, console, _requests(log))
+
+
+def _requests(log: Path) -> list[str]:
+    """Addresses off this machine that the page asked for. What the browser asks for itself has no origin."""
+    asked = [event.get("params", {}) for event in json.loads(log.read_text(encoding="utf-8"))["events"]]
+    return [
+        params["url"]
+        for params in asked
+        if params.get("url", "").startswith(("http", "ws"))
+        and params.get("initiator", "not an origin") != "not an origin"
+    ]
+
+
+def page(run: RunResult) -> str:
+    return html.render(run, "streamgauge run quick")
+
+
+def test_a_request_or_a_complaint_would_be_noticed(tmp_path: Path) -> None:
+    shown = show(
+        "<!doctype html><img src='http://example.invalid/x.png'><script>console.error('no')</script>", tmp_path
+    )
+    assert shown.requests == ["http://example.invalid/x.png"]
+    assert any('"no"' in line for line in shown.console)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_all_charts_are_drawn_without_complaint_and_without_a_request(tmp_path: Path, scheme: str) -> None:
+    shown = show(
+        page(made_up.six()), tmp_path, f"--blink-settings=preferredColorScheme={['dark', 'light'].index(scheme)}"
+    )
+    assert shown.console == []
+    assert shown.requests == []
+    for chart in range(4):
+        assert shown.drawn(chart).count("<path") > 6, f"chart {chart}"
+    assert "1.52 M/s" in shown.drawn(0)
+    assert "kafka-streams (retention-1h)" in shown.drawn(2)
+    assert "p99.9" in shown.drawn(2)
+
+
+def test_a_mixed_run_is_drawn_too(tmp_path: Path) -> None:
+    shown = show(page(made_up.mixed()), tmp_path)
+    assert shown.console == []
+    assert "✗ 2.00 M/s" in shown.drawn(0)
+    assert "flink" not in shown.drawn(0)
+
+
+def test_what_results_say_is_shown_and_not_done(tmp_path: Path) -> None:
+    offence = made_up.LOST.model_copy(update={"key": HOSTILE, "explanation": HOSTILE})
+    cases = made_up.pair(HOSTILE, outcome="fail", reason=HOSTILE, offences=[offence], settings={HOSTILE: HOSTILE})
+    shown = show(page(RunResult(run=HOSTILE, suite="quick", machine=made_up.MACHINE, cases=cases)), tmp_path)
+    title = re.search(r"<title>(.*?)</title>", shown.dom, re.DOTALL)
+    assert title
+    assert title[1].startswith("quick")
+    assert "<img" not in re.sub(r"<script.*?</script>", "", shown.dom, flags=re.DOTALL)
+    assert shown.console == []
+    assert shown.drawn(0)

@@ -1,0 +1,219 @@
+"""Suite files are read strictly, and everything that is wrong with one is said at once."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from engines.discovery import Unavailable
+from harness import quantity, suite
+from harness.catalogue import Catalogue, discover, suites
+from harness.problem import ExitCode, Problem
+from harness.suite import InvalidRequest
+from workloads.sensors import Sensors
+
+GOOD = """
+schema_version = 1
+engines = ["alpha"]
+seed = 1
+partitions = 4
+parallelism = 2
+interval = "1s"
+worker_memory = "1GiB"
+guarantee = "exactly-once"
+
+[workload.sensors]
+window_ms = "2s"
+
+[modes]
+alpha = ["fast", "safe"]
+
+[paced]
+rate = "5k/s"
+warmup = "10s"
+measured = "500ms"
+
+[drain]
+events = "300k"
+intervals = 10
+max_events = "1.2M"
+[drain.embedded]
+budget = "7s"
+[drain.kafka]
+budget = "2m"
+events = 100
+"""
+
+
+@dataclass
+class Alpha:
+    name: str = "alpha"
+    modes: dict[str, str] = field(default_factory=lambda: {"fast": "", "safe": ""})
+
+
+CATALOGUE = Catalogue({"alpha": Alpha(), "broken": Unavailable("broken", "ImportError: x")}, {"sensors": Sensors()})
+
+
+def read(tmp_path: Path, text: str, **overrides: str) -> suite.Suite:
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    return suite.load(str(path), {key.replace("__", "."): value for key, value in overrides.items()}, CATALOGUE)
+
+
+def problems(tmp_path: Path, text: str, **overrides: str) -> list[Problem]:
+    with pytest.raises(InvalidRequest) as caught:
+        read(tmp_path, text, **overrides)
+    assert all(problem.exit_code == ExitCode.USAGE for problem in caught.value.problems)
+    return list(caught.value.problems)
+
+
+def test_quantities_are_read_as_written(tmp_path: Path) -> None:
+    read_suite = read(tmp_path, GOOD)
+    assert read_suite.interval == 1.0
+    assert read_suite.worker_memory == 1024**3
+    assert read_suite.events_per_second == 4800
+    paced = read_suite.paced_phase
+    assert paced is not None
+    assert (paced.rate, paced.warmup_s, paced.measured_s) == (5000, 10, 0.5)
+
+
+def test_a_drain_may_differ_by_log(tmp_path: Path) -> None:
+    drain = read(tmp_path, GOOD).drain
+    assert drain is not None
+    embedded, kafka = drain.on("embedded"), drain.on("kafka")
+    assert (embedded.events, embedded.budget_s, embedded.max_events) == (300_000, 7, 1_200_000)
+    assert (kafka.events, kafka.budget_s, kafka.intervals) == (100, 120, 10)
+
+
+def test_one_mode_may_stand_without_a_list(tmp_path: Path) -> None:
+    assert read(tmp_path, GOOD.replace('["fast", "safe"]', '"safe"')).modes == {"alpha": ("safe",)}
+
+
+def test_an_unknown_key_is_placed_and_the_nearest_name_offered(tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, GOOD.replace("warmup", "warmpu") + "")[1:] or [None]
+    assert problem is not None
+    assert problem.what == "unknown key `warmpu`"
+    line = GOOD.splitlines().index('warmup = "10s"') + 1
+    assert problem.where.endswith(f"mine.toml:{line} (paced.warmpu)")
+    assert problem.remedy.startswith("Did you mean `warmup`? Allowed: measured, rate, warmup")
+
+
+def test_all_problems_are_reported_in_one_pass(tmp_path: Path) -> None:
+    text = (
+        GOOD.replace('engines = ["alpha"]', 'engines = ["alpa"]')
+        .replace("[workload.sensors]", "[workload.sensors]\nkyes = 5\nzipf = -1")
+        .replace("partitions = 4", "partitions = 0")
+        .replace('"1GiB"', '"1 GiBs"')
+        .replace('"fast", "safe"', '"fats", "safe"')
+        .replace("exactly-once", "exactly-one")
+        + "[workload.sensor]\n[sead]\n"
+    )
+    found = {problem.what for problem in problems(tmp_path, text)}
+    assert {
+        "unknown engine `alpa`",
+        "unknown parameter of sensors `kyes`",
+        "unknown mode of alpha `fats`",
+        "unknown workload `sensor`",
+        "unknown key `sead`",
+        "`guarantee` cannot be 'exactly-one'",
+    } <= found
+    assert any(what.startswith("`zipf`: -1 is below zero") for what in found)
+    assert any(what.startswith("`worker_memory`: '1 GiBs' is not a size") for what in found)
+    assert any(what.startswith("`partitions`: Input should be greater than 0") for what in found)
+    assert len(found) == 9
+
+
+def test_a_key_that_is_absent_is_named(tmp_path: Path) -> None:
+    found = problems(tmp_path, GOOD.replace("seed = 1\n", "").replace('rate = "5k/s"\n', ""))
+    assert {problem.what for problem in found} == {"the key `seed` is missing", "the key `rate` is missing"}
+    assert any(problem.where.endswith(" (paced.rate)") for problem in found)
+
+
+def test_a_drain_needs_a_budget_on_both_logs(tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, GOOD.replace('budget = "2m"\n', ""))
+    assert problem.what == "`drain`: no value for `budget` on log kafka"
+
+
+def test_a_suite_without_a_phase_is_refused(tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, GOOD.partition("[paced]")[0])
+    assert "neither `paced` nor `drain`" in problem.what
+
+
+def test_settings_replace_values_and_are_checked_like_them(tmp_path: Path) -> None:
+    changed = read(tmp_path, GOOD, paced__rate="10k", seed="7", workload__sensors__keys="50")
+    assert (changed.events_per_second, changed.seed, changed.workload["sensors"]["keys"]) == (9600, 7, 50)
+    (problem,) = problems(tmp_path, GOOD, paced__rat="10k")
+    assert (problem.what, problem.where) == ("unknown key `rat`", "--set paced.rat")
+    (problem,) = problems(tmp_path, GOOD, seed__deep="1")
+    assert (problem.what, problem.where) == ("`seed` is a value and has no keys", "--set seed.deep")
+
+
+def test_an_engine_that_cannot_be_loaded_may_still_be_named(tmp_path: Path) -> None:
+    assert read(tmp_path, GOOD.replace('["alpha"]', '["broken"]')).engines == ("broken",)
+
+
+def test_what_is_not_toml_is_said_with_its_line(tmp_path: Path) -> None:
+    with pytest.raises(Problem) as caught:
+        read(tmp_path, "seed = \n")
+    assert caught.value.what == "the suite file is not TOML"
+    assert re.search(r"line 1", caught.value.remedy)
+    (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(Problem, match="not TOML"):
+        suite.load(str(tmp_path / "bytes.toml"), {}, CATALOGUE)
+
+
+def test_an_absent_suite_is_told_from_a_misspelt_one() -> None:
+    with pytest.raises(Problem) as caught:
+        suite.find("quik")
+    assert (caught.value.what, caught.value.exit_code) == ("unknown suite `quik`", ExitCode.USAGE)
+    assert "Did you mean `quick`?" in caught.value.remedy
+    with pytest.raises(Problem, match="no such suite file"):
+        suite.find("elsewhere/mine.toml")
+
+
+@pytest.mark.parametrize("name", sorted(suites()))
+def test_the_suites_that_come_along_are_valid(name: str) -> None:
+    suite.load(name, {}, discover())
+
+
+@pytest.mark.parametrize(
+    ("read_as", "written", "expected"),
+    [
+        (quantity.seconds, "500ms", 0.5),
+        (quantity.seconds, "1.5 m", 90),
+        (quantity.seconds, "1h", 3600),
+        (quantity.count, "300k", 300_000),
+        (quantity.count, "1.2M", 1_200_000),
+        (quantity.count, "1_000", 1000),
+        (quantity.count, 12, 12),
+        (quantity.rate, "2.5k/s", 2500),
+        (quantity.rate, 0.5, 0.5),
+        (quantity.size, "1GiB", 1024**3),
+        (quantity.size, "1.5kB", 1500),
+    ],
+)
+def test_a_quantity_has_the_value_it_says(read_as: object, written: object, expected: float) -> None:
+    assert read_as(written) == expected  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("read_as", "written"),
+    [
+        (quantity.seconds, 10),
+        (quantity.seconds, "10"),
+        (quantity.seconds, "-1s"),
+        (quantity.seconds, "10S"),
+        (quantity.count, "1.0005k"),
+        (quantity.count, True),
+        (quantity.count, 1.5),
+        (quantity.rate, "5k/m"),
+        (quantity.size, 1024),
+        (quantity.size, "1gib"),
+    ],
+)
+def test_a_quantity_that_is_not_one_is_refused(read_as: object, written: object) -> None:
+    with pytest.raises(ValueError, match="is not a"):
+        read_as(written)  # type: ignore[operator]

@@ -1,0 +1,117 @@
+"""Event streams as pure functions of (seed, base, i), vectorised over i.
+
+The generator is splitmix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, OOPSLA 2014), used as
+a counter-based generator: any event can be made again at once, by several generators and by the oracle.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Integers = NDArray[np.int64]
+
+CONTROL = "~"
+"""Keys that begin with this belong to heartbeats and closing events; rows for them are never judged."""
+
+CONTROL_IDS = 1 << 40
+"""Ids of heartbeats and closing events start here; a workload's own events are numbered from 0."""
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_MIX1 = np.uint64(0xBF58476D1CE4E5B9)
+_MIX2 = np.uint64(0x94D049BB133111EB)
+_CHECK_STREAM = 0x5EED_C4EC
+
+
+def splitmix64(seed: int, counters: Integers) -> NDArray[np.uint64]:
+    """The 64-bit output of splitmix64 number `counter` for `seed`, for each counter."""
+    with np.errstate(over="ignore"):
+        start = np.uint64(seed & 0xFFFF_FFFF_FFFF_FFFF)
+        z: NDArray[np.uint64] = start + (counters.astype(np.uint64) + np.uint64(1)) * _GOLDEN
+        z = (z ^ (z >> np.uint64(30))) * _MIX1
+        z = (z ^ (z >> np.uint64(27))) * _MIX2
+        return z ^ (z >> np.uint64(31))
+
+
+def draw(seed: int, name: str, counters: Integers) -> NDArray[np.uint64]:
+    """64 random bits an event for the quantity `name`: quantities of one event are independent of each other."""
+    lane = splitmix64(seed, np.array([zlib.crc32(name.encode())]))[0]
+    return splitmix64(int(lane), counters)
+
+
+def checks(ids: Integers) -> Integers:
+    """The 31-bit check that travels with each id, so that a sum of checks says which ids were summed."""
+    return (splitmix64(_CHECK_STREAM, ids) >> np.uint64(33)).astype(np.int64)
+
+
+def partition_of(key: str, partitions: int) -> int:
+    """The partition of a key: crc32 of its UTF-8 bytes modulo the number of partitions."""
+    return zlib.crc32(key.encode()) % partitions
+
+
+def zipf(count: int, exponent: float) -> NDArray[np.uint64]:
+    """Upper bounds of the 64-bit draws that select each of `count` ranks with probability ~ 1 / rank ** exponent.
+
+    `np.searchsorted(bounds, draws, side="right")` gives the rank, from 0.
+    """
+    weights = 1.0 / np.arange(1, count + 1, dtype=np.float64) ** exponent
+    cumulated = np.cumsum(weights) / weights.sum()
+    # 2**53 steps are exact in a double; the last bound is dropped so that every draw has a rank.
+    bounds: NDArray[np.uint64] = np.round(cumulated[:-1] * 2.0**53).astype(np.uint64) << np.uint64(11)
+    return bounds
+
+
+@dataclass(frozen=True)
+class Events:
+    """A run of events in planned order, as columns of equal length.
+
+    ids: number of the event in the stream. times: event time, epoch ms. keys: index into `labels`.
+    values: the workload's integer columns by name.
+    """
+
+    ids: Integers
+    times: Integers
+    keys: Integers
+    values: dict[str, Integers]
+    labels: Sequence[str]
+
+    @property
+    def checks(self) -> Integers:
+        return checks(self.ids)
+
+    def take(self, order: Integers) -> Events:
+        """The events at these positions."""
+        values = {name: column[order] for name, column in self.values.items()}
+        return Events(self.ids[order], self.times[order], self.keys[order], values, self.labels)
+
+
+def spaced_ns(positions: Integers, rate: float) -> Integers:
+    """Nanoseconds after the first (position 0) of events that follow each other at `rate` a second."""
+    return (positions.astype(np.float64) * (1e9 / rate)).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A part of a stream: events first .. first + count - 1, `rate` of them a second of event time.
+
+    Event i belongs (i - first) / rate seconds after `base_ms` (epoch ms, a multiple of every window size), less its own
+    disorder. When it is sent is another matter.
+    """
+
+    first: int
+    count: int
+    base_ms: int
+    rate: float
+
+    def offsets_ns(self, ids: Integers) -> Integers:
+        """Nanoseconds of event time after the segment's base, disorder apart, for each id."""
+        return spaced_ns(ids - self.first, self.rate)
+
+    @property
+    def duration_ms(self) -> int:
+        """Length of the segment in event time, rounded up to a whole millisecond."""
+        return -int(-self.count * 1000 // self.rate)

@@ -108,7 +108,8 @@ class Trial:
         self._input, self._output = f"{prefix}-input", f"{prefix}-output"
         self._marks = MarkWriter(setting.folder)
         self._phase = "set-up"
-        self._next_id = 0
+        # The paced segment has the first ids: every engine is paced with the same events, however much it drained.
+        self._next_id = round(case.paced.duration_s * case.paced.rate) if case.paced else 0
         # Every segment's base is a multiple of the window size, and of a minute so that times are easy to read.
         self._unit_ms = math.lcm(_BASE_MS, self._query.window.size_ms)
         self._base_ms = time.time_ns() // 1_000_000 // self._unit_ms * self._unit_ms
@@ -216,8 +217,8 @@ class Trial:
     def _run_paced(self, paced: Paced) -> None:
         """Send at a constant rate, open loop, and wait for every result."""
         self._phase = "paced"
-        duration_s = paced.warmup_s + paced.measured_s
-        segment = Segment(self._next_id, round(duration_s * paced.rate), self._base_ms, self._case.event_rate)
+        duration_s = paced.duration_s
+        segment = Segment(0, round(duration_s * paced.rate), self._base_ms, self._case.event_rate)
         start_ns = time.monotonic_ns() + _LEAD_NS
         self._begin("paced", segment, start_ns)
         self._generator.send(
@@ -234,7 +235,7 @@ class Trial:
     def _run_drains(self, drain: Drain) -> None:
         """Give the idle engine ever larger backlogs until one lasts long enough or the budget is spent.
 
-        The first one finds the engine cold, so a second one follows it, however long it lasted.
+        The first one finds the engine cold, so a second one follows it, whatever the budget.
         """
         target_s = drain.intervals * self._case.interval_ms / 1000
         began_s, events, attempt = time.monotonic(), drain.events, 1
@@ -244,12 +245,12 @@ class Trial:
             now_s = time.monotonic()
             doublings = max(0, math.ceil(math.log2(target_s / lasted_s)))
             # A backlog twice as large takes at most twice as long: writing, draining and closing.
-            while doublings >= 0 and (
+            while doublings > 0 and (
                 events << doublings > drain.max_events
                 or now_s - began_s + (now_s - attempt_began_s) * 2**doublings > drain.budget_s
             ):
                 doublings -= 1
-            if doublings < 0 or (doublings == 0 and attempt > 1):
+            if doublings == 0 and attempt > 1:
                 return
             events, attempt = events << doublings, attempt + 1
 
@@ -317,7 +318,7 @@ class Trial:
                     str(self._setting.site.logs),
                 )
         self._marks.write(Complete(at_ns=time.monotonic_ns(), phase=phase))
-        self._next_id = segment.first + segment.count
+        self._next_id = max(self._next_id, segment.first + segment.count)
         self._base_ms = -(-(first_ms + (rounds + 1) * step_ms) // self._unit_ms) * self._unit_ms
         return int(status["last_row_ns"])
 

@@ -84,6 +84,10 @@ class Paced(_Model):
     warmup_s: float = Field(ge=0)
     measured_s: float = Field(gt=0)
 
+    @property
+    def duration_s(self) -> float:
+        return self.warmup_s + self.measured_s
+
 
 class Drain(_Model):
     """Backlogs in one transaction each, doubling from `events` until one lasts `intervals` commit intervals.

@@ -30,7 +30,7 @@ def latency(seen: Examination, phase: Phase, paced: Paced) -> Measured:
     ends, end_of = np.unique(windows.ends[mine], return_inverse=True)
     closings = seen.replay.closings(phase.segment, ends)
     closed_ns = np.where(closings >= 0, spaced_ns(closings - phase.segment.first, paced.rate), -1)[end_of]
-    first_ns, last_ns = paced.warmup_s * 1e9, (paced.warmup_s + paced.measured_s) * 1e9
+    first_ns, last_ns = paced.warmup_s * 1e9, paced.duration_s * 1e9
     measured = (closed_ns >= first_ns) & (closed_ns < last_ns)
     mine, closed_ns = mine[measured], closed_ns[measured]
     distinct = len(np.unique(windows.ends[mine]))

@@ -49,7 +49,7 @@ def phases(history: History) -> list[Phase]:
         found.append(Phase(name, begin.kind, segment, begin.start_ns, at(Committed), at(Loaded), at(Complete)))
     if len({phase.name for phase in found}) < len(found):
         raise DamagedHistory("a phase began twice", history.folder / "marks.jsonl")
-    for before, after in pairwise(found):
+    for before, after in pairwise(sorted(found, key=lambda phase: phase.segment.first)):
         if after.segment.first < before.segment.first + before.segment.count:
             raise DamagedHistory(f"phases {before.name} and {after.name} share events", history.folder / "marks.jsonl")
         if after.segment.base_ms < before.segment.base_ms + before.segment.duration_ms:

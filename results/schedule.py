@@ -32,7 +32,7 @@ def schedule(history: History, phase: Phase, paced: Paced) -> Measured:
     ids = np.arange(total) + np.repeat(first - begins, count)
     at_ns = np.repeat(sent_ns, count) - phase.start_ns
     planned_ns = spaced_ns(ids - phase.segment.first, paced.rate)
-    warmup_ns, last_ns = paced.warmup_s * 1e9, (paced.warmup_s + paced.measured_s) * 1e9
+    warmup_ns, last_ns = paced.warmup_s * 1e9, paced.duration_s * 1e9
     measured = (planned_ns >= warmup_ns) & (planned_ns < last_ns)
     lag_ms = (at_ns - planned_ns)[measured] / 1e6
     names = ("send_lag_p50", "send_lag_p99", "send_lag_max")

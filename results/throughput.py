@@ -80,7 +80,7 @@ def throughput(seen: Examination, drain: Drain, interval_ms: int, processes: Pro
     found.add("drain_events", events, "events", "none")
     found.add("drain_commit_intervals", lasted, "intervals", "none")
     if len(tried) == 1:
-        found.notes.append("the budget allowed one backlog only, for which the engine was not yet warm")
+        found.notes.append("one backlog only was drained, for which the engine was not yet warm")
     if lasted < drain.intervals:
         found.notes.append(f"the backlog lasted {lasted:.1f} of the {drain.intervals:g} commit intervals asked")
     try:

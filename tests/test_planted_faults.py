@@ -16,6 +16,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
+pytestmark = pytest.mark.xdist_group("planted faults")  # One run is judged by all of them.
+
 SUITE = """
 schema_version = 1
 story = "A backlog small enough to be quick, that holds the event 12,345."

@@ -164,7 +164,7 @@ def perfect() -> Recording:
         EngineReady(at_ns=at_ns - SECOND, settings={"b.setting": "2", "a.setting": "1"}, startup_s=7.5)
     )
     for phase, count in (
-        ("paced", int((PACED.warmup_s + PACED.measured_s) * RATE)),
+        ("paced", int(PACED.duration_s * RATE)),
         ("drain-1", 1000),
         ("drain-2", 2000),
     ):

@@ -49,7 +49,7 @@ def test_a_first_backlog_that_stayed_alone_is_marked_as_not_warm(recording, judg
     case = judged(recording)["drain"]
     assert case.outcome == "pass"
     assert value(case, "drain_events") == 1000
-    assert "the budget allowed one backlog only, for which the engine was not yet warm" in case.reason
+    assert "one backlog only was drained, for which the engine was not yet warm" in case.reason
 
 
 def test_a_missing_row_makes_the_drain_rate_void(recording, judged):

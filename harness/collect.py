@@ -66,7 +66,7 @@ class Seen:
     def __init__(self) -> None:
         self.rows = 0
         self.last_row_ns = 0
-        self._closings: list[list[Any]] = []
+        self._closings: list[dict[str, Any]] = []
 
     def add(self, visible_ns: int, chunk: Chunk) -> None:
         controls = [value for value in chunk.values if _CONTROL_MARK in value]
@@ -80,10 +80,10 @@ class Seen:
             except msgspec.DecodeError:
                 continue  # The judge will read it and say so.
             if isinstance(row, dict) and str(row.get("key", "")).startswith(_CLOSE_PREFIX):
-                self._closings.append([row["key"], row.get("start"), row.get("end")])
+                self._closings.append(row)
 
     def report(self) -> dict[str, Any]:
-        """Counts of the workload's rows so far, and the closing rows since the last report as [key, start, end]."""
+        """Counts of the workload's rows so far, and the closing keys' rows since the last report."""
         closings, self._closings = self._closings, []
         return {"did": "status", "rows": self.rows, "last_row_ns": self.last_row_ns, "closings": closings}
 

@@ -20,6 +20,8 @@ from engines.logs import connect
 from engines.logs.protocol import LogFailure, Writer
 from harness.instrument import Commands, answer, now_ns
 from results.history import TableWriter
+from workloads import control
+from workloads.control import Control
 from workloads.query import CHECK, ID, Query
 from workloads.stream import CONTROL, CONTROL_IDS, Events, Segment, checks, partition_of
 from workloads.workload import Unavailable, Workload, discover
@@ -129,10 +131,13 @@ class Encoder:
             self._bytes = np.array([label.encode() for label in labels], dtype=object)
             self._homes = np.array([partition_of(label, self._partitions) for label in labels], dtype=np.int64)
 
-    def control(self, key: str, identity: int, time_ms: int) -> tuple[bytes, bytes]:
-        """(key, value) of a heartbeat or closing event: an event like any other, whose integer columns are zero."""
+    def control(self, key: str, identity: int, time_ms: int, event: Control) -> tuple[bytes, bytes]:
+        """(key, value) of a heartbeat or closing event: an event like any other, with the integers of `event`."""
         fields: dict[str, Any] = {c.name: "" if c.type == "text" else 0 for c in self._query.columns}
-        fields |= {self._query.key: key, self._query.time: time_ms, ID: identity}
+        if self._query.deduplicate:
+            fields |= dict.fromkeys(self._query.deduplicate.columns, identity)
+        fields |= dict(event.values)
+        fields |= {self._query.key: key, self._query.time: time_ms + event.after_ms, ID: identity}
         fields[CHECK] = int(checks(np.array([identity]))[0])
         return key.encode(), self._json.encode(self._event(**fields))
 
@@ -157,6 +162,7 @@ class Generator:
         self._bulk: Writer | None = None
         self._sends = TableWriter(Path(setup["folder"]), "sends")
         self._control_ids = CONTROL_IDS
+        self._heartbeat, self._closing = control.heartbeat(self._query), control.closing(self._query)
         # An on-time event is at most this late, so a heartbeat that lags by it never leads the events of its partition.
         self._heartbeat_lag_ms = max(self._query.watermark_delay_ms - 1000, 0)
 
@@ -168,8 +174,8 @@ class Generator:
             self._writer = self._log.writer(self._topic)
         return self._writer
 
-    def _control(self, writer: Writer, key: str, partition: int, time_ms: int) -> None:
-        name, value = self._encoder.control(key, self._control_ids, time_ms)
+    def _control(self, writer: Writer, key: str, partition: int, time_ms: int, event: Control) -> None:
+        name, value = self._encoder.control(key, self._control_ids, time_ms, event)
         self._control_ids += 1
         writer.write(partition, [name], [value])
 
@@ -177,7 +183,7 @@ class Generator:
         """One for each partition, where event time has passed by so much since the segment's base."""
         time_ms = segment.base_ms + max(passed_ms - self._heartbeat_lag_ms, 0)
         for partition in range(self._partitions):
-            self._control(writer, heartbeat_key(partition), partition, time_ms)
+            self._control(writer, heartbeat_key(partition), partition, time_ms, self._heartbeat)
 
     def prepare(self) -> None:
         """Connect and encode a little, so that the first events are not late."""
@@ -241,13 +247,18 @@ class Generator:
             raise LogFailure("there is no open transaction to commit")
         self._bulk.commit(_FLUSH_S)
 
-    def close_round(self, time_ms: int) -> None:
-        """Send closing events for every partition at this event time, and wait for their acknowledgement."""
-        writer = self._paced_writer()
+    def close_round(self, time_ms: int) -> int:
+        """Send closing events for every partition at this event time, and wait until they are acknowledged.
+
+        The smallest id among them.
+        """
+        writer, first_id = self._paced_writer(), self._control_ids
         for partition in range(self._partitions):
             for number in range(CLOSERS):
-                self._control(writer, closing_key(partition, number), partition, time_ms)
+                for event in self._closing:
+                    self._control(writer, closing_key(partition, number), partition, time_ms, event)
         writer.flush(_FLUSH_S)
+        return first_id
 
     def close(self) -> None:
         for writer in (self._writer, self._bulk):
@@ -284,6 +295,7 @@ def main() -> None:
     generator.prepare()
     answer({"did": "setup"})
     for command in commands:
+        more: dict[str, Any] = {}
         try:
             match command["do"]:
                 case "paced":
@@ -295,8 +307,8 @@ def main() -> None:
                 case "commit":
                     generator.commit()
                 case "close":
-                    generator.close_round(command["time_ms"])
-            answer({"did": command["do"]})
+                    more["first_id"] = generator.close_round(command["time_ms"])
+            answer({"did": command["do"], **more})
         except LogFailure as failure:
             answer({"error": failure.what, "where": failure.where})
     generator.close()

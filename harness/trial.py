@@ -36,6 +36,7 @@ from results.history import (
     Quiescent,
     SegmentMark,
 )
+from workloads.control import answers
 from workloads.stream import Segment
 from workloads.workload import Workload
 
@@ -111,7 +112,7 @@ class Trial:
         # The paced segment has the first ids: every engine is paced with the same events, however much it drained.
         self._next_id = round(case.paced.duration_s * case.paced.rate) if case.paced else 0
         # Every segment's base is a multiple of the window size, and of a minute so that times are easy to read.
-        self._unit_ms = math.lcm(_BASE_MS, self._query.window.size_ms)
+        self._unit_ms = math.lcm(_BASE_MS, self._query.alignment_ms)
         self._base_ms = time.time_ns() // 1_000_000 // self._unit_ms * self._unit_ms
         self._attended_s = 0.0
         self._watched: dict[str, list[int]] = {}
@@ -294,18 +295,19 @@ class Trial:
     def _close(self, phase: str, segment: Segment) -> int:
         """Send closing rounds until results of the first were seen for every closing key; when the last result came."""
         first_ms = segment.base_ms + segment.duration_ms + CLOSING_LEAD_MS
-        step_ms = math.ceil((self._query.window.size_ms + self._query.watermark_delay_ms) / 1000) * 1000
+        step_ms = math.ceil(self._query.settle_ms / 1000) * 1000
         missing = set(closing_keys(self._case.partitions))
-        rounds, next_round_s, rows, progress_s = 0, 0.0, -1, time.monotonic()
+        rounds, next_round_s, rows, progress_s, first_id = 0, 0.0, -1, time.monotonic(), 0
         while True:
             now_s = time.monotonic()
             if now_s >= next_round_s:
                 time_ms = first_ms + rounds * step_ms
-                self._generator.ask({"do": "close", "time_ms": time_ms}, _ANSWER_S)
+                sent = self._generator.ask({"do": "close", "time_ms": time_ms}, _ANSWER_S)
+                first_id = first_id or sent["first_id"]
                 rounds, next_round_s = rounds + 1, now_s + CLOSING_ROUND_S[self._setting.kind]
                 self._marks.write(Closing(at_ns=time.monotonic_ns(), phase=phase, round=rounds, time_ms=time_ms))
             status = self._collector.ask({"do": "status"}, _ANSWER_S)
-            missing -= {key for key, start, end in status["closings"] if start <= first_ms < end}
+            missing -= {row["key"] for row in status["closings"] if answers(self._query, row, first_ms, first_id)}
             if not missing:
                 break
             if status["rows"] != rows:

@@ -37,7 +37,7 @@ def explain(
     query: Query, events: Columns, expected: Mapping[str, int], found: Mapping[str, int], thorough: bool = True
 ) -> Explanation:
     """Why a row differs from what is expected. thorough: look for scattered events too, not just ranges."""
-    differing = [output.name for output in query.outputs if expected[output.name] != found[output.name]]
+    differing = [output.name for output in query.shape.outputs if expected[output.name] != found[output.name]]
     count, ids, checks = (found[name] - expected[name] for name in ("count", "ids", "checks"))
     if not (count or ids or checks):
         return Explanation("wrong value", f"{_values(differing, expected, found)}; every event is in it once")
@@ -61,7 +61,7 @@ def _confirmed(query: Query, events: Columns, positions: Integers, times: int, f
     """The explanation, if the workload's own aggregates agree with it."""
     weights = np.ones(len(events[ID]), dtype=np.int64)
     weights[positions] += times
-    off = [output.name for output in query.outputs if _aggregate(output, events, weights) != found[output.name]]
+    off = [output.name for output in query.shape.outputs if _aggregate(output, events, weights) != found[output.name]]
     ids = tuple(int(value) for value in events[ID][positions])
     ranged = len(ids) > 1 and int(positions[-1] - positions[0]) + 1 == len(ids)
     what = describe(ids) + (", a contiguous range of its events in log order," if ranged else "")

@@ -71,7 +71,7 @@ def examine(history: History, phases: list[Phase]) -> Examination:
         keys=column["key"],
         starts=column["start"],
         ends=column["end"],
-        values=np.stack([column[output.name] for output in replay.query.outputs]),
+        values=np.stack([column[output.name] for output in replay.query.shape.outputs]),
         last_ids=column["last_id"],
     )
     rows = parse(replay.query, history.table("output"), labels)

@@ -240,4 +240,6 @@ class _Finding:
         return self._named(self._comparison.rows.values[:, row])
 
     def _named(self, values: Integers) -> dict[str, int]:
-        return {output.name: int(value) for output, value in zip(self._seen.replay.query.outputs, values, strict=True)}
+        return {
+            output.name: int(value) for output, value in zip(self._seen.replay.query.shape.outputs, values, strict=True)
+        }

@@ -62,7 +62,7 @@ def parse(query: Query, table: pa.Table, labels: Sequence[str]) -> Rows:
     for start in range(0, table.num_rows, _PIECE):
         reader.read(start, table["value"].slice(start, _PIECE).to_pylist())
     kept = np.concatenate(reader.kept) if reader.kept else np.empty(0, dtype=np.int64)
-    count = len(query.outputs)
+    count = len(query.shape.outputs)
     columns = np.concatenate(reader.columns, axis=1) if reader.columns else np.empty((count + 3, 0), dtype=np.int64)
     return Rows(
         partitions=partitions[kept],
@@ -85,7 +85,7 @@ class _Reader:
     """Reads values piece by piece, so that few parsed objects are alive at a time."""
 
     def __init__(self, query: Query, labels: Sequence[str]) -> None:
-        fields = ["start", "end", *(output.name for output in query.outputs)]
+        fields = ["start", "end", *(output.name for output in query.shape.outputs)]
         # Positional names, since an aggregate may be called what Python does not allow as an attribute.
         names = [f"field{number}" for number in range(len(fields))]
         row = msgspec.defstruct(

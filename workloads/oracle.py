@@ -19,7 +19,7 @@ THREADS = 2
 
 
 def expected(query: Query, events: Iterable[Events], threads: int = THREADS) -> pa.Table:
-    """Every row that is due for these events: int64 columns key, start, end, `query.outputs`, last_id.
+    """Every row that is due for these events: int64 columns key, start, end, `query.shape.outputs`, last_id.
 
     An event that occurs twice counts twice. key is the index into the events' labels, which must be the same for all
     pieces; last_id is the largest id in the window. Rows ascend by start, end, key. Raises duckdb.Error if a sum
@@ -27,7 +27,7 @@ def expected(query: Query, events: Iterable[Events], threads: int = THREADS) -> 
     """
     outputs = ", ".join(
         f"CAST({output.function}({_name(output.column) if output.column else '*'}) AS BIGINT) AS {_name(output.name)}"
-        for output in query.outputs
+        for output in query.shape.outputs
     )
     return _run(
         f"SELECT {_window(query)}, {outputs}, max({_name(ID)}) AS last_id "
@@ -54,7 +54,7 @@ def members(query: Query, events: Iterable[Events], windows: pa.Table, threads: 
 
 def _window(query: Query) -> str:
     """SQL for the columns key, start and end of an event. Times are not negative, so % rounds down."""
-    time, size = _name(query.time), query.window.size_ms
+    time, size = _name(query.time), query.shape.window.size_ms
     start = f"{time} - {time} % {size}"
     return f'{_name(query.key)} AS "key", {start} AS "start", {start} + {size} AS "end"'
 

@@ -1,27 +1,75 @@
 """The query: frozen data that every engine translates and the oracle evaluates.
 
-Standard library only, so that the environment of any engine can load it.
+    events -> where -> derived columns -> deduplicate -> one shape -> rows
+
+Standard library only, so that the environment of any engine can load it. `tests/conformance/reference.py` says the same
+in plain Python, event by event: where a sentence here leaves a doubt, it decides.
+
+Arithmetic is exact: every integer is non-negative and below 2**53. All columns but the key are integers.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
 
 Type = Literal["integer", "text"]
-Function = Literal["count", "sum", "min", "max"]
+Function = Literal["count", "sum", "min", "max", "distinct"]
+Comparator = Literal["=", "!=", "<", "<=", ">", ">="]
 
 ID = "id"
 CHECK = "check"
+CODE = "output"
 
 
 @dataclass(frozen=True)
 class Column:
-    """A field of the JSON object that an event is; integers are non-negative and below 2**53."""
+    """A field of the JSON object that an event is. An event that lacks one, or has another type there, is broken."""
 
     name: str
     type: Type
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Whether `column` (its remainder by `modulo` where that is given) compares so with `value`."""
+
+    column: str
+    comparator: Comparator
+    value: int
+    modulo: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.modulo is not None and self.modulo < 1:
+            raise ValueError(f"condition on {self.column}: modulo {self.modulo} is not positive")
+
+
+@dataclass(frozen=True)
+class Linear:
+    """Derived column `name`: (sum of weight * column, plus constant) divided by divisor, rounded down.
+
+    The dividend must not be negative, so that all ways of rounding agree; choose the constant accordingly.
+    """
+
+    name: str
+    weights: tuple[tuple[str, int], ...]
+    constant: int = 0
+    divisor: int = 1
+
+
+@dataclass(frozen=True)
+class Deduplicate:
+    """Of events with the same key and `columns`, only the first (in the log's order) goes on.
+
+    A stream repeats one for less than `within_ms` of event time, and never afterwards: so it does not matter when an
+    engine forgets. within_ms is no more than the watermark delay.
+    """
+
+    columns: tuple[str, ...]
+    within_ms: int
 
 
 @dataclass(frozen=True)
@@ -32,49 +80,55 @@ class Tumbling:
 
 
 @dataclass(frozen=True)
+class Sliding:
+    """Windows [k * slide, k * slide + size) of event time, aligned to the epoch; size is a multiple of slide."""
+
+    size_ms: int
+    slide_ms: int
+
+    def __post_init__(self) -> None:
+        _multiple("sliding window", self.size_ms, self.slide_ms)
+
+
+@dataclass(frozen=True)
+class Session:
+    """A key's events with less than `gap` of event time between one and the next: [first, last + gap)."""
+
+    gap_ms: int
+
+
+@dataclass(frozen=True)
+class Count:
+    """Records number w * slide .. w * slide + size - 1 of a key in the log's order, for every w; full windows only.
+
+    A row is due with the window's last record. size is a multiple of slide, and slide is size for windows in a row.
+    """
+
+    size: int
+    slide: int
+
+    def __post_init__(self) -> None:
+        _multiple("count window", self.size, self.slide)
+
+
+@dataclass(frozen=True)
+class Until:
+    """Data-driven: a key's records in the log's order up to and including one that meets the condition; due with it."""
+
+    condition: Condition
+
+
+Window: TypeAlias = Tumbling | Sliding | Session | Count | Until
+TimeWindow: TypeAlias = Tumbling | Sliding | Session
+
+
+@dataclass(frozen=True)
 class Aggregate:
-    """One output field `name`: `function` over `column` (None for count)."""
+    """Output field `name`: `function` over `column` (None for count). distinct: exact number of distinct values."""
 
     name: str
     function: Function
     column: str | None = None
-
-
-@dataclass(frozen=True)
-class Query:
-    """Aggregates per key and event-time window.
-
-    An output row is the JSON object {"key", "start", "end", ...aggregates, "count", "ids", "checks"}: start and end
-    are the window's bounds in epoch milliseconds (end exclusive), and the last three are the audit (see `outputs`).
-    A row is due once the event-time watermark (largest event time seen less the delay) reaches the window's end.
-    """
-
-    columns: tuple[Column, ...]
-    time: str
-    key: str
-    window: Tumbling
-    aggregates: tuple[Aggregate, ...]
-    watermark_delay_ms: int
-
-    @property
-    def outputs(self) -> tuple[Aggregate, ...]:
-        """The workload's aggregates, then the audit: count of events, sum of ids, sum of checks."""
-        return (*self.aggregates, *AUDIT)
-
-    def to_json(self) -> str:
-        return json.dumps(asdict(self), sort_keys=True)
-
-    @staticmethod
-    def from_json(text: str) -> Query:
-        data: dict[str, Any] = json.loads(text)
-        return Query(
-            columns=tuple(Column(**column) for column in data["columns"]),
-            time=data["time"],
-            key=data["key"],
-            window=Tumbling(**data["window"]),
-            aggregates=tuple(Aggregate(**aggregate) for aggregate in data["aggregates"]),
-            watermark_delay_ms=data["watermark_delay_ms"],
-        )
 
 
 AUDIT = (
@@ -82,3 +136,231 @@ AUDIT = (
     Aggregate("ids", "sum", ID),
     Aggregate("checks", "sum", CHECK),
 )
+"""What every aggregating query computes beside its own: count of events, sum of ids, sum of checks."""
+
+
+@dataclass(frozen=True)
+class Top:
+    """Per key and window, one row each for the `n` items (values of column `item`) with the largest aggregate `by`.
+
+    Aggregates are an item's own. Rank 1 is the largest; of equal ones the smaller item comes first.
+    """
+
+    n: int
+    item: str
+    by: str
+
+
+@dataclass(frozen=True)
+class Windowed:
+    """Aggregates per key and window, or of the top items of each.
+
+    A time window's row is due once the event-time watermark (largest event time seen less the delay) reaches its end.
+    """
+
+    window: Window
+    aggregates: tuple[Aggregate, ...]
+    top: Top | None = None
+
+    def __post_init__(self) -> None:
+        if self.top is not None and not isinstance(self.window, Tumbling | Sliding):
+            raise ValueError("top items are taken per tumbling or sliding window")
+
+    @property
+    def outputs(self) -> tuple[Aggregate, ...]:
+        return (*self.aggregates, *AUDIT)
+
+
+@dataclass(frozen=True)
+class Running:
+    """For every event a row: the aggregates over its key's events so far, itself included, in the log's order."""
+
+    aggregates: tuple[Aggregate, ...]
+
+    @property
+    def outputs(self) -> tuple[Aggregate, ...]:
+        return (*self.aggregates, *AUDIT)
+
+
+@dataclass(frozen=True)
+class Project:
+    """For every event a row with these columns."""
+
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Joined:
+    """Output field `name` of a join: `column` of the event on that side."""
+
+    name: str
+    side: Literal["left", "right"]
+    column: str
+
+
+@dataclass(frozen=True)
+class Join:
+    """A row for every pair of a key's events, l of the left stream and r of the right one, with
+    l's time + lower_ms <= r's time <= l's time + upper_ms.
+
+    Both streams are in one log: an event belongs to the left one if it meets all conditions of `left`, to the right one
+    likewise, and never to both.
+    """
+
+    left: tuple[Condition, ...]
+    right: tuple[Condition, ...]
+    lower_ms: int
+    upper_ms: int
+    fields: tuple[Joined, ...]
+
+
+@dataclass(frozen=True)
+class Transition:
+    """In `state`, an event whose symbol is `symbol` leads to state `to`, with a row if there is an `output`."""
+
+    state: int
+    symbol: int
+    to: int
+    output: int | None = None
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A state machine for each key, fed with its events in the log's order; `symbol` is a column. State 0 is initial.
+
+    An event for whose symbol the state has no transition changes nothing. An event that leads out of state 0 begins a
+    match; one that comes more than within_ms of event time after the match began finds the machine in state 0 again.
+    A row has the output's code, the event's id and check, and `since`: the id of the event that began the match (the
+    event's own where state 0 yields an output at once).
+    """
+
+    symbol: str
+    transitions: tuple[Transition, ...]
+    within_ms: int
+
+
+Shape: TypeAlias = Windowed | Running | Project | Join | Machine
+
+
+@dataclass(frozen=True)
+class Query:
+    """What is asked of a stream. `key` is the log's key as well, so a key's events are in one partition, in order.
+
+    A row is the JSON object {"key", *identity, *fields}; all but the key are integers. Windows' start and end are in
+    epoch milliseconds, end exclusive; `first` of a count or data-driven window is the smallest id in it.
+    """
+
+    columns: tuple[Column, ...]
+    time: str
+    key: str
+    shape: Shape
+    watermark_delay_ms: int
+    where: tuple[Condition, ...] = ()
+    derived: tuple[Linear, ...] = ()
+    deduplicate: Deduplicate | None = None
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """The integers that together with the key name a row."""
+        match self.shape:
+            case Windowed(top=Top()):
+                return ("start", "end", "rank")
+            case Windowed(window=Tumbling() | Sliding() | Session()):
+                return ("start", "end")
+            case Windowed():
+                return ("first",)
+            case Join():
+                return ("left", "right")
+            case _:
+                return (ID,)
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The integers that answer the query, audit included."""
+        match self.shape:
+            case Windowed(top=top, outputs=outputs):
+                return (*(("item",) if top else ()), *(output.name for output in outputs))
+            case Running(outputs=outputs):
+                return tuple(output.name for output in outputs)
+            case Project(fields=fields):
+                return (*fields, CHECK)
+            case Join(fields=joined):
+                return (*(field.name for field in joined), "checks")
+            case Machine():
+                return (CODE, "since", CHECK)
+
+    @property
+    def ordered(self) -> bool:
+        """Whether the answer depends on the order of a key's events; its stream never reorders a key then."""
+        match self.shape:
+            case Windowed(window=Count() | Until()) | Running() | Machine():
+                return True
+            case _:
+                return False
+
+    @property
+    def time_window(self) -> TimeWindow | None:
+        """The event-time window, where the shape has one."""
+        match self.shape:
+            case Windowed(window=Tumbling() | Sliding() | Session() as window):
+                return window
+            case _:
+                return None
+
+    @property
+    def settle_ms(self) -> int:
+        """How far event time must pass beyond an event until nothing that it belongs to is still open."""
+        match self.time_window:
+            case Tumbling(size_ms=length) | Sliding(size_ms=length) | Session(gap_ms=length):
+                return length + self.watermark_delay_ms
+            case _:
+                return self.watermark_delay_ms
+
+    @property
+    def alignment_ms(self) -> int:
+        """Every window of the epoch's grid begins at a multiple of this; 1 where there is no grid."""
+        match self.time_window:
+            case Tumbling(size_ms=size):
+                return size
+            case Sliding(size_ms=size):
+                return size
+            case _:
+                return 1
+
+    def to_json(self) -> str:
+        """Objects carry their class as `kind`, in lower case: {"kind": "tumbling", "size_ms": 1000}."""
+        return json.dumps(_plain(self), sort_keys=True)
+
+    @staticmethod
+    def from_json(text: str) -> Query:
+        query = _typed(json.loads(text))
+        if not isinstance(query, Query):
+            raise TypeError(f"not a query, but {type(query).__name__}")
+        return query
+
+
+_TYPES = (Query, Column, Condition, Linear, Deduplicate, Tumbling, Sliding, Session, Count, Until, Aggregate, Top)
+_SHAPES = (Windowed, Running, Project, Joined, Join, Transition, Machine)
+_KINDS: Mapping[str, type] = {kind.__name__.lower(): kind for kind in (*_TYPES, *_SHAPES)}
+
+
+def _multiple(what: str, size: int, slide: int) -> None:
+    if slide < 1 or size < 1 or size % slide:
+        raise ValueError(f"{what}: size {size} is not a multiple of slide {slide}")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if not dataclasses.is_dataclass(value):
+        return value
+    kind = type(value).__name__.lower()
+    return {"kind": kind} | {item.name: _plain(getattr(value, item.name)) for item in dataclasses.fields(value)}
+
+
+def _typed(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(_typed(item) for item in value)
+    if not isinstance(value, dict):
+        return value
+    return _KINDS[value["kind"]](**{name: _typed(item) for name, item in value.items() if name != "kind"})

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from workloads.query import Aggregate, Column, Query, Tumbling
+from workloads.query import Aggregate, Column, Query, Tumbling, Windowed
 from workloads.stream import Events, Integers, Segment, draw, zipf
 from workloads.workload import Parameters
 
@@ -36,11 +36,13 @@ class Sensors:
             ),
             time="time",
             key="sensor",
-            window=Tumbling(int(parameters["window_ms"])),
-            aggregates=(
-                Aggregate("sum", "sum", "temperature"),
-                Aggregate("min", "min", "temperature"),
-                Aggregate("max", "max", "temperature"),
+            shape=Windowed(
+                Tumbling(int(parameters["window_ms"])),
+                (
+                    Aggregate("sum", "sum", "temperature"),
+                    Aggregate("min", "min", "temperature"),
+                    Aggregate("max", "max", "temperature"),
+                ),
             ),
             watermark_delay_ms=int(parameters["disorder_ms"]) + 1000,
         )

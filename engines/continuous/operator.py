@@ -13,7 +13,7 @@ from engines.runtime.rows import row_type
 from workloads.query import Aggregate, Query
 
 Window = dict[str, tuple[int, ...]]
-"""Values by key, in the order of `query.outputs`. A new tuple for each event is quicker than a changed list."""
+"""Values by key, in the order of `query.shape.outputs`. A new tuple for each event is quicker than a changed list."""
 
 _NEVER = 1 << 62
 
@@ -77,17 +77,17 @@ def compile_loop(query: Query) -> Callable[[Operator, list[Any]], None]:
     def value(aggregate: Aggregate) -> str:
         return attribute(query, aggregate.column) if aggregate.column is not None else ""
 
-    values = sorted({value(aggregate) for aggregate in query.outputs if aggregate.column is not None})
+    values = sorted({value(aggregate) for aggregate in query.shape.outputs if aggregate.column is not None})
     source = _LOOP.format(
         time=attribute(query, query.time),
         key=attribute(query, query.key),
-        size=query.window.size_ms,
+        size=query.shape.window.size_ms,
         delay=query.watermark_delay_ms,
         loads="; ".join(f"{name} = event.{name}" for name in values),
-        initial=", ".join(_INITIAL[aggregate.function].format(value(aggregate)) for aggregate in query.outputs),
-        names=", ".join(f"h{i}" for i in range(len(query.outputs))),
+        initial=", ".join(_INITIAL[aggregate.function].format(value(aggregate)) for aggregate in query.shape.outputs),
+        names=", ".join(f"h{i}" for i in range(len(query.shape.outputs))),
         update=", ".join(
-            _UPDATE[aggregate.function].format(value(aggregate), i) for i, aggregate in enumerate(query.outputs)
+            _UPDATE[aggregate.function].format(value(aggregate), i) for i, aggregate in enumerate(query.shape.outputs)
         ),
     )
     namespace: dict[str, Any] = {}
@@ -102,7 +102,7 @@ class Operator:
     def __init__(self, query: Query, partition: int, state: bytes | None) -> None:
         self.state = msgspec.msgpack.decode(state, type=_State) if state else _State()
         self._partition = partition
-        self._size, self._delay = query.window.size_ms, query.watermark_delay_ms
+        self._size, self._delay = query.shape.window.size_ms, query.watermark_delay_ms
         self._decoder = EventDecoder(query)
         self._row = row_type(query)
         self._encoder = msgspec.json.Encoder()

@@ -51,17 +51,17 @@ def input_table(query: Query, connector: Mapping[str, str]) -> str:
 
 
 def output_table(query: Query, connector: Mapping[str, str]) -> str:
-    names = ["start", "end", *(wanted.name for wanted in query.outputs)]
+    names = ["start", "end", *(wanted.name for wanted in query.shape.outputs)]
     columns = ", ".join(f"{quoted(name)} BIGINT" for name in names)
     return f"CREATE TEMPORARY TABLE {quoted(OUTPUT)} (`key` STRING, {columns}) WITH ({options(connector)})"
 
 
 def answer(query: Query) -> str:
     key = quoted(query.key)
-    values = ", ".join(aggregate(wanted) for wanted in query.outputs)
+    values = ", ".join(aggregate(wanted) for wanted in query.shape.outputs)
     return (
         f"INSERT INTO {quoted(OUTPUT)} "
         f"SELECT {key}, {epoch_ms('window_start')}, {epoch_ms('window_end')}, {values} "
-        f"FROM TABLE(TUMBLE(TABLE {quoted(INPUT)}, DESCRIPTOR(`@at`), {interval(query.window.size_ms)})) "
+        f"FROM TABLE(TUMBLE(TABLE {quoted(INPUT)}, DESCRIPTOR(`@at`), {interval(query.shape.window.size_ms)})) "
         f"GROUP BY {key}, window_start, window_end"
     )

@@ -211,7 +211,7 @@ def restore(instructions: Instructions, partitions: Iterable[int]) -> dict[int, 
             for at, records in consumer.poll(timeout_ms=_POLL_MS).items():
                 for record in records:
                     restorations[at].take(record.key, record.value)
-    size_ms, delay_ms = instructions.query.window.size_ms, instructions.query.watermark_delay_ms
+    size_ms, delay_ms = instructions.query.shape.window.size_ms, instructions.query.watermark_delay_ms
     return {at.partition: restoration.state(size_ms, delay_ms) for at, restoration in restorations.items()}
 
 

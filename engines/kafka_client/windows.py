@@ -32,12 +32,12 @@ class Windows:
     def __init__(self, query: Query, state: State) -> None:
         """state: what to go on from; taken over, not copied."""
         self.offset = state.offset
-        self._time, self._key, self._size = query.time, query.key, query.window.size_ms
+        self._time, self._key, self._size = query.time, query.key, query.shape.window.size_ms
         self._delay = query.watermark_delay_ms
-        self._names = [output.name for output in query.outputs]
+        self._names = [output.name for output in query.shape.outputs]
         slots = {
             function: [
-                (slot, output.column) for slot, output in enumerate(query.outputs) if output.function == function
+                (slot, output.column) for slot, output in enumerate(query.shape.outputs) if output.function == function
             ]
             for function in ("count", "sum", "min", "max")
         }

@@ -102,7 +102,7 @@ public final class WindowedQuery {
         JsonNode query = job.get("query");
         Aggregation aggregation = new Aggregation(query.get("time").asText(), job.get("outputs"));
         TimeWindows windows = TimeWindows.ofSizeAndGrace(
-                Duration.ofMillis(query.get("window").get("size_ms").asLong()),
+                Duration.ofMillis(query.get("shape").get("window").get("size_ms").asLong()),
                 Duration.ofMillis(query.get("watermark_delay_ms").asLong()));
         Materialized<String, long[], WindowStore<Bytes, byte[]>> store =
                 Materialized.<String, long[], WindowStore<Bytes, byte[]>>as("windows")

@@ -125,8 +125,8 @@ def application(job: Job, directory: Path, rocksdb_mb: int) -> dict[str, object]
         "state.dir": str(directory / "state"),
     }
     return {
-        "query": asdict(job.query),
-        "outputs": [asdict(output) for output in job.query.outputs],
+        "query": json.loads(job.query.to_json()),
+        "outputs": [asdict(output) for output in job.query.shape.outputs],
         "input": job.input.name,
         "output": job.output.name,
         "retention_ms": _RETENTION_MS if job.mode == _RETENTION else None,

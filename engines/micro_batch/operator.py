@@ -46,12 +46,12 @@ class Operator:
     """See `engines.runtime.operator`.
 
     The table's columns, sorted by window and then by code: _windows, number of the window (its start divided by the
-    size); _codes, of the key; _held, one column for each of `query.outputs`.
+    size); _codes, of the key; _held, one column for each of `query.shape.outputs`.
     """
 
     def __init__(self, query: Query, partition: int, state: bytes | None) -> None:
         self._query, self._partition = query, partition
-        self._size, self._delay = query.window.size_ms, query.watermark_delay_ms
+        self._size, self._delay = query.shape.window.size_ms, query.watermark_delay_ms
         self._decoder = ColumnDecoder(query, Labels())
         self._row = row_type(query)
         self._encoder = msgspec.json.Encoder()
@@ -62,7 +62,7 @@ class Operator:
         self.late = self.broken = 0
         self._latest = -1
         self._windows = self._codes = np.empty(0, np.int64)
-        self._held: list[Integers] = [self._windows for _ in query.outputs]
+        self._held: list[Integers] = [self._windows for _ in query.shape.outputs]
         if state:
             self._restore(msgspec.msgpack.decode(state, type=_State))
 
@@ -118,7 +118,7 @@ class Operator:
         known = len(self._windows)
         held = [
             self._aggregate(output.function, groups, known, cells, old, columns.values.get(output.column or ""))
-            for output, old in zip(self._query.outputs, self._held, strict=True)
+            for output, old in zip(self._query.shape.outputs, self._held, strict=True)
         ]
         if present is None:
             present = np.flatnonzero(np.bincount(groups, minlength=cells))

@@ -50,14 +50,14 @@ def answer(records: DataFrame, query: Query) -> DataFrame:
     grouped = (
         events.withColumn("__at", f.timestamp_millis(f.col(query.time)))
         .withWatermark("__at", f"{query.watermark_delay_ms} milliseconds")
-        .groupBy(f.col(query.key), f.window("__at", f"{query.window.size_ms} milliseconds").alias("__window"))
-        .agg(*(aggregate(wanted) for wanted in query.outputs))
+        .groupBy(f.col(query.key), f.window("__at", f"{query.shape.window.size_ms} milliseconds").alias("__window"))
+        .agg(*(aggregate(wanted) for wanted in query.shape.outputs))
     )
     row = f.struct(
         f.col(query.key).alias("key"),
         f.unix_millis("__window.start").alias("start"),
         f.unix_millis("__window.end").alias("end"),
-        *(f.col(wanted.name) for wanted in query.outputs),
+        *(f.col(wanted.name) for wanted in query.shape.outputs),
     )
     return grouped.select(f.col(query.key).alias("key"), f.to_json(row).alias("value"))
 

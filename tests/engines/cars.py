@@ -13,7 +13,7 @@ from typing import Any
 
 from engines.logs.protocol import Log
 from engines.protocol import Guarantee, Job, LogKind, Topic
-from workloads.query import Aggregate, Column, Query, Tumbling
+from workloads.query import Aggregate, Column, Query, Tumbling, Windowed
 
 ROOT = Path(__file__).parents[2]
 PARTITIONS = 3
@@ -25,8 +25,7 @@ QUERY = Query(
     columns=(Column("id", "integer"), Column("check", "integer"), Column("car", "text"), Column("time", "integer")),
     time="time",
     key="car",
-    window=Tumbling(WINDOW_MS),
-    aggregates=(Aggregate("latest", "max", "time"),),
+    shape=Windowed(Tumbling(WINDOW_MS), (Aggregate("latest", "max", "time"),)),
     watermark_delay_ms=200,
 )
 GUARANTEES: tuple[Guarantee, ...] = ("exactly-once", "at-least-once", "at-most-once")

@@ -92,7 +92,7 @@ def canonical(row: dict[str, Any]) -> str:
 
 def events(query: Query, segment: Segment) -> list[dict[str, Any]]:
     """The segment's sensors events as JSON objects, in planned order."""
-    parameters = sensors.workload.defaults | {"window_ms": query.window.size_ms}
+    parameters = sensors.workload.defaults | {"window_ms": query.shape.window.size_ms}
     made = sensors.workload.events(parameters, 7, segment, np.arange(segment.first, segment.first + segment.count))
     columns = [made.ids, made.checks, made.keys, made.times, made.values["temperature"]]
     return [
@@ -159,7 +159,7 @@ class Feed:
 def run_sensors(engine: Engine, running: Running, job: Job) -> Answer:
     """Feed the running job 20,000 sensor readings, a part of them in transactions, close, and read what it answers."""
     broker = job.input.location
-    window_ms = job.query.window.size_ms
+    window_ms = job.query.shape.window.size_ms
     base_ms = int(time.time() * 1000) // window_ms * window_ms
     segment = Segment(0, EVENTS, base_ms, RATE)
     sent = events(job.query, segment)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from engines.logs.embedded import pack
 from engines.runtime.connector import Slice
-from workloads.query import Aggregate, Column, Query, Tumbling
+from workloads.query import Aggregate, Column, Query, Tumbling, Windowed
 
 QUERY = Query(
     columns=(
@@ -20,11 +20,13 @@ QUERY = Query(
     ),
     time="time",
     key="sensor",
-    window=Tumbling(1000),
-    aggregates=(
-        Aggregate("sum", "sum", "temperature"),
-        Aggregate("min", "min", "temperature"),
-        Aggregate("max", "max", "temperature"),
+    shape=Windowed(
+        Tumbling(1000),
+        (
+            Aggregate("sum", "sum", "temperature"),
+            Aggregate("min", "min", "temperature"),
+            Aggregate("max", "max", "temperature"),
+        ),
     ),
     watermark_delay_ms=300,
 )

@@ -13,7 +13,7 @@ from readings import LARGEST, QUERY, part, stream
 from engines.micro_batch.columns import ColumnDecoder, Shape
 from engines.micro_batch.labels import Labels
 from engines.runtime.events import EventDecoder, one_object_a_line
-from workloads.query import Column, Query, Tumbling
+from workloads.query import Column, Query, Tumbling, Windowed
 
 
 @given(
@@ -72,8 +72,7 @@ def test_lines_that_break_off_are_no_match_however_long_the_names_are():
         columns=(Column("id", "integer"), Column("check", "integer"), Column("key", "text"), Column(name, "integer")),
         time=name,
         key="key",
-        window=Tumbling(1000),
-        aggregates=(),
+        shape=Windowed(Tumbling(1000), ()),
         watermark_delay_ms=0,
     )
     good = b'{"id":1,"check":2,"key":"a","%s":3}' % name.encode()

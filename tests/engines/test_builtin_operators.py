@@ -28,7 +28,7 @@ def expected(records: Iterable[bytes], query: Query = QUERY) -> tuple[list[dict[
     """Rows that are due at the end, and the number of late events: event by event, window by window."""
     latest, late = -1, 0
     groups: dict[tuple[int, str], list[dict[str, Any]]] = {}
-    size = query.window.size_ms
+    size = query.shape.window.size_ms
     for one in map(json.loads, records):
         latest = max(latest, one["time"])
         start = one["time"] // size * size

@@ -21,7 +21,7 @@ from engines.flink.running import FlinkJob
 from engines.process import Process
 from engines.protocol import EngineFailure, Job, Site, Topic
 from workloads import sensors
-from workloads.query import Aggregate, Column, Query, Tumbling
+from workloads.query import Aggregate, Column, Query, Tumbling, Windowed
 
 QUERY = sensors.workload.query(sensors.workload.defaults)
 ODD = Query(
@@ -33,8 +33,7 @@ ODD = Query(
     ),
     time="at",
     key="user's `name`",
-    window=Tumbling(93_784_005),
-    aggregates=(Aggregate("max", "max", "at"),),
+    shape=Windowed(Tumbling(93_784_005), (Aggregate("max", "max", "at"),)),
     watermark_delay_ms=1_500,
 )
 

@@ -17,7 +17,7 @@ from engines.kafka_client.changelog import Restoration, State, commit, entry, to
 from engines.kafka_client.windows import Windows
 from engines.protocol import Environment, Job, Topic
 from workloads import sensors
-from workloads.query import Aggregate, Column, Query, Tumbling
+from workloads.query import Aggregate, Column, Query, Tumbling, Windowed
 
 SIZE_MS = 1_000
 DELAY_MS = 300
@@ -32,11 +32,13 @@ QUERY = Query(
     ),
     time="time",
     key="sensor",
-    window=Tumbling(SIZE_MS),
-    aggregates=(
-        Aggregate("sum", "sum", "temperature"),
-        Aggregate("min", "min", "temperature"),
-        Aggregate("max", "max", "temperature"),
+    shape=Windowed(
+        Tumbling(SIZE_MS),
+        (
+            Aggregate("sum", "sum", "temperature"),
+            Aggregate("min", "min", "temperature"),
+            Aggregate("max", "max", "temperature"),
+        ),
     ),
     watermark_delay_ms=DELAY_MS,
 )

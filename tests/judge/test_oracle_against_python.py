@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workloads.oracle import expected, members
-from workloads.query import Aggregate, Column, Query, Tumbling
+from workloads.query import Aggregate, Column, Query, Tumbling, Windowed
 from workloads.sensors import workload
 from workloads.stream import Events, Segment
 
@@ -25,12 +25,14 @@ QUERY = Query(
     ),
     time="at",
     key="group",
-    window=Tumbling(7),
-    aggregates=(
-        Aggregate("select", "sum", "odd \"name'"),
-        Aggregate("low", "min", "odd \"name'"),
-        Aggregate("high", "max", "odd \"name'"),
-        Aggregate("first", "min", "at"),
+    shape=Windowed(
+        Tumbling(7),
+        (
+            Aggregate("select", "sum", "odd \"name'"),
+            Aggregate("low", "min", "odd \"name'"),
+            Aggregate("high", "max", "odd \"name'"),
+            Aggregate("first", "min", "at"),
+        ),
     ),
     watermark_delay_ms=0,
 )
@@ -43,8 +45,8 @@ def by_hand(query, pieces):
         rows = zip(events.keys.tolist(), *(column.tolist() for column in columns.values()), strict=True)
         for key, *values in rows:
             event = dict(zip(columns, values, strict=True))
-            start = event[query.time] // query.window.size_ms * query.window.size_ms
-            groups.setdefault((start, start + query.window.size_ms, key), []).append(event)
+            start = event[query.time] // query.shape.window.size_ms * query.shape.window.size_ms
+            groups.setdefault((start, start + query.shape.window.size_ms, key), []).append(event)
     functions = {"sum": sum, "min": min, "max": max}
     return [
         {
@@ -55,7 +57,7 @@ def by_hand(query, pieces):
                 output.name: len(group)
                 if output.function == "count"
                 else functions[output.function](event[output.column] for event in group)
-                for output in query.outputs
+                for output in query.shape.outputs
             },
             "last_id": max(event["id"] for event in group),
         }

@@ -52,6 +52,7 @@ def phases(history: History) -> list[Phase]:
     for before, after in pairwise(sorted(found, key=lambda phase: phase.segment.first)):
         if after.segment.first < before.segment.first + before.segment.count:
             raise DamagedHistory(f"phases {before.name} and {after.name} share events", history.folder / "marks.jsonl")
+    for before, after in pairwise(sorted(found, key=lambda phase: phase.segment.base_ms)):
         if after.segment.base_ms < before.segment.base_ms + before.segment.duration_ms:
             raise DamagedHistory(
                 f"phases {before.name} and {after.name} overlap in event time", history.folder / "marks.jsonl"

@@ -1,8 +1,9 @@
 """A job whose worker processes share the input's partitions as one consumer group.
 
 A worker says what it answers for by printing a line `assigned PID PARTITION ...` each time that changes: after a
-rebalance, once its state is restored, and with no partition as soon as it gives them up. The pid is there because a
-log may hold the lines of an earlier process.
+rebalance, once its state is restored, and with no partition as soon as it gives them up. One that counts what it does
+not answer prints `counters PID late=N broken=N` (or one of the two) with its totals so far, each time they change. The
+pid is there because a log may hold the lines of an earlier process.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ import re
 import signal
 import time
 from collections.abc import Mapping, Sequence
+from typing import get_args
 
 from engines.process import Process, tail
-from engines.protocol import EngineFailure, Role
+from engines.protocol import Counter, EngineFailure, Role
 
 _POLL_S = 0.05
 
@@ -59,6 +61,15 @@ class ConsumerGroup:
     def failure(self) -> EngineFailure | None:
         return None if self._stopped else self._died("while the job ran")
 
+    def counters(self) -> Mapping[Counter, int]:
+        totals: dict[Counter, int] = {}
+        for worker in self._workers:
+            said = dict(re.findall(r"(\w+)=(\d+)", _last(worker, "counters") or ""))
+            for name in get_args(Counter):
+                if name in said:
+                    totals[name] = totals.get(name, 0) + int(said[name])
+        return totals
+
     def stop(self) -> None:
         self._stopped = True
         # All at once: a worker that stops alone hands its partitions to one that is about to stop as well.
@@ -73,6 +84,13 @@ class ConsumerGroup:
 
     @staticmethod
     def _assigned(worker: Process) -> frozenset[int] | None:
-        text = worker.log.read_text(errors="replace")
-        lines = re.findall(rf"^assigned {worker.pid}((?: \d+)*)$", text, re.MULTILINE)
-        return frozenset(int(number) for number in lines[-1].split()) if lines else None
+        partitions = _last(worker, "assigned")
+        return None if partitions is None else frozenset(map(int, partitions.split()))
+
+
+def _last(worker: Process, word: str) -> str | None:
+    """What the process's last line that begins with `word PID` goes on with; None if it printed none."""
+    text = worker.log.read_text(errors="replace")
+    # A line without its end may still be growing.
+    lines = re.findall(rf"^{word} {worker.pid}((?: \S+)*)\n", text, re.MULTILINE)
+    return lines[-1] if lines else None

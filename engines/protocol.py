@@ -17,6 +17,8 @@ from workloads.query import Query
 Guarantee = Literal["at-most-once", "at-least-once", "exactly-once"]
 LogKind = Literal["embedded", "kafka"]
 Role = Literal["worker", "coordinator"]
+Poison = Literal["skipped", "fatal"]
+Counter = Literal["late", "broken"]
 
 
 class EngineFailure(Exception):
@@ -37,11 +39,15 @@ class Support:
 
 @dataclass(frozen=True)
 class Claim:
-    """What an engine's manual promises in a mode: effect on state, and records at the sink."""
+    """What an engine's manual promises in a mode: effect on state, and records at the sink.
+
+    emits: `final` rows only, or `updates` of a row, of which the last one counts.
+    """
 
     processing: Guarantee
     delivery: Guarantee
     note: str = ""
+    emits: Literal["final", "updates"] = "final"
 
 
 @dataclass(frozen=True)
@@ -125,8 +131,17 @@ class Running(Protocol):
         """Why the job is no longer running, or None while it is. Cheap: asked once a second."""
         ...
 
+    def counters(self) -> Mapping[Counter, int]:
+        """The engine's own count of events dropped as late and of records skipped because they are no events, since
+        the job was submitted; only those that it counts. What it says is shown, and nothing is judged by it.
+        """
+        ...
+
     def stop(self) -> None:
-        """End the job; its processes (but not the cluster's) are gone when this returns. May be called twice."""
+        """End the job; its processes (but not the cluster's) are gone when this returns. May be called twice.
+
+        Submitting the same job again goes on where this one ended.
+        """
         ...
 
 
@@ -147,6 +162,10 @@ class Engine(Protocol):
     """Mode names with a line about each; the first is the default."""
     logs: tuple[LogKind, ...]
     environment: Environment
+    poison: Poison
+    """What a record that is no event does to a job as it is deployed here: it is skipped (and counted in `counters` or
+    in a worker's log), or the job fails and `Running.failure` says so. Never is it part of an answer.
+    """
 
     def support(self, query: Query, guarantee: Guarantee, mode: str) -> Support: ...
 

@@ -159,7 +159,7 @@ def _counted(outputs: Sequence[Aggregate], size: int, slide: int) -> Step:
     """State: how many records came so far, and the open windows, oldest first, as [first, accumulators]."""
 
     def step(state: State, event: Event) -> tuple[State, list[Row]]:
-        number, windows = state or (0, [])
+        number, windows = (0, list[Any]()) if state is None else state
         if number % slide == 0:
             windows.append([event[ID], None])
         for window in windows:

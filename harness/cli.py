@@ -7,6 +7,7 @@ import os
 import shlex
 import signal
 import sys
+import textwrap
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -228,18 +229,42 @@ def report(
 def list_(
     what: Annotated[Literal["engines", "workloads", "faults", "suites"], typer.Argument(help="What to list.")],
     as_json: JsonOption = False,
+    matrix: Annotated[
+        bool, typer.Option("--matrix", help="Of engines: how each answers each workload, mode by mode.")
+    ] = False,
 ) -> None:
     """List what there is."""
     from harness.catalogue import LISTS
 
+    if matrix:
+        _show_matrix(what, as_json)
+        return
     entries = LISTS[what]()
     if as_json:
         typer.echo(json.dumps(entries, indent=2, ensure_ascii=False))
         return
+    width = _console(sys.stdout).width
     for entry in entries:
-        typer.echo(f"{entry['name']:<16} {entry['about']}")
+        parameters = "  ".join(f"{name}={value!r}" for name, value in entry.get("parameters", {}).items())
+        for first, words in ((f"{entry['name']:<16} ", entry["about"]), (" " * 17, parameters)):
+            lines = textwrap.wrap(words, width, initial_indent=first, subsequent_indent=" " * 17)
+            if lines:
+                typer.echo("\n".join(lines))
     if not entries:
         typer.echo(f"no {what} yet")
+
+
+def _show_matrix(what: str, as_json: bool) -> None:
+    from harness import matrix
+    from harness.catalogue import discover
+
+    if what != "engines":
+        raise Problem(f"there is no matrix of {what}", "option --matrix", "Use: list engines --matrix", ExitCode.USAGE)
+    columns = matrix.columns(discover())
+    if as_json:
+        typer.echo(json.dumps([column.entry() for column in columns], indent=2, ensure_ascii=False))
+    else:
+        typer.echo(matrix.text(columns, _console(sys.stdout).width))
 
 
 @app.command()

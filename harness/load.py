@@ -32,7 +32,7 @@ TICK_S = 0.002
 CLOSERS = 4
 """Closing keys a partition, so that every worker that keys may be spread over owns some."""
 
-_AHEAD_S = 1.0
+_AHEAD_NS = 1_000_000_000
 _BLOCK_EVENTS = 256
 _FLUSH_S = 120.0
 _STORE_S = 5.0
@@ -163,8 +163,6 @@ class Generator:
         self._sends = TableWriter(Path(setup["folder"]), "sends")
         self._control_ids = CONTROL_IDS
         self._heartbeat, self._closing = control.heartbeat(self._query), control.closing(self._query)
-        # An on-time event is at most this late, so a heartbeat that lags by it never leads the events of its partition.
-        self._heartbeat_lag_ms = max(self._query.watermark_delay_ms - 1000, 0)
 
     def _events(self, segment: Segment, first: int, stop: int) -> Events:
         return self._workload.events(self._parameters, self._seed, segment, np.arange(first, stop, dtype=np.int64))
@@ -179,9 +177,9 @@ class Generator:
         self._control_ids += 1
         writer.write(partition, [name], [value])
 
-    def _heartbeats(self, writer: Writer, segment: Segment, passed_ms: int) -> None:
-        """One for each partition, where event time has passed by so much since the segment's base."""
-        time_ms = segment.base_ms + max(passed_ms - self._heartbeat_lag_ms, 0)
+    def _heartbeats(self, writer: Writer, segment: Segment, second: int, pace: float) -> None:
+        """One for each partition; pace: how much faster than these seconds event time passes."""
+        time_ms = segment.base_ms + control.heartbeat_ms(second, self._query.watermark_delay_ms, pace)
         for partition in range(self._partitions):
             self._control(writer, heartbeat_key(partition), partition, time_ms, self._heartbeat)
 
@@ -191,9 +189,10 @@ class Generator:
         self._encoder.rows(self._events(Segment(0, _BLOCK_EVENTS, 0, 1000.0), 0, _BLOCK_EVENTS))
 
     def paced(self, phase: str, segment: Segment, rate: float, start_ns: int) -> None:
-        """Send a segment on schedule: `rate` events a second, the first at start_ns."""
+        """Send a segment on schedule: `rate` events a second on average, the first at start_ns."""
         writer = self._paced_writer()
         last = segment.first + segment.count
+        planned_ns = segment.planned_ns(np.arange(segment.first, last), rate)
         record = _Sends(self._sends, phase)
         ready: deque[tuple[int, Rows]] = deque()
         encoded = sent = segment.first
@@ -201,9 +200,9 @@ class Generator:
         while sent < last:
             elapsed_ns = now_ns() - start_ns
             while second * 1_000_000_000 <= elapsed_ns:
-                self._heartbeats(writer, segment, int(second * 1000 * rate / segment.rate))
+                self._heartbeats(writer, segment, second, rate / segment.rate)
                 second += 1
-            due = min(last, segment.first + 1 + int(elapsed_ns * rate / 1e9)) if elapsed_ns >= 0 else sent
+            due = segment.first + int(np.searchsorted(planned_ns, elapsed_ns, side="right"))
             while sent < due and ready:
                 first, rows = ready[0]
                 stop = min(due, first + len(rows.values))
@@ -214,7 +213,7 @@ class Generator:
                 sent = stop
                 if stop == first + len(rows.values):
                     ready.popleft()
-            if encoded < last and encoded - sent < rate * _AHEAD_S:
+            if encoded < last and planned_ns[encoded - segment.first] <= elapsed_ns + _AHEAD_NS:
                 stop = min(last, encoded + _BLOCK_EVENTS)
                 ready.append((encoded, self._encoder.rows(self._events(segment, encoded, stop))))
                 encoded = stop
@@ -236,7 +235,7 @@ class Generator:
             stop = min(first + per_second, last)
             for share in self._encoder.shares(self._events(segment, first, stop)):
                 writer.write(share.partition, share.keys, share.values)
-            self._heartbeats(writer, segment, second * 1000)
+            self._heartbeats(writer, segment, second, 1.0)
             record.add(first, stop - first, now_ns())
         record.store(0.0)
         writer.flush(_FLUSH_S)
@@ -289,6 +288,12 @@ class _Sends:
         self._rows, self._stored_ns = [], now_ns()
 
 
+def told_segment(command: Mapping[str, Any]) -> Segment:
+    """The segment of a command, which JSON made of plain lists."""
+    given = command["segment"]
+    return Segment(**{**given, "curve": tuple(map(tuple, given.get("curve", ())))})
+
+
 def main() -> None:
     commands = Commands()
     generator = Generator(commands.setup)
@@ -299,11 +304,9 @@ def main() -> None:
         try:
             match command["do"]:
                 case "paced":
-                    generator.paced(
-                        command["phase"], Segment(**command["segment"]), command["rate"], command["start_ns"]
-                    )
+                    generator.paced(command["phase"], told_segment(command), command["rate"], command["start_ns"])
                 case "backlog":
-                    generator.backlog(command["phase"], Segment(**command["segment"]))
+                    generator.backlog(command["phase"], told_segment(command))
                 case "commit":
                     generator.commit()
                 case "close":

@@ -3,19 +3,22 @@ run's folder, and executed by `harness.run`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from engines.discovery import Unavailable as UnavailableEngine
 from engines.protocol import Engine, Guarantee, LogKind
 from harness.catalogue import Catalogue
-from harness.suite import Suite, parameter
+from harness.problem import ExitCode, Problem
+from harness.suite import InvalidRequest, Suite, parameter
 from results.history import Drain, Paced
+from workloads.stream import Segment
+from workloads.workload import Parameters, Preparing, Unfit, Workload
 from workloads.workload import Unavailable as UnavailableWorkload
-from workloads.workload import Workload
 
 
 class _Model(BaseModel):
@@ -131,21 +134,23 @@ def make(
     available: Availability,
     command: str,
 ) -> RunPlan:
-    """The cases of a suite: every engine, in each of its modes, with every workload, on the log that was chosen."""
+    """The cases of a suite: every engine, in each of its modes, with every workload, on the log that was chosen.
+
+    Raises InvalidRequest for parameters that a workload cannot have.
+    """
     cases = []
+    asked = _ask(suite, selection.workloads or tuple(suite.workload), catalogue)
     for engine_name in selected_engines(suite, selection, catalogue):
         engine = catalogue.engines[engine_name]
         default = ("default",) if isinstance(engine, UnavailableEngine) else tuple(engine.modes)[:1]
         for mode in suite.modes.get(engine_name, default):
-            for workload_name in selection.workloads or tuple(suite.workload):
-                workload = catalogue.workloads[workload_name]
-                parameters = _parameters(workload, suite.workload.get(workload_name, {}))
+            for workload_name, (workload, parameters, lack) in asked.items():
                 guarantee = selection.guarantee or suite.guarantee
                 case = CasePlan(
                     engine=engine_name,
                     mode=mode,
                     workload=workload_name,
-                    parameters=parameters,
+                    parameters=dict(parameters),
                     log=log[0],
                     guarantee=guarantee,
                     seed=suite.seed,
@@ -156,9 +161,13 @@ def make(
                     event_rate=suite.events_per_second,
                     paced=suite.paced_phase,
                     drain=suite.drain.on(log[0]) if suite.drain else None,
-                    blocked=_loading(engine) or _loading(workload),
+                    blocked=_loading(engine) or _loading(workload) or lack,
                 )
-                if not isinstance(engine, UnavailableEngine) and not isinstance(workload, UnavailableWorkload):
+                if (
+                    lack is None
+                    and not isinstance(engine, UnavailableEngine)
+                    and not isinstance(workload, UnavailableWorkload)
+                ):
                     blocked = _obstacle(case, engine, workload, log[1]) or available(engine, log[0])
                     case = case.model_copy(update={"blocked": blocked})
                 cases.append(case)
@@ -173,11 +182,44 @@ def make(
     )
 
 
-def _parameters(workload: Workload | UnavailableWorkload, given: Mapping[str, Any]) -> dict[str, int | float | str]:
-    if isinstance(workload, UnavailableWorkload):
-        return {}
-    own = {name: parameter(name, value, workload.defaults[name]) for name, value in given.items()}
-    return dict(workload.defaults) | own
+_Asked = tuple[Workload | UnavailableWorkload, Parameters, Blocked | None]
+"""A workload, its parameters, and what must be given before it can run."""
+
+
+def _ask(suite: Suite, names: Sequence[str], catalogue: Catalogue) -> dict[str, _Asked]:
+    asked: dict[str, _Asked] = {}
+    problems = []
+    for name in names:
+        workload = catalogue.workloads[name]
+        if isinstance(workload, UnavailableWorkload):
+            asked[name] = workload, {}, None
+            continue
+        given = suite.workload.get(name, {})
+        own = {key: parameter(key, value, workload.defaults[key]) for key, value in given.items()}
+        try:
+            asked[name] = workload, *_prepared(workload, {**workload.defaults, **own}, suite)
+        except Unfit as error:
+            problems.append(Problem(error.what, f"workload {name}", error.remedy, ExitCode.USAGE))
+        except (ValueError, ZeroDivisionError) as error:
+            remedy = f"See its parameters: streamgauge list workloads; given were {own or 'none'}"
+            problems.append(Problem(f"its parameters do not fit: {error}", f"workload {name}", remedy, ExitCode.USAGE))
+    if problems:
+        raise InvalidRequest(problems)
+    return asked
+
+
+def _prepared(workload: Workload, parameters: Parameters, suite: Suite) -> tuple[Parameters, Blocked | None]:
+    """The parameters as a history keeps them, tried on one event."""
+    if isinstance(workload, Preparing):
+        lack = workload.lacking(parameters)
+        if lack is not None:
+            return parameters, Blocked(outcome="unavailable", reason=lack.what, remedy=lack.remedy)
+        parameters = workload.prepare(parameters)
+    query = workload.query(parameters)
+    if query.time_window is not None and query.settle_ms <= query.watermark_delay_ms:
+        raise Unfit("a window has no length", "give its parameters in _ms at least 1")
+    workload.events(parameters, suite.seed, Segment(0, 1, 0, suite.events_per_second), np.array([0]))
+    return parameters, None
 
 
 def _loading(what: object) -> Blocked | None:

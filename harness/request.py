@@ -59,7 +59,7 @@ def resolve(request: Request, catalogue: Catalogue) -> tuple[str, Suite, Selecti
     problems = list(_unfit(selection, catalogue))
     suite: Suite | None = None
     try:
-        suite = load(source, request.overrides, catalogue)
+        suite = load(source, _addressed(request.overrides, selection.workloads, catalogue), catalogue)
     except InvalidRequest as error:
         problems += error.problems
     except Problem as problem:
@@ -67,6 +67,16 @@ def resolve(request: Request, catalogue: Catalogue) -> tuple[str, Suite, Selecti
     if problems or suite is None:
         raise InvalidRequest(problems)
     return source, suite, selection
+
+
+def _addressed(overrides: Mapping[str, str], workloads: Sequence[str], catalogue: Catalogue) -> dict[str, str]:
+    """The overrides, those with the name of a parameter addressed to the one workload that is named, if one is."""
+    name = workloads[0] if len(workloads) == 1 else None
+    defaults = getattr(catalogue.workloads.get(name or ""), "defaults", {})
+    return {
+        f"workload.{name}.{key}" if key in defaults and key not in Suite.model_fields else key: value
+        for key, value in overrides.items()
+    }
 
 
 def _unfit(selection: Selection, catalogue: Catalogue) -> Iterator[Problem]:

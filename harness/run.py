@@ -156,6 +156,7 @@ def _trial_plan(case: CasePlan, engine: Engine, tools: Provisioned) -> TrialPlan
         processing_claimed=claim.processing,
         delivery_claimed=claim.delivery,
         claim_note=claim.note,
+        emits=claim.emits,
         partitions=case.partitions,
         parallelism=case.parallelism,
         interval_ms=case.interval_ms,

@@ -17,6 +17,7 @@ from harness import quantity
 from harness.catalogue import Catalogue, suites
 from harness.problem import ExitCode, Problem
 from results.history import Drain, Paced
+from workloads.profile import PARAMETERS, Kind, Profile
 from workloads.workload import Unavailable as UnavailableWorkload
 
 Path_ = tuple[str, ...]
@@ -39,10 +40,41 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class ProfileTable(_Table):
+    """How the rate rises and falls, as in `workloads.profile.Profile`; `profile = "sine"` is short for one table."""
+
+    kind: Kind
+    factor: float | None = None
+    at: float | None = None
+    share: float | None = None
+    period: Seconds | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, value: Any) -> Any:
+        return {"kind": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _fits(self) -> ProfileTable:
+        own = {name.removesuffix("_s") for name in PARAMETERS[self.kind]}
+        for name in self.model_fields_set - own - {"kind"}:
+            known = ", ".join(sorted(own)) or "nothing else"
+            raise ValueError(f"a profile of kind {self.kind} has no `{name}`, but {known}")
+        self.resolved()  # Raises ValueError for values that make no profile.
+        return self
+
+    def resolved(self) -> Profile:
+        given = self.model_dump(exclude_none=True)
+        if "period" in given:
+            given["period_s"] = given.pop("period")
+        return Profile(**given)
+
+
 class PacedTable(_Table):
-    """Open loop at a constant rate: durations of the part that is thrown away and of the part that is judged."""
+    """Open loop: the mean rate, how it varies, and durations of the part that is thrown away and of that judged."""
 
     rate: Rate = Field(gt=0)
+    profile: ProfileTable | None = None
     warmup: Seconds = Field(ge=0)
     measured: Seconds = Field(gt=0)
 
@@ -120,7 +152,12 @@ class Suite(_Table):
     def paced_phase(self) -> Paced | None:
         if self.paced is None:
             return None
-        return Paced(rate=self.paced.rate, warmup_s=self.paced.warmup, measured_s=self.paced.measured)
+        table = self.paced
+        steady = Paced(rate=table.rate, warmup_s=table.warmup, measured_s=table.measured)
+        if table.profile is None:
+            return steady
+        profile = table.profile.resolved()
+        return steady.model_copy(update={"profile": str(profile), "curve": profile.curve(steady.duration_s)})
 
 
 class InvalidRequest(Exception):

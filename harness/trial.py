@@ -25,6 +25,7 @@ from results.history import (
     Closing,
     Committed,
     Complete,
+    Counters,
     Drain,
     Ended,
     EngineReady,
@@ -219,7 +220,8 @@ class Trial:
         """Send at a constant rate, open loop, and wait for every result."""
         self._phase = "paced"
         duration_s = paced.duration_s
-        segment = Segment(0, round(duration_s * paced.rate), self._base_ms, self._case.event_rate)
+        count = round(duration_s * paced.rate)
+        segment = Segment(0, count, self._base_ms, self._case.event_rate, paced.curve)
         start_ns = time.monotonic_ns() + _LEAD_NS
         self._begin("paced", segment, start_ns)
         self._generator.send(
@@ -352,6 +354,8 @@ class Trial:
                 )
             time.sleep(_LOOK_S)
         self._marks.write(Quiescent(at_ns=time.monotonic_ns(), end_offsets=ends or [], still_s=still_s))
+        counted = self._running.counters()
+        self._marks.write(Counters(at_ns=time.monotonic_ns(), late=counted.get("late"), broken=counted.get("broken")))
 
     def _read_back(self) -> None:
         """Store what the engine was given."""

@@ -29,6 +29,10 @@ PEAK_MEMORY = "memory_peak"
 SHOWN = (DRAIN_RATE, LATENCY_P50, LATENCY_P99, LATENCY_MAX, EVENTS_PER_CPU_SECOND, PEAK_MEMORY)
 """The metrics of a results table, in its order."""
 
+LATE_EVENTS, LATE_KEPT, LATE_DROPPED = "late_events", "late_kept", "late_dropped"
+ENGINE_LATE = "engine_late"
+"""The engine's own count of late events, of the whole trial."""
+
 ROLE_PEAK_MEMORY = {"worker": "worker_memory_peak", "coordinator": "coordinator_memory_peak"}
 LATENCY_CURVE = "latency percentiles"
 
@@ -149,6 +153,11 @@ class Row:
         metric = self.metric(name)
         return None if metric is None else metric.value
 
+    def total(self, name: str) -> float | None:
+        """The metric's sum over the phases; None where none of them has it."""
+        found = [case.metrics[name].value for case in self.cases if name in case.metrics]
+        return sum(found) if found else None
+
     def series(self, name: str) -> Series | None:
         return next((series for case in self.cases for series in case.series if series.name == name), None)
 
@@ -200,6 +209,21 @@ def speeds(row: Row) -> list[str]:
         units.scaled(per_cpu_second, ""),
         units.size(memory),
     ]
+
+
+def late(comparison: Comparison) -> list[tuple[str, str]]:
+    """What became of late events, by the engine's name: only where the stream has such."""
+    told = []
+    for row in comparison.ran:
+        events, kept, dropped = (row.total(name) for name in (LATE_EVENTS, LATE_KEPT, LATE_DROPPED))
+        if events is None:
+            continue
+        own = row.value(ENGINE_LATE)
+        counter = "it has no counter of its own" if own is None else f"its own counter says {own:,.0f}"
+        told.append(
+            (row.name, f"{events:,.0f} late events, kept {kept or 0:,.0f}, dropped {dropped or 0:,.0f}; {counter}")
+        )
+    return told
 
 
 def words(items: Iterable[str]) -> str:

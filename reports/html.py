@@ -14,7 +14,7 @@ from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
 from reports import offence, summary, units
-from reports.comparison import Comparison, Row, compare, speeds, words
+from reports.comparison import Comparison, Row, compare, late, speeds, words
 from reports.figures import Figure, figures
 from results.result import Offence, RunResult
 
@@ -70,6 +70,7 @@ def render(run: RunResult, command: str) -> str:
         charted=bool(specs),
         wrong=[(row.name, [_offence(found) for found in row.offences]) for row in rows if row.offences],
         checks=summary.checks(run, comparisons),
+        late=[(name, text) for comparison in comparisons for name, text in late(comparison)],
         troubles=list(_troubles(rows)),
         asked=list(_asked(rows)),
         machine=list(_machine(run, rows)),
@@ -113,8 +114,9 @@ def _row(row: Row) -> _RowView:
 
 def _offence(found: Offence) -> Cells:
     ids = offence.ids(found) if found.ids else units.NONE
-    window = offence.window(found) or units.NONE
-    return (offence.what(found), found.phase, found.key or units.NONE, window, ids, found.explanation)
+    place = ", ".join(part for part in (offence.window(found), offence.names(found)) if part) or units.NONE
+    key = units.NONE if found.key is None else found.key
+    return (offence.what(found), found.phase, key, place, ids, found.explanation)
 
 
 def _troubles(rows: Sequence[Row]) -> Iterator[Cells]:

@@ -22,6 +22,11 @@ def window(offence: Offence) -> str:
     return f"{times[0]} to {times[1]}"
 
 
+def names(offence: Offence) -> str:
+    """What else names the row: `rank 2`, `left 7 right 9`; empty where key and window are all."""
+    return " ".join(f"{name} {value}" for name, value in offence.identity.items())
+
+
 def ids(offence: Offence) -> str:
     """The first ids concerned, and how many more there are."""
     shown = ", ".join(str(number) for number in offence.ids[:_MAX_IDS])

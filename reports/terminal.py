@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reports import offence, units
-from reports.comparison import UNTESTED, Comparison, Row, compare, speeds, words
+from reports.comparison import UNTESTED, Comparison, Row, compare, late, speeds, words
 from results.result import Offence, Outcome, RunResult
 
 _WIDE = 116
@@ -124,6 +124,7 @@ def _remarks(comparison: Comparison) -> Iterator[Text]:
         for note in (*row.claim_notes, *row.notes, *absent):
             if not any(note in reason for reason in told):
                 notes.setdefault(note, []).append(row.name)
+    yield from (Text.assemble((f"{name}: ", "dim"), text) for name, text in late(comparison))
     for note, names in notes.items():
         yield Text.assemble((f"{words(names)}: ", "dim"), note)
     if comparison.ran and comparison.fault == "none":
@@ -149,6 +150,8 @@ def _offence(found: Offence) -> str:
         parts.append(f"key {found.key}")
     if window := offence.window(found):
         parts.append(f"window {window}")
+    if names := offence.names(found):
+        parts.append(names)
     if found.ids:
         parts.append(f"id{'s' if found.ids_count > 1 else ''} {offence.ids(found)}")
     return ", ".join(parts) + f": {found.explanation}"

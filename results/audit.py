@@ -1,7 +1,8 @@
-"""What the audit sums say about a wrong row: which of its window's events are lost or counted more than once.
+"""What the audit sums say about a wrong row: which of its own events are lost or counted more than once.
 
-Every row carries count, sum of ids and sum of checks. A set of the window's own events whose sums are the difference
-explains it; with 31-bit checks, another set of the sizes searched here would fit by chance about once in 2**31 tries.
+Every aggregating row carries count, sum of ids and sum of checks. A set of the row's own events whose sums are the
+difference explains it; with 31-bit checks, another set of the sizes searched here would fit by chance about once in
+2**31 tries.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ from itertools import combinations
 import numpy as np
 
 from results.result import Kind
-from workloads.query import CHECK, ID, Aggregate, Query
+from workloads.query import AUDIT, CHECK, ID, Aggregate, Query, Running, Windowed
 from workloads.stream import Integers
 
 Columns = Mapping[str, Integers]
-"""The events of one window, in log order, by column of the query."""
+"""The events of one row, in log order, by column of the query."""
+
+SUMS = tuple(output.name for output in AUDIT)
 
 MOST_TIMES = 4
 _HALVES = 22
@@ -33,17 +36,25 @@ class Explanation:
     ids: tuple[int, ...] = ()
 
 
+def outputs(query: Query) -> tuple[Aggregate, ...]:
+    """The aggregates of a query whose rows carry the audit sums; none for another query."""
+    return query.shape.outputs if isinstance(query.shape, Windowed | Running) else ()
+
+
 def explain(
     query: Query, events: Columns, expected: Mapping[str, int], found: Mapping[str, int], thorough: bool = True
 ) -> Explanation:
-    """Why a row differs from what is expected. thorough: look for scattered events too, not just ranges."""
-    differing = [output.name for output in query.shape.outputs if expected[output.name] != found[output.name]]
-    count, ids, checks = (found[name] - expected[name] for name in ("count", "ids", "checks"))
+    """Why a row of an aggregating query differs from what is expected.
+
+    thorough: look for scattered events too, not just ranges.
+    """
+    differing = [output.name for output in outputs(query) if expected[output.name] != found[output.name]]
+    count, ids, checks = (found[name] - expected[name] for name in SUMS)
     if not (count or ids or checks):
-        return Explanation("wrong value", f"{_values(differing, expected, found)}; every event is in it once")
+        return Explanation("wrong value", f"{values(differing, expected, found)}; every event is in it once")
     if not count:
         if bool(ids) != bool(checks):
-            return Explanation("wrong value", f"{_values(differing, expected, found)}; the number of events is right")
+            return Explanation("wrong value", f"{values(differing, expected, found)}; the number of events is right")
         return Explanation("broken audit", "as many events as are due, but not the window's own")
     for times in range(1, MOST_TIMES + 1) if count > 0 else [-1]:
         if count % times or ids % times or checks % times:
@@ -61,15 +72,25 @@ def _confirmed(query: Query, events: Columns, positions: Integers, times: int, f
     """The explanation, if the workload's own aggregates agree with it."""
     weights = np.ones(len(events[ID]), dtype=np.int64)
     weights[positions] += times
-    off = [output.name for output in query.shape.outputs if _aggregate(output, events, weights) != found[output.name]]
+    off = disagreeing(query, events, weights, found)
     ids = tuple(int(value) for value in events[ID][positions])
     ranged = len(ids) > 1 and int(positions[-1] - positions[0]) + 1 == len(ids)
     what = describe(ids) + (", a contiguous range of its events in log order," if ranged else "")
+    return counted(ids, what, times, off)
+
+
+def counted(ids: tuple[int, ...], what: str, times: int, off: list[str]) -> Explanation:
+    """The explanation that `what` (these ids) is counted `times` too often (-1: not at all). off: what denies it."""
     verb = "is" if len(ids) == 1 else "are"
     lost = "not counted" if times < 0 else f"counted {('twice', '3 times', '4 times', '5 times')[times - 1]}"
     if off:
         return Explanation("broken audit", f"{what} {verb} {lost} by the audit, but {', '.join(off)} disagrees", ids)
     return Explanation("loss" if times < 0 else "double count", f"{what} {verb} {lost}", ids)
+
+
+def disagreeing(query: Query, events: Columns, weights: Integers, found: Mapping[str, int]) -> list[str]:
+    """The aggregates of a row that are not those of these events, each as often as its weight says."""
+    return [output.name for output in outputs(query) if aggregate(output, events, weights) != found[output.name]]
 
 
 def find(
@@ -133,7 +154,7 @@ def _subsets(
     return found
 
 
-def _aggregate(output: Aggregate, events: Columns, weights: Integers) -> int | None:
+def aggregate(output: Aggregate, events: Columns, weights: Integers) -> int | None:
     """The aggregate over the events, each as often as its weight says; None where there is none."""
     if output.column is None:
         return int(weights.sum())
@@ -143,10 +164,12 @@ def _aggregate(output: Aggregate, events: Columns, weights: Integers) -> int | N
     present = column[weights > 0]
     if not len(present):
         return None
+    if output.function == "distinct":
+        return len(np.unique(present))
     return int(present.min() if output.function == "min" else present.max())
 
 
-def _values(names: list[str], expected: Mapping[str, int], found: Mapping[str, int]) -> str:
+def values(names: list[str], expected: Mapping[str, int], found: Mapping[str, int]) -> str:
     return ", ".join(f"{name} is {found[name]}, expected {expected[name]}" for name in names)
 
 

@@ -15,7 +15,7 @@ _SHOWN = 3
 
 @dataclass(frozen=True)
 class CommittedInput:
-    """ids: the workload's ids in the log, by phase name, as often as they occur.
+    """ids: the workload's ids in the log, by phase name, as often as they occur, in order of partition and offset.
 
     problems: what the log or the generator did wrong, by phase name; none of it is the engine's doing.
     """
@@ -26,8 +26,14 @@ class CommittedInput:
 
 def committed(history: History, phases: list[Phase]) -> CommittedInput:
     """Read the table `input`. Ids of heartbeats and closing events are left out."""
-    table = history.table("input", ["id", "check"])
-    ids, found = table["id"].to_numpy(), table["check"].to_numpy()
+    table = history.table("input", ["partition", "offset", "id", "check"])
+    partitions, offsets, ids, found = (column.to_numpy() for column in table.columns)
+    disordered = (partitions[1:] < partitions[:-1]) | (
+        (partitions[1:] == partitions[:-1]) & (offsets[1:] <= offsets[:-1])
+    )
+    if disordered.any():
+        order = np.lexsort((offsets, partitions))
+        ids, found = ids[order], found[order]
     own = ids < CONTROL_IDS
     if not own.all():
         ids, found = ids[own], found[own]

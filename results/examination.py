@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
 from results.committed import CommittedInput, committed
-from results.comparison import Comparison, Finder, Windows, compare
+from results.comparison import Comparison, Due, compare
 from results.history import History, Quiescent
+from results.identity import Finder
+from results.late import Lateness, settle
+from results.pairing import pair
 from results.phase import Phase
 from results.replay import CannotJudge, Replay
 from results.rows import Rows, parse
+from results.updates import Latest, latest
 from workloads import oracle
-from workloads.query import ID
-from workloads.stream import Integers
+from workloads.query import Query
+from workloads.stream import Events, Integers
 
 
 @dataclass(frozen=True)
 class Examination:
-    """labels: the keys of the stream; windows and rows name them by index. problems: what stands against a verdict on
-    each phase although the trial ended, by phase name.
+    """labels: the keys of the stream; due and found rows name them by index. late_ids: of each phase, the events that
+    come late by construction; lateness: what became of them. updates: how rows came to their last value, None where
+    every row counts. problems: what stands against a verdict on each phase although the trial ended, by phase name.
     """
 
     history: History
@@ -31,7 +36,9 @@ class Examination:
     labels: Sequence[str]
     given: CommittedInput
     comparison: Comparison
-    finder: Finder
+    late_ids: list[Integers]
+    lateness: list[Lateness]
+    updates: Latest | None
     problems: dict[str, list[str]]
 
     def phase_at(self, times_ns: Integers) -> Integers:
@@ -39,60 +46,74 @@ class Examination:
         starts = np.array([phase.start_ns for phase in self.phases])
         return np.asarray(np.maximum(np.searchsorted(starts, times_ns, side="right") - 1, 0), dtype=np.int64)
 
-    def members(self, phase: Phase, windows: pa.Table) -> pa.Table:
-        """The events of some windows of a phase (columns key, start, end), in log order."""
-        members = oracle.members(
-            self.replay.query, self.replay.pieces(phase.segment, self.given.ids[phase.name]), windows
-        )
-        log = self.history.table("input", ["partition", "offset", "id"])
-        concerned = np.isin(log["id"].to_numpy(), members[ID].to_numpy())
-        partitions, offsets, ids = (log[name].to_numpy()[concerned] for name in ("partition", "offset", "id"))
-        ids = ids[np.lexsort((offsets, partitions))]
-        distinct, places = np.unique(ids, return_index=True)
-        rank = places[np.searchsorted(distinct, members[ID].to_numpy())]
-        return members.take(np.argsort(rank, kind="stable"))
+    def members(self, wanted: pa.Table, phases: Sequence[Phase]) -> pa.Table:
+        """The events of these phases behind some rows, in log order (see workloads.oracle.members)."""
+        return oracle.members(self.replay.query, _pieces(self.replay, self.given, phases), wanted)
 
 
 def examine(history: History, phases: list[Phase]) -> Examination:
     """Compare what is there with what is due. Raises DamagedHistory or CannotJudge where that cannot be done."""
     replay = Replay(history.plan)
-    labels = replay.labels(phases[0].segment)
-    given = committed(history, phases)
-    parts = []
-    for number, phase in enumerate(phases):
+    query, labels = replay.query, replay.labels(phases[0].segment)
+    for phase in phases:
         if list(replay.labels(phase.segment)) != list(labels):
             raise CannotJudge(f"workload {history.plan.workload} has other keys in phase {phase.name} than before")
-        due = oracle.expected(replay.query, replay.pieces(phase.segment, given.ids[phase.name]))
-        parts.append((np.full(due.num_rows, number), due))
-    due = pa.concat_tables([part for _, part in parts])
-    column = {name: due[name].to_numpy() for name in due.schema.names}
-    windows = Windows(
-        phases=np.concatenate([part for part, _ in parts]),
-        keys=column["key"],
-        starts=column["start"],
-        ends=column["end"],
-        values=np.stack([column[output.name] for output in replay.query.shape.outputs]),
-        last_ids=column["last_id"],
-    )
-    rows = parse(replay.query, history.table("output"), labels)
+    given = committed(history, phases)
     problems = {phase.name: list(given.problems[phase.name]) for phase in phases}
-    for phase in phases:
-        late = replay.late(phase.segment)
-        if late:
-            problems[phase.name].append(
-                f"{late} events of the stream come later than the watermark delay allows, which method version 1 does "
-                "not judge"
+    # What has no end in event time (running aggregates, counts) goes on from phase to phase.
+    due = _due(query, oracle.expected(query, _pieces(replay, given, phases)), phases)
+    repeated = Finder(due.keys, due.identity).repeated
+    if repeated.any():
+        for number in np.unique(due.phases[repeated]).tolist():
+            problems[phases[number].name].append(
+                f"{int(np.count_nonzero(repeated))} rows that are due have the identity of another one: the log "
+                "repeats events, or the stream reorders those of a key"
             )
-        problems[phase.name] += _recording(history, rows)
+        due = due.take(~repeated)
+    rows = parse(query, history.table("output"), labels)
+    disorder = _recording(history, rows)
+    updates = latest(query, rows) if history.plan.emits == "updates" else None
+    rows = rows if updates is None else updates.rows
+    late_ids, lateness = [replay.late(phase.segment) for phase in phases], []
+    for number, phase in enumerate(phases):
+        late = late_ids[number]
+        ids = given.ids[phase.name]
+        due, found = settle(replay, phase, number, ids, ids[np.isin(ids, late)], labels, due, rows)
+        lateness.append(found)
+        problems[phase.name] += [*found.problems, *disorder]
     return Examination(
         history=history,
         replay=replay,
         phases=phases,
         labels=labels,
         given=given,
-        comparison=compare(windows, rows),
-        finder=Finder(windows.keys, windows.starts, windows.ends),
+        comparison=pair(query, compare(due, rows)),
+        late_ids=late_ids,
+        lateness=lateness,
+        updates=updates,
         problems=problems,
+    )
+
+
+def _pieces(replay: Replay, given: CommittedInput, phases: Sequence[Phase]) -> Iterator[Events]:
+    for phase in phases:
+        yield from replay.pieces(phase.segment, given.ids[phase.name])
+
+
+def _due(query: Query, table: pa.Table, phases: Sequence[Phase]) -> Due:
+    """The oracle's rows; each belongs to the phase whose event makes it final."""
+    column = {name: table[name].to_numpy() for name in table.schema.names}
+    lines = [np.stack([column[name] for name in names]) for names in (query.identity, query.fields)]
+    last_ids = column[oracle.LAST_ID]
+    order = np.argsort([phase.segment.first for phase in phases])
+    firsts = np.array([phases[number].segment.first for number in order])
+    return Due(
+        phases=order[np.searchsorted(firsts, last_ids, side="right") - 1],
+        keys=column["key"],
+        identity=lines[0],
+        values=lines[1],
+        last_ids=last_ids,
+        timed=np.ones(len(last_ids), dtype=np.bool_),
     )
 
 

@@ -58,7 +58,7 @@ SAMPLES = pa.schema(
 """Roles: worker, coordinator, broker, generator, collector, sampler. cpu_s: user and system seconds since the process
 began, its waited-for children included. pss_bytes is null where only the resident size was read."""
 
-METHOD_VERSION = 1
+METHOD_VERSION = 2
 """The version of METHOD.md by which histories of today are recorded and judged."""
 
 TABLES: Mapping[str, pa.Schema] = {"sends": SENDS, "input": INPUT, "output": OUTPUT, "samples": SAMPLES}
@@ -78,11 +78,15 @@ class _Model(BaseModel):
 
 
 class Paced(_Model):
-    """Open loop at a constant rate (events/s); latency is judged on what closes in the measured part."""
+    """Open loop at a mean rate (events/s), steady without a profile; latency is judged on what closes in the measured
+    part."""
 
     rate: float = Field(gt=0)
     warmup_s: float = Field(ge=0)
     measured_s: float = Field(gt=0)
+    profile: str = ""
+    """How the rate varies, in words; `curve` says it exactly, as in `workloads.stream.Segment`."""
+    curve: tuple[tuple[float, float], ...] = ()
 
     @property
     def duration_s(self) -> float:
@@ -135,6 +139,8 @@ class TrialPlan(_Model):
     processing_claimed: str
     delivery_claimed: str
     claim_note: str = ""
+    emits: Literal["final", "updates"] = "final"
+    """Whether a row is written once, or several times with growing values of which the last one counts."""
     partitions: int
     parallelism: int
     interval_ms: int
@@ -155,6 +161,7 @@ class SegmentMark(_Model):
     count: int
     base_ms: int
     rate: float
+    curve: tuple[tuple[float, float], ...] = ()
 
 
 class _Mark(_Model):
@@ -170,8 +177,8 @@ class EngineReady(_Mark):
 
 
 class PhaseBegin(_Mark):
-    """A segment of the stream is about to be sent; event i of a paced phase is planned (i - segment.first) / paced.rate
-    seconds after start_ns. In a drain phase planned times do not exist; start_ns is when writing began."""
+    """A segment of the stream is about to be sent; event i of a paced phase is planned the segment's `planned_ns` of it
+    after start_ns. In a drain phase planned times do not exist; start_ns is when writing began."""
 
     mark: Literal["phase-begin"] = "phase-begin"
     phase: str
@@ -221,6 +228,16 @@ class Quiescent(_Mark):
     still_s: float
 
 
+class Counters(_Mark):
+    """What the engine itself says, before its job is stopped, to have dropped as late and skipped as broken (events);
+    None where it does not count that. Shown beside what is judged, and never judged by.
+    """
+
+    mark: Literal["counters"] = "counters"
+    late: int | None = None
+    broken: int | None = None
+
+
 class Failed(_Mark):
     """The trial could not go on: what happened in which phase, where to look."""
 
@@ -238,7 +255,7 @@ class Ended(_Mark):
 
 
 Mark = Annotated[
-    EngineReady | PhaseBegin | Committed | Loaded | Closing | Complete | Quiescent | Failed | Ended,
+    EngineReady | PhaseBegin | Committed | Loaded | Closing | Complete | Quiescent | Counters | Failed | Ended,
     Field(discriminator="mark"),
 ]
 _MARK: TypeAdapter[Mark] = TypeAdapter(Mark)

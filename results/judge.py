@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from results.disorder import counters, disorder
 from results.examination import Examination, examine
 from results.guarantee import CLAIMS, delivery_seen, in_words, processing_seen, violations
 from results.history import METHOD_VERSION, DamagedHistory, EngineReady, History
@@ -111,6 +112,7 @@ class _Case:
 
     def _measure(self) -> None:
         self._add("start-up", lambda: startup(self.history))
+        self._add("counters", lambda: counters(self.history))
         processes = self._part("samples", lambda: Processes(self.history))
         if not self.phases or processes is None:
             return
@@ -119,6 +121,8 @@ class _Case:
         self._add("memory", lambda: memory(processes, start_ns, end_ns))
         # Without the comparison there is no proof that the answer was right, so no speed is stated.
         seen, plan = self.seen, self.history.plan
+        if seen is not None:
+            self._add("late events and updates", lambda: disorder(seen, self.kind))
         if seen is None or any(phase.complete_ns is None for phase in self.phases):
             return
         if self.kind == "paced" and (paced := plan.paced):
@@ -164,7 +168,9 @@ def _account(found: Findings, kinds: list[Kind]) -> str:
 def _sentence(offence: Offence) -> str:
     if offence.key is None:
         return f"partition {offence.partition} offset {offence.offset}, {offence.explanation}"
-    return f"{offence.key} [{offence.start}, {offence.end}), {offence.explanation}"
+    window = [] if offence.start is None else [f"[{offence.start}, {offence.end})"]
+    names = " ".join([offence.key, *window, *(f"{name} {value}" for name, value in offence.identity.items())])
+    return f"{names}, {offence.explanation}"
 
 
 def _unknown_claims(history: History) -> list[str]:

@@ -1,4 +1,4 @@
-"""Latency of windowed results under paced load, counted from planned times (METHOD.md, "Latency")."""
+"""Latency of results under paced load, counted from planned times (METHOD.md, "Latency")."""
 
 from __future__ import annotations
 
@@ -11,55 +11,77 @@ from results.measured import Measured
 from results.phase import Phase
 from results.result import Series
 from results.statistics import PERCENTILES, curve, needed, percentile
-from workloads.stream import Integers, spaced_ns
+from workloads.control import heartbeat_second
+from workloads.stream import Integers
 
 CLOSINGS = 20
-"""Fewer distinct closings than this make no percentile: the rows of one closing are no independent samples."""
-
-_NAMES = ("latency", "event_latency")
+"""Fewer distinct closings than this make no percentile: the rows of one closing are no independent samples. Rows that
+are due with one event need no closing; of them so many are needed.
+"""
 
 
 def latency(seen: Examination, phase: Phase, paced: Paced) -> Measured:
-    """Result and event-time latency, in ms, of the windows whose closing event is planned in the measured part.
+    """Latency in ms of the rows that become final in the measured part: of a time window by the event that closes it,
+    and beside it by its last event; of every other row by the event that makes it final.
 
-    A window counts with its first visible row. Latencies are absent if a row is missing among those that count, or
-    if they rest on fewer than CLOSINGS distinct closings.
+    A row counts with its first visible copy. Latencies are absent if a row is missing among those that count, or if
+    they rest on fewer than CLOSINGS distinct closings (without time windows: rows).
     """
-    found, windows = Measured(), seen.comparison.windows
-    mine = np.flatnonzero(windows.phases == seen.phases.index(phase))
-    ends, end_of = np.unique(windows.ends[mine], return_inverse=True)
-    closings = seen.replay.closings(phase.segment, ends)
-    closed_ns = np.where(closings >= 0, spaced_ns(closings - phase.segment.first, paced.rate), -1)[end_of]
-    first_ns, last_ns = paced.warmup_s * 1e9, paced.duration_s * 1e9
-    measured = (closed_ns >= first_ns) & (closed_ns < last_ns)
-    mine, closed_ns = mine[measured], closed_ns[measured]
-    distinct = len(np.unique(windows.ends[mine]))
-    found.add("latency_closings", distinct, "closings", "none", n=len(mine))
-    visible_ns = seen.comparison.first_visible_ns[mine]
-    missing = int(np.count_nonzero(visible_ns == NEVER))
-    names = [f"{name}_{suffix}" for name in _NAMES for suffix in PERCENTILES]
-    if missing:
-        found.lack(names, f"void: {missing} of the {len(mine)} rows that count are missing")
+    windowed = seen.replay.query.time_window is not None
+    due = seen.comparison.due
+    mine = np.flatnonzero((due.phases == seen.phases.index(phase)) & due.timed)
+    last_ns = phase.segment.planned_ns(due.last_ids[mine], paced.rate)
+    final_ns = _closed_ns(seen, phase, paced, due.identity[1, mine]) if windowed else last_ns
+    measured = (final_ns >= paced.warmup_s * 1e9) & (final_ns < paced.duration_s * 1e9)
+    mine, final_ns, last_ns = mine[measured], final_ns[measured], last_ns[measured]
+    found, visible_ns = Measured(), seen.comparison.first_visible_ns[mine]
+    distinct = len(np.unique(due.identity[1, mine])) if windowed else len(mine)
+    if windowed:
+        found.add("latency_closings", distinct, "closings", "none", n=len(mine))
+    names = ["latency", "event_latency"] if windowed else ["latency"]
+    if why := _obstacle(int(np.count_nonzero(visible_ns == NEVER)), len(mine), distinct, windowed):
+        found.lack([f"{name}_{suffix}" for name in names for suffix in PERCENTILES], why)
         return found
-    if distinct < CLOSINGS:
-        found.lack(names, f"only {distinct} distinct windows closed in the measured part, {CLOSINGS} are needed")
-        return found
-    result_ns = visible_ns - phase.start_ns - closed_ns
-    event_ns = visible_ns - phase.start_ns - spaced_ns(windows.last_ids[mine] - phase.segment.first, paced.rate)
-    for name, samples in zip(_NAMES, (result_ns, event_ns), strict=True):
-        _add_percentiles(found, name, samples)
+    samples = [visible_ns - phase.start_ns - planned_ns for planned_ns in (final_ns, last_ns)][: len(names)]
+    for name, samples_ns in zip(names, samples, strict=True):
+        _add_percentiles(found, name, samples_ns)
+    result_ns = samples[0]
     early = int(np.count_nonzero(result_ns < 0))
     found.add("early_rows", early, "rows", "lower", n=len(mine))
     if early:
-        found.notes.append(
-            f"{early} of {len(mine)} rows were visible before their window could be known to be complete"
-        )
-    found.series += [
-        _curve("latency percentiles", "result latency, ms", result_ns),
-        _curve("event-time latency percentiles", "event-time latency, ms", event_ns),
-        *_by_second(closed_ns, result_ns, paced),
-    ]
+        before = "their window could be known to be complete" if windowed else "their last event was planned"
+        found.notes.append(f"{early} of {len(mine)} rows were visible before {before}")
+    found.series.append(_curve("latency percentiles", "result latency, ms", result_ns))
+    if windowed:
+        found.series.append(_curve("event-time latency percentiles", "event-time latency, ms", samples[1]))
+    found.series += _by_second(final_ns, result_ns, paced)
     return found
+
+
+def _closed_ns(seen: Examination, phase: Phase, paced: Paced, ends: Integers) -> Integers:
+    """When, from the phase's start, what closes windows with these ends is planned: the stream's first event that is
+    late enough, or a heartbeat that comes before it; -1 if neither does.
+    """
+    distinct, end_of = np.unique(ends, return_inverse=True)
+    closings = seen.replay.closings(phase.segment, distinct)
+    never = np.iinfo(np.int64).max
+    by_event = np.where(closings >= 0, phase.segment.planned_ns(closings, paced.rate), never)
+    delay_ms = seen.replay.query.watermark_delay_ms
+    passed_ms = distinct + delay_ms - phase.segment.base_ms
+    seconds = heartbeat_second(passed_ms, delay_ms, paced.rate / phase.segment.rate)
+    by_heartbeat = np.where(seconds <= paced.duration_s, seconds * 1_000_000_000, never)
+    closed_ns = np.minimum(by_event, by_heartbeat)
+    return np.asarray(np.where(closed_ns < never, closed_ns, -1)[end_of], dtype=np.int64)
+
+
+def _obstacle(missing: int, rows: int, distinct: int, windowed: bool) -> str | None:
+    """Why there is no latency, or None."""
+    if missing:
+        return f"void: {missing} of the {rows} rows that count are missing"
+    if distinct < CLOSINGS:
+        what = "distinct windows closed" if windowed else "rows became final"
+        return f"only {distinct} {what} in the measured part, {CLOSINGS} are needed"
+    return None
 
 
 def _add_percentiles(found: Measured, name: str, samples_ns: Integers) -> None:
@@ -77,7 +99,7 @@ def _curve(name: str, label: str, samples_ns: Integers) -> Series:
 
 
 def _by_second(closed_ns: Integers, result_ns: Integers, paced: Paced) -> list[Series]:
-    """p50, p99 and maximum of the windows that close in each second of the measured part."""
+    """p50, p99 and maximum of the rows that become final in each second of the measured part."""
     second = ((closed_ns - paced.warmup_s * 1e9) // 1e9).astype(np.int64)
     seconds = np.unique(second)
     ordered = [np.sort(result_ns[second == each]) for each in seconds]

@@ -1,31 +1,30 @@
-"""Every row that is not as it should be, explained: what is wrong, in which window, with which events."""
+"""Every row that is not as it should be: how many there are of which kind, and the first of them with what is wrong."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
-from results.audit import Columns, Explanation, describe, explain
+from results.audit import SUMS, Explanation, describe, outputs
 from results.comparison import DUPLICATE, UNEXPECTED, WRONG
 from results.examination import Examination
+from results.explanation import Explainer
 from results.result import Kind, Offence, PhaseKind, Verdict
 from results.rows import UNKNOWN_KEY
-from workloads.query import AUDIT, ID
+from workloads.query import Join, Query, Running, Windowed
 from workloads.stream import Integers
 
 SHOWN = 5
 """How many offending rows are kept of each count, the first ones."""
 
 EXPLAINED = 20_000
-THOROUGH = 500
-"""So many wrong rows are explained, so many of them searched for scattered events too: there may be millions."""
+"""So many wrong rows are explained, the first ones: there may be millions."""
 
 _IDS = 10
+_CAUSES: tuple[Kind, ...] = ("loss", "double count")
 
 
 @dataclass(frozen=True)
@@ -45,127 +44,115 @@ def findings(seen: Examination, kind: PhaseKind) -> Findings:
 
 class _Finding:
     def __init__(self, seen: Examination, kind: PhaseKind) -> None:
-        self._seen, self._comparison = seen, seen.comparison
-        windows, rows = self._comparison.windows, self._comparison.rows
+        self._seen, self._comparison, self._query = seen, seen.comparison, seen.replay.query
+        due, rows = self._comparison.due, self._comparison.rows
         mine = np.array([number for number, phase in enumerate(seen.phases) if phase.kind == kind], dtype=np.int64)
-        self._windows = np.isin(windows.phases, mine)
-        index = self._comparison.index
-        # A row for no window belongs to the phase in which it became visible.
-        phases = np.where(index >= 0, windows.phases[index], -1) if len(windows.phases) else np.full(len(index), -1)
-        strays = phases < 0
-        phases[strays] = seen.phase_at(rows.visible_ns[strays])
-        self._row_phases = phases
-        self._rows = np.isin(phases, mine)
+        self._mine = mine
+        self._due_here = np.isin(due.phases, mine)
+        self._row_phases = row_phases(seen)
+        self._rows_here = np.isin(self._row_phases, mine)
         malformed = seen.phase_at(np.array([row.visible_ns for row in rows.malformed], dtype=np.int64))
         self._malformed = [
             (int(phase), row) for phase, row in zip(malformed, rows.malformed, strict=True) if phase in mine
         ]
 
     def conclude(self) -> Findings:
-        counts_as = self._comparison.counts_as
-        counts = np.bincount(counts_as[self._rows], minlength=4)
-        missing = np.flatnonzero(self._windows & self._comparison.missing)
-        wrong = np.flatnonzero(self._rows & (counts_as == WRONG))
-        duplicate = np.flatnonzero(self._rows & (counts_as == DUPLICATE))
-        unexpected = np.flatnonzero(self._rows & (counts_as == UNEXPECTED))
+        comparison = self._comparison
+        counts_as, conflicts = comparison.counts_as, comparison.conflicts
+        missing = np.flatnonzero(self._due_here & comparison.missing)
+        wrong, duplicate, unexpected = (
+            np.flatnonzero(self._rows_here & (counts_as == count)) for count in (WRONG, DUPLICATE, UNEXPECTED)
+        )
+        # Where the audit is right no event need be looked for: these are wrong values, however many there are.
+        audited = self._audit_is_right(wrong) & ~conflicts[wrong]
+        puzzling = wrong[~audited & (~conflicts[wrong] | self._in_succession)][:EXPLAINED]
+        strays = unexpected[self._explicable(unexpected)][:EXPLAINED]
+        shown = wrong[:SHOWN] if outputs(self._query) else wrong[:EXPLAINED]
+        concerned = np.concatenate((puzzling, np.setdiff1d(shown, puzzling), strays))
+        self._explainer = Explainer(self._seen, concerned, missing[:SHOWN])
+        kinds: Counter[Kind] = Counter()
+        kinds["wrong value"] += int(np.count_nonzero(audited))
+        kinds.update(self._kind(int(row)) for row in wrong[~audited])
+        kinds.update(self._kind_of_stray(int(row)) for row in unexpected)
+        kinds["loss"] += len(missing)
+        kinds["duplicate"] += len(duplicate)
+        kinds["malformed"] += len(self._malformed)
+        offences = [self._missing(due) for due in missing[:SHOWN].tolist()]
+        offences += [self._wrong(row) for row in wrong[:SHOWN].tolist()]
+        offences += [self._duplicate(row) for row in duplicate[:SHOWN].tolist()]
+        strange = [self._malformed_row(number) for number in range(min(SHOWN, len(self._malformed)))]
+        strange += [self._unexpected(row) for row in unexpected[:SHOWN].tolist()]
         verdict = Verdict(
-            match=int(counts[0]),
+            match=int(np.count_nonzero(counts_as[self._rows_here] == 0)),
             missing=len(missing),
             duplicate=len(duplicate),
             wrong=len(wrong),
             unexpected=len(unexpected) + len(self._malformed),
+            late_dropped=sum(self._seen.lateness[number].dropped for number in self._mine),
         )
-        plain = wrong[~self._comparison.conflicts[wrong]]
-        # Where the audit is right no event need be looked for: these are wrong values, however many there are.
-        audited = self._audit_is_right(plain)
-        puzzling = plain[~audited][:EXPLAINED]
-        events = self._events_of(
-            np.concatenate((missing[:SHOWN], self._comparison.index[wrong[:SHOWN]], self._comparison.index[puzzling]))
-        )
-        explained = self._explain(np.concatenate((puzzling, plain[audited][:SHOWN])), events)
-        kinds: Counter[Kind] = Counter(explained[int(row)].kind for row in puzzling)
-        kinds["wrong value"] += int(np.count_nonzero(audited))
-        kinds["broken audit"] += int(np.count_nonzero(~audited)) - len(puzzling)
-        kinds["conflict"] += len(wrong) - len(plain)
-        kinds["loss"] += len(missing)
-        kinds["duplicate"] += len(duplicate)
-        kinds["unexpected"] += len(unexpected)
-        kinds["malformed"] += len(self._malformed)
-        offences = [self._missing(window, events) for window in missing[:SHOWN]]
-        offences += [self._wrong(row, explained.get(int(row)), events) for row in wrong[:SHOWN]]
-        offences += [self._duplicate(row) for row in duplicate[:SHOWN]]
-        strange = [self._malformed_row(number) for number in range(min(SHOWN, len(self._malformed)))]
-        strange += [self._unexpected(row) for row in unexpected[:SHOWN]]
-        due = int(np.count_nonzero(self._windows))
+        due = int(np.count_nonzero(self._due_here))
         return Findings(verdict, due, {kind: n for kind, n in sorted(kinds.items()) if n}, offences + strange[:SHOWN])
 
+    @property
+    def _in_succession(self) -> bool:
+        """Whether a second row under one identity may come from an event that was counted twice."""
+        return isinstance(self._query.shape, Windowed | Running) and self._query.time_window is None
+
     def _audit_is_right(self, rows: Integers) -> NDArray[np.bool_]:
-        comparison, audit = self._comparison, len(AUDIT)
-        due = comparison.windows.values[-audit:, comparison.index[rows]]
-        return np.asarray(np.all(comparison.rows.values[-audit:, rows] == due, axis=0), dtype=np.bool_)
+        comparison, places = self._comparison, [self._query.fields.index(name) for name in SUMS if outputs(self._query)]
+        due = comparison.due.values[places][:, comparison.index[rows]]
+        equal = np.all(comparison.rows.values[places][:, rows] == due, axis=0)
+        return np.asarray(equal & ~comparison.renamed[rows], dtype=np.bool_)
 
-    def _events_of(self, windows: Integers) -> dict[int, Columns]:
-        """The events of these windows, in log order, by window."""
+    def _explicable(self, unexpected: Integers) -> NDArray[np.bool_]:
+        """Unexpected rows that may be a part of a window, or one window more, because of a lost or repeated event."""
         comparison = self._comparison
-        found: dict[int, Columns] = {}
-        for number in np.unique(comparison.windows.phases[windows]):
-            mine = np.unique(windows[comparison.windows.phases[windows] == number])
-            wanted = pa.table(
-                {
-                    "key": comparison.windows.keys[mine],
-                    "start": comparison.windows.starts[mine],
-                    "end": comparison.windows.ends[mine],
-                }
-            )
-            members = self._seen.members(self._seen.phases[number], wanted)
-            columns = {name: members[name].to_numpy() for name in members.schema.names}
-            owner = self._seen.finder.find(columns.pop("key"), columns.pop("start"), columns.pop("end"))
-            # Members come in log order, and a stable sort keeps it within each window.
-            order = np.argsort(owner, kind="stable")
-            windows_in_order, starts = np.unique(owner[order], return_index=True)
-            for window, positions in zip(windows_in_order, np.split(order, starts[1:]), strict=True):
-                found[int(window)] = {name: column[positions] for name, column in columns.items()}
-        return found
+        if self._in_succession and isinstance(self._query.shape, Windowed):
+            return np.asarray(comparison.rows.keys[unexpected] != UNKNOWN_KEY, dtype=np.bool_)
+        return np.asarray(comparison.within[unexpected] >= 0, dtype=np.bool_)
 
-    def _explain(self, rows: Integers, events: Mapping[int, Columns]) -> dict[int, Explanation]:
-        query = self._seen.replay.query
-        explained = {}
-        for number, row in enumerate(rows):
-            window = int(self._comparison.index[row])
-            explained[int(row)] = explain(
-                query, events.get(window, {}), self._due(window), self._found(row), thorough=number < THOROUGH
-            )
-        return explained
+    def _kind(self, row: int) -> Kind:
+        explanation = self._explainer.of(row)
+        conflict = bool(self._comparison.conflicts[row])
+        if explanation is None:
+            return "conflict" if conflict else "broken audit"
+        if conflict and not (self._in_succession and explanation.kind in _CAUSES):
+            return "conflict"
+        return explanation.kind
+
+    def _kind_of_stray(self, row: int) -> Kind:
+        explanation = self._explainer.of(row)
+        return explanation.kind if explanation is not None and explanation.kind in _CAUSES else "unexpected"
 
     # One offence of each sort.
 
-    def _missing(self, window: int, events: Mapping[int, Columns]) -> Offence:
-        ids = tuple(int(value) for value in events[int(window)][ID])
-        return self._of_window(
-            window,
+    def _missing(self, due: int) -> Offence:
+        ids = self._explainer.ids(due)
+        return self._of_due(
+            due,
             kind="loss",
             count_as="missing",
-            expected=self._due(window),
+            expected=self._named(self._comparison.due.values[:, due]),
             ids=list(ids[:_IDS]),
             ids_count=len(ids),
             explanation=f"no row for its {len(ids)} event{'s' if len(ids) > 1 else ''}: {describe(ids)}",
         )
 
-    def _wrong(self, row: int, explanation: Explanation | None, events: Mapping[int, Columns]) -> Offence:
-        window = int(self._comparison.index[row])
-        if explanation is None and not self._comparison.conflicts[row]:
-            explanation = Explanation("broken audit", f"not looked into: {EXPLAINED} such rows were")
-        elif explanation is None:
-            query = self._seen.replay.query
-            text = explain(query, events[window], self._due(window), self._found(row)).text
-            explanation = Explanation("conflict", f"another row of this window says otherwise; here {text}")
-        return self._of_window(
-            window,
+    def _wrong(self, row: int) -> Offence:
+        due, kind = int(self._comparison.index[row]), self._kind(row)
+        explanation = self._explainer.of(row)
+        if explanation is None:
+            explanation = Explanation(kind, f"not looked into: {EXPLAINED} such rows were")
+        elif kind == "conflict":
+            what = "window" if isinstance(self._query.shape, Windowed) else "identity"
+            explanation = Explanation(kind, f"another row of this {what} says otherwise; here {explanation.text}")
+        return self._of_due(
+            due,
             row,
-            kind=explanation.kind,
+            kind=kind,
             count_as="wrong",
-            expected=self._due(window),
-            found=self._found(row),
+            expected=self._named(self._comparison.due.values[:, due]),
+            found=self._named(self._comparison.rows.values[:, row]),
             ids=list(explanation.ids[:_IDS]),
             ids_count=len(explanation.ids),
             explanation=explanation.text,
@@ -173,35 +160,42 @@ class _Finding:
 
     def _duplicate(self, row: int) -> Offence:
         index, rows = self._comparison.index, self._comparison.rows
-        window = int(index[row])
-        copies = int(np.count_nonzero(index == window))
-        first = int(np.flatnonzero(index == window)[0])
-        later_ms = (rows.visible_ns[row] - rows.visible_ns[first]) / 1e6
-        return self._of_window(
-            window,
+        due = int(index[row])
+        copies = np.flatnonzero(index == due)
+        later_ms = (rows.visible_ns[row] - rows.visible_ns[copies[0]]) / 1e6
+        return self._of_due(
+            due,
             row,
             kind="duplicate",
             count_as="duplicate",
-            expected=self._due(window),
-            found=self._found(row),
-            explanation=f"the same row is there {copies} times, this one {later_ms:.0f} ms after the first",
+            expected=self._named(self._comparison.due.values[:, due]),
+            found=self._named(rows.values[:, row]),
+            explanation=f"the same row is there {len(copies)} times, this one {later_ms:.0f} ms after the first",
         )
 
     def _unexpected(self, row: int) -> Offence:
-        rows = self._comparison.rows
+        rows, kind, explanation = self._comparison.rows, self._kind_of_stray(row), self._explainer.of(row)
         known = rows.keys[row] != UNKNOWN_KEY
-        key = self._seen.labels[rows.keys[row]] if known else rows.strangers[int(row)]
+        ids = explanation.ids if explanation is not None and kind in _CAUSES else ()
+        bounds = _bounds(self._query, rows.identity[:, row])
         return Offence(
-            kind="unexpected",
+            kind=kind,
             count_as="unexpected",
             phase=self._seen.phases[self._row_phases[row]].name,
-            key=key,
-            start=int(rows.starts[row]),
-            end=int(rows.ends[row]),
+            key=self._seen.labels[rows.keys[row]] if known else rows.strangers[row],
+            start=bounds.start,
+            end=bounds.end,
+            identity=bounds.others,
             partition=int(rows.partitions[row]),
             offset=int(rows.offsets[row]),
-            found=self._found(row),
-            explanation="no event of this key falls into this window" if known else "no event has this key",
+            found=self._named(rows.values[:, row]),
+            ids=list(ids[:_IDS]),
+            ids_count=len(ids),
+            explanation=explanation.text
+            if explanation is not None and kind in _CAUSES
+            else _groundless(self._query)
+            if known
+            else "no event has this key",
         )
 
     def _malformed_row(self, number: int) -> Offence:
@@ -219,27 +213,56 @@ class _Finding:
             explanation=row.why,
         )
 
-    def _of_window(self, window: int, row: int | None = None, **what: object) -> Offence:
-        windows, rows = self._comparison.windows, self._comparison.rows
+    def _of_due(self, due: int, row: int | None = None, **what: object) -> Offence:
+        expected, rows = self._comparison.due, self._comparison.rows
+        bounds = _bounds(self._query, expected.identity[:, due])
         return Offence.model_validate(
             {
-                "phase": self._seen.phases[windows.phases[window]].name,
-                "key": self._seen.labels[windows.keys[window]],
-                "start": int(windows.starts[window]),
-                "end": int(windows.ends[window]),
+                "phase": self._seen.phases[expected.phases[due]].name,
+                "key": self._seen.labels[expected.keys[due]],
+                "start": bounds.start,
+                "end": bounds.end,
+                "identity": bounds.others,
                 "partition": None if row is None else int(rows.partitions[row]),
                 "offset": None if row is None else int(rows.offsets[row]),
                 **what,
             }
         )
 
-    def _due(self, window: int) -> dict[str, int]:
-        return self._named(self._comparison.windows.values[:, window])
-
-    def _found(self, row: int) -> dict[str, int]:
-        return self._named(self._comparison.rows.values[:, row])
-
     def _named(self, values: Integers) -> dict[str, int]:
-        return {
-            output.name: int(value) for output, value in zip(self._seen.replay.query.shape.outputs, values, strict=True)
-        }
+        return dict(zip(self._query.fields, values.tolist(), strict=True))
+
+
+def row_phases(seen: Examination) -> Integers:
+    """Index of the phase of each row: that of the row it answers, else the one in which it became visible."""
+    due, rows, index = seen.comparison.due, seen.comparison.rows, seen.comparison.index
+    phases = np.where(index >= 0, due.phases[index], -1) if len(due.phases) else np.full(len(index), -1)
+    strays = phases < 0
+    phases[strays] = seen.phase_at(rows.visible_ns[strays])
+    return np.asarray(phases, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class _Bounds:
+    """What names a row beside its key: the bounds of a time window, and any other integers by name."""
+
+    start: int | None
+    end: int | None
+    others: dict[str, int]
+
+
+def _bounds(query: Query, identity: Integers) -> _Bounds:
+    named: dict[str, int] = dict(zip(query.identity, identity.tolist(), strict=True))
+    return _Bounds(named.pop("start", None), named.pop("end", None), named)
+
+
+def _groundless(query: Query) -> str:
+    match query.shape:
+        case Windowed() if query.time_window is not None:
+            return "no event of this key falls into this window"
+        case Windowed():
+            return "no window of this key begins with this event"
+        case Join():
+            return "these events of this key are no pair"
+        case _:
+            return "no row is due for this event of this key"

@@ -45,14 +45,16 @@ class Replay:
         for first in range(segment.first, last, _PIECE):
             yield self._events(segment, np.arange(first, min(first + _PIECE, last)))
 
-    def late(self, segment: Segment) -> int:
-        """How many events come later than the watermark delay allows: behind the largest event time planned so far."""
-        latest, late = np.iinfo(np.int64).min, 0
+    def late(self, segment: Segment) -> Integers:
+        """The ids of events that come later than the watermark delay allows: by more than that behind the largest event
+        time planned so far.
+        """
+        latest, late = np.iinfo(np.int64).min, [np.empty(0, dtype=np.int64)]
         for events in self.planned(segment):
             running = np.maximum(np.maximum.accumulate(events.times), latest)
-            late += int(np.count_nonzero(running - events.times > self.query.watermark_delay_ms))
+            late.append(events.ids[running - events.times > self.query.watermark_delay_ms])
             latest = running[-1]
-        return late
+        return np.concatenate(late)
 
     def closings(self, segment: Segment, ends: Integers) -> Integers:
         """For each window end, ascending: the first planned id with a time of end + watermark delay or later, or -1."""

@@ -49,8 +49,9 @@ class Metric(_Model):
 class Offence(_Model):
     """A row that is not as it should be, and what the audit sums say about it.
 
-    start, end: the window, epoch ms. partition, offset: where the row stands in the output log; None for a missing row.
-    expected, found: aggregates by name; found holds the raw text of a malformed row. ids: the first events concerned,
+    start, end: the time window, epoch ms. identity: what else names the row, by name. partition, offset: where the row
+    stands in the output log; None for a missing row.
+    expected, found: fields by name; found holds the raw text of a malformed row. ids: the first events concerned,
     ids_count: how many there are.
     """
 
@@ -60,6 +61,7 @@ class Offence(_Model):
     key: str | None
     start: int | None
     end: int | None
+    identity: dict[str, int] = {}
     partition: int | None = None
     offset: int | None = None
     expected: dict[str, int] | None = None

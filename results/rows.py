@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Annotated, Any
 
@@ -37,20 +37,36 @@ class Rows:
     """Rows as columns of equal length, in the order in which they became visible; control keys are left out.
 
     keys: index into the stream's labels, UNKNOWN_KEY where it has none (`strangers` then holds the key by row).
-    values: one line an output of the query, in its order.
+    identity, values: a line each for `query.identity` and `query.fields`, in their order.
     """
 
     partitions: Integers
     offsets: Integers
     visible_ns: Integers
     keys: Integers
-    starts: Integers
-    ends: Integers
+    identity: Integers
     values: Integers
     strangers: dict[int, str]
     malformed: list[Malformed]
     repeated: int
     """How many rows were recorded more than once (same partition and offset): the collector's fault, no engine's."""
+
+    def take(self, places: Integers) -> Rows:
+        """The rows at these places, which ascend."""
+        return replace(
+            self,
+            partitions=self.partitions[places],
+            offsets=self.offsets[places],
+            visible_ns=self.visible_ns[places],
+            keys=self.keys[places],
+            identity=self.identity[:, places],
+            values=self.values[:, places],
+            strangers={
+                number: self.strangers[int(row)] for number, row in enumerate(places) if int(row) in self.strangers
+            }
+            if self.strangers
+            else {},
+        )
 
 
 def parse(query: Query, table: pa.Table, labels: Sequence[str]) -> Rows:
@@ -62,16 +78,16 @@ def parse(query: Query, table: pa.Table, labels: Sequence[str]) -> Rows:
     for start in range(0, table.num_rows, _PIECE):
         reader.read(start, table["value"].slice(start, _PIECE).to_pylist())
     kept = np.concatenate(reader.kept) if reader.kept else np.empty(0, dtype=np.int64)
-    count = len(query.shape.outputs)
-    columns = np.concatenate(reader.columns, axis=1) if reader.columns else np.empty((count + 3, 0), dtype=np.int64)
+    names = len(query.identity)
+    lines = 1 + names + len(query.fields)
+    columns = np.concatenate(reader.columns, axis=1) if reader.columns else np.empty((lines, 0), dtype=np.int64)
     return Rows(
         partitions=partitions[kept],
         offsets=offsets[kept],
         visible_ns=visible_ns[kept],
         keys=columns[0],
-        starts=columns[1],
-        ends=columns[2],
-        values=columns[3:],
+        identity=columns[1 : 1 + names],
+        values=columns[1 + names :],
         strangers={int(np.searchsorted(kept, row)): key for row, key in reader.strangers.items()},
         malformed=[
             Malformed(int(partitions[row]), int(offsets[row]), int(visible_ns[row]), text, why)
@@ -85,8 +101,8 @@ class _Reader:
     """Reads values piece by piece, so that few parsed objects are alive at a time."""
 
     def __init__(self, query: Query, labels: Sequence[str]) -> None:
-        fields = ["start", "end", *(output.name for output in query.shape.outputs)]
-        # Positional names, since an aggregate may be called what Python does not allow as an attribute.
+        fields = [*query.identity, *query.fields]
+        # Positional names, since a field may be called what Python does not allow as an attribute.
         names = [f"field{number}" for number in range(len(fields))]
         row = msgspec.defstruct(
             "Row",

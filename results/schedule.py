@@ -8,7 +8,6 @@ from results.history import History, Paced
 from results.measured import Measured
 from results.phase import Phase
 from results.statistics import percentile
-from workloads.stream import spaced_ns
 
 BEHIND_MS = 50.0
 """A generator whose lag exceeds this at p99, or in the median of the last second, fell behind."""
@@ -31,7 +30,7 @@ def schedule(history: History, phase: Phase, paced: Paced) -> Measured:
     begins = np.cumsum(count) - count
     ids = np.arange(total) + np.repeat(first - begins, count)
     at_ns = np.repeat(sent_ns, count) - phase.start_ns
-    planned_ns = spaced_ns(ids - phase.segment.first, paced.rate)
+    planned_ns = phase.segment.planned_ns(ids, paced.rate)
     warmup_ns, last_ns = paced.warmup_s * 1e9, paced.duration_s * 1e9
     measured = (planned_ns >= warmup_ns) & (planned_ns < last_ns)
     lag_ms = (at_ns - planned_ns)[measured] / 1e6

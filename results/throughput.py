@@ -37,12 +37,12 @@ class Attempt:
 
 
 def attempts(seen: Examination) -> list[Attempt]:
-    """The drains that were completed, in order. A window counts with its first visible row."""
+    """The drains that were completed, in order. A row counts with its first visible copy."""
     found = []
     for number, phase in enumerate(seen.phases):
         if phase.kind != "drain" or phase.committed_ns is None or phase.complete_ns is None:
             continue
-        visible_ns = seen.comparison.first_visible_ns[seen.comparison.windows.phases == number]
+        visible_ns = seen.comparison.first_visible_ns[seen.comparison.due.phases == number]
         missing = int(np.count_nonzero(visible_ns == NEVER))
         last_ns = int(visible_ns.max()) if len(visible_ns) and not missing else None
         found.append(Attempt(phase, phase.committed_ns, last_ns, missing))

@@ -21,7 +21,7 @@ START = 1_796_000_000_000
 
 def plan(engine: str, **changes: Any) -> TrialPlan:
     values: dict[str, Any] = {
-        "method_version": 1,
+        "method_version": 2,
         "name": f"{engine}.default.sensors",
         "engine": engine,
         "engine_version": "1.2.3",
@@ -147,6 +147,33 @@ TWICE = Offence(
     ids=[1, 2, 3, 4, 5, 6],
     ids_count=40,
     explanation="the row of offset 42 came again",
+)
+
+
+PAIR = Offence(
+    kind="loss",
+    count_as="missing",
+    phase="paced",
+    key="page-7",
+    start=None,
+    end=None,
+    identity={"left": 4, "right": 9},
+    ids=[4, 9],
+    ids_count=2,
+    explanation="no row for its 2 events: 2 ids (4, 9)",
+)
+RANKED = PAIR.model_copy(
+    update={
+        "start": START,
+        "end": START + 1000,
+        "identity": {"rank": 2},
+        "ids": [4],
+        "ids_count": 1,
+        "explanation": "of item 3 id 4 is not counted",
+    }
+)
+FIRST = PAIR.model_copy(
+    update={"identity": {"first": 17}, "ids": [4], "ids_count": 1, "explanation": "id 4 is not counted"}
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import pickle
@@ -17,6 +18,7 @@ from engines.protocol import EngineFailure
 from harness.problem import Problem
 from tests.judge.recording import perfect
 from tests.playback import CATALOGUE, SUITE, Bench, set_up
+from workloads.workload import discover
 
 ROOT = Path(__file__).parent.parent
 
@@ -29,6 +31,13 @@ def _recorded() -> bytes:
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, _recorded: bytes) -> Bench:
     return set_up(tmp_path, monkeypatch, _recorded)
+
+
+@pytest.fixture
+def with_all_workloads(monkeypatch: pytest.MonkeyPatch, bench: Bench) -> None:
+    """Every workload that exists, beside the engines of the play."""
+    known = dataclasses.replace(CATALOGUE, workloads=discover())
+    monkeypatch.setattr("harness.catalogue.discover", lambda: known)
 
 
 def test_a_run_is_planned_executed_judged_and_shown(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
@@ -188,6 +197,56 @@ def test_without_a_suite_each_pair_that_is_named_is_a_case(bench: Bench) -> None
     assert {case.engine for case in bench.plans[1].cases} == set(CATALOGUE.engines)
 
 
+def test_a_parameter_may_be_set_by_its_own_name_where_one_workload_is_named(bench: Bench) -> None:
+    assert bench("run", "-e", "alpha", "-w", "sensors", "--set", "keys=7", "--set", "seed=9") == 0
+    (case,) = bench.plan.cases
+    assert (case.parameters["keys"], case.seed) == (7, 9)
+    assert bench("run", "mine.toml", "--set", "keys=7") == 2
+
+
+def test_a_file_of_the_users_is_checked_before_anything_runs(
+    bench: Bench, capsys: pytest.CaptureFixture[str], with_all_workloads: None
+) -> None:
+    words = ["run", "-e", "alpha", "-w", "replay", "--set", "file=mine.csv", "--set", "values=n"]
+    assert bench(*words) == 2
+    assert re.search(r"error: /.*/mine\.csv: the file cannot be read: No such file", capsys.readouterr().err)
+    Path("mine.csv").write_text("time,key,n\n1,a,5\n2,b,-6\n")
+    assert bench(*words) == 2
+    assert re.search(
+        r"error: /.*/mine\.csv: column 'n' row 2: a negative value \(-6\)\n  workload replay\n  give values",
+        capsys.readouterr().err,
+    )
+    assert not bench.plans
+    Path("mine.csv").write_text("time,key,n\n1,a,5\n2,b,6\n")
+    bench(*words)
+    parameters = bench.plan.cases[0].parameters
+    assert (parameters["file"], len(str(parameters["sha256"]))) == (str(Path("mine.csv").resolve()), 64)
+
+
+def test_replay_without_a_file_is_shown_as_not_run(bench: Bench, with_all_workloads: None) -> None:
+    assert bench("run", "shapes", "-e", "alpha", "-w", "sensors", "-w", "replay") == 0
+    (blocked,) = (case.blocked for case in bench.plan.cases if case.workload == "replay")
+    assert blocked is not None
+    assert (blocked.outcome, blocked.reason) == ("unavailable", "replay needs a file of yours")
+    assert blocked.remedy == "use --set workload.replay.file=PATH"
+
+
+def test_the_suite_of_shapes_has_every_workload(bench: Bench, with_all_workloads: None) -> None:
+    bench.during = lambda folder: (_ for _ in ()).throw(EngineFailure("enough"))
+    bench("run", "shapes", "-e", "alpha")
+    assert sorted(case.workload for case in bench.plan.cases) == sorted(discover())
+
+
+def test_parameters_that_a_workload_cannot_have_are_a_problem_of_the_request(
+    bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert bench("run", "-e", "alpha", "-w", "sensors", "--set", "law=pareto") == 2
+    assert capsys.readouterr().err == (
+        "error: there is no key law 'pareto'\n  workload sensors\n  law is one of uniform, zipf, hot, growing\n"
+    )
+    assert bench("run", "-e", "alpha", "-w", "sensors", "--set", "window_ms=0") == 2
+
+
 def test_the_plan_holds_the_command_that_was_typed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["streamgauge", "run", "mine.toml", "-e", "alpha", "--set", "story=a b"])
     bench(*sys.argv[1:])
@@ -232,7 +291,7 @@ def test_all_errors_of_a_command_are_told_at_once(bench: Bench, capsys: pytest.C
         (["run", "--sed", "1"], ["No such option: --sed", "Did you mean --seed", "streamgauge run --help"]),
         (["run", "quik"], ["unknown suite `quik`", "Did you mean `quick`?"]),
         (["run", "absent.toml"], ["there is no such suite file", "absent.toml", "quick"]),
-        (["run"], ["nothing to run", "Name a suite (pair, quick)"]),
+        (["run"], ["nothing to run", "Name a suite (pair, quick, shapes)"]),
         (["run", "--log", "kafak"], ["'kafak' is not one of 'embedded', 'kafka', 'auto'"]),
         (["run", "mine.toml", "--set", "x"], ["'x' is not KEY=VALUE", "option --set", "--set paced.rate=10k"]),
         (["list", "engine"], ["'engine' is not one of 'engines'"]),
@@ -281,13 +340,51 @@ def test_lists_are_for_people_and_for_programs(bench: Bench, capsys: pytest.Capt
         assert bench("list", what, "--json") == 0
         listed[what] = json.loads(capsys.readouterr().out)
     assert {"quick", "pair"} <= {entry["name"] for entry in listed["suites"]}
-    assert listed["workloads"][0]["parameters"]["keys"] == 1000
+    assert {entry["name"]: entry for entry in listed["workloads"]}["sensors"]["parameters"]["keys"] == 1000
     assert listed["faults"] == []
     assert all({"name", "about", "available", "version", "modes", "logs"} <= set(entry) for entry in listed["engines"])
     assert bench("list", "faults") == 0
     assert capsys.readouterr().out == "no faults yet\n"
     assert bench("list", "workloads") == 0
-    assert capsys.readouterr().out.startswith("sensors ")
+    out = capsys.readouterr().out
+    assert re.search(r"^sensors +A plant's sensors", out, re.MULTILINE)
+    assert re.search(r"^ +keys=1000  law='zipf'", out, re.MULTILINE)
+    assert max(map(len, out.splitlines())) <= 120
+
+
+def test_the_matrix_has_no_empty_cell_and_explains_what_is_not_native(
+    bench: Bench, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert bench("list", "engines", "--matrix") == 0
+    out = capsys.readouterr().out
+    (row,) = (line for line in out.splitlines() if line.startswith("sensors"))
+    assert row.split() == ["sensors", "●", "?", "1", "●", "●", "✗", "2"]
+    assert out.splitlines()[-4:] == [
+        "✗ unsupported",
+        "   2  has no windows",
+        "? unavailable",
+        "   1  broken cannot be loaded: ImportError: no module named x",
+    ]
+    assert bench("list", "engines", "--matrix", "--json") == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert [(column["engine"], column["mode"]) for column in listed] == [
+        ("alpha", "default"),
+        ("broken", ""),
+        ("kay", "fast"),
+        ("kay", "safe"),
+        ("refusing", "default"),
+    ]
+    assert listed[-1]["workloads"] == {"sensors": {"kind": "unsupported", "detail": "has no windows"}}
+    monkeypatch.setenv("COLUMNS", "40")
+    assert bench("list", "engines", "--matrix") == 0
+    narrow = capsys.readouterr().out
+    assert max(map(len, narrow.splitlines())) <= 40
+    assert len(re.findall("^sensors ", narrow, re.MULTILINE)) == 2
+
+
+def test_there_is_a_matrix_of_engines_only(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench("list", "workloads", "--matrix") == 2
+    assert "there is no matrix of workloads" in capsys.readouterr().err
 
 
 def test_setup_brings_what_it_can_and_says_what_it_cannot(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:

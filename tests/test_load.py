@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from engines.logs import connect
-from harness.load import Encoder, Generator, closing_keys, split
+from harness.load import Encoder, Generator, closing_keys, split, told_segment
+from workloads.profile import Profile
 from workloads.sensors import workload
 from workloads.stream import CONTROL_IDS, Segment, checks, partition_of
 
@@ -90,6 +92,28 @@ def test_paced_events_are_never_early_and_every_hand_over_is_recorded(generator:
         handed_over += ids.tolist()
         assert send["sent_ns"] >= start_ns + int(segment.offsets_ns(ids)[-1])
     assert handed_over == list(range(600))
+
+
+def test_paced_events_follow_a_rate_profile(generator: Generator, tmp_path: Path):
+    segment = Segment(0, 400, BASE_MS, 960.0, Profile("on-off", share=0.25, period_s=0.4).curve(0.4))
+    start_ns = time.monotonic_ns() + 100_000_000
+    generator.paced("paced", segment, 1000.0, start_ns)
+    sends = [row for part in sorted((tmp_path / "sends").glob("*.parquet")) for row in pq.read_table(part).to_pylist()]
+    assert sum(send["count"] for send in sends) == 400
+    for send in sends:
+        ids = np.arange(send["first_id"], send["first_id"] + send["count"])
+        assert send["sent_ns"] >= start_ns + int(segment.planned_ns(ids, 1000.0)[-1])
+    # All of them are due in the first quarter.
+    assert segment.planned_ns(np.array([399]), 1000.0)[0] < 100_000_000
+    times = sorted(event["time"] for _, event in committed(tmp_path) if event["id"] < CONTROL_IDS)
+    assert times[-1] < BASE_MS + 100 / 0.96
+
+
+def test_a_segment_that_was_told_as_json_is_the_same():
+    segment = Segment(3, 400, BASE_MS, 960.0, Profile("sine").curve(10.0))
+    told = json.loads(json.dumps({"segment": asdict(segment)}))
+    assert told_segment(told) == segment
+    assert told_segment({"segment": {"first": 0, "count": 1, "base_ms": 0, "rate": 1.0}}) == Segment(0, 1, 0, 1.0)
 
 
 def test_a_heartbeat_goes_to_every_partition_each_second_behind_the_events(generator: Generator, tmp_path: Path):

@@ -13,7 +13,7 @@ from rich.console import Console
 from reports import charts, html, summary, terminal, units
 from reports.comparison import compare, words
 from reports.figures import figures
-from results.result import CaseResult, Guarantee, RunResult, Verdict
+from results.result import CaseResult, Guarantee, Metric, Offence, RunResult, Verdict
 from tests import made_up
 
 HOSTILE = "<script>alert('x')</script>\"'&"
@@ -119,6 +119,34 @@ def test_names_are_text_and_no_markup() -> None:
     text = printed(of(made_up.pair("[bold]x[/bold]", notes=["[red]y"])), 120)
     assert "[bold]x[/bold]" in text
     assert "[red]y" in text
+
+
+def test_what_became_of_late_events_is_shown_with_the_engines_own_counter_and_only_where_there_are_some() -> None:
+    counted = {"late_events": 40.0, "late_kept": 30.0, "late_dropped": 10.0, "engine_late": 4.0}
+    metrics = {name: Metric(value=value, unit="events", better="none") for name, value in counted.items()}
+    cases = [case.model_copy(update={"metrics": case.metrics | metrics}) for case in made_up.pair("flink")]
+    run = of(cases, made_up.pair("continuous"))
+    text, page = printed(run, 120), html.render(run, "streamgauge run")
+    told = "80 late events, kept 60, dropped 20; its own counter says 4"
+    assert f"flink: {told}" in text
+    assert told in page
+    assert "continuous: 0 late" not in text
+    assert "Late events" not in html.render(of(made_up.pair("continuous")), "streamgauge run")
+
+
+@pytest.mark.parametrize(
+    ("named", "shown"),
+    [
+        (made_up.PAIR, "key page-7, left 4 right 9, ids 4, 9: no row"),
+        (made_up.RANKED, "key page-7, window 00:53:20.000 to 00:53:21.000, rank 2, id 4: of item 3"),
+        (made_up.FIRST, "first 17, id 4: id 4 is"),
+    ],
+)
+def test_rows_of_every_shape_are_named(named: Offence, shown: str) -> None:
+    changes: dict[str, Any] = {"outcome": "fail", "verdict": Verdict(match=9, wrong=1), "offences": [named]}
+    run = of(made_up.pair("flaky", kinds={named.kind: 1}, **changes))
+    assert shown in printed(run, 120)
+    assert named.explanation in html.render(run, "streamgauge run")
 
 
 def test_an_absent_metric_says_why() -> None:

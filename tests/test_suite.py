@@ -13,6 +13,7 @@ from harness import quantity, suite
 from harness.catalogue import Catalogue, discover, suites
 from harness.problem import ExitCode, Problem
 from harness.suite import InvalidRequest
+from workloads.profile import Profile
 from workloads.sensors import Sensors
 
 GOOD = """
@@ -80,6 +81,42 @@ def test_quantities_are_read_as_written(tmp_path: Path) -> None:
     assert (paced.rate, paced.warmup_s, paced.measured_s) == (5000, 10, 0.5)
 
 
+@pytest.mark.parametrize(
+    ("written", "profile"),
+    [
+        ('"burst"', Profile("burst")),
+        ('{ kind = "step", factor = 4, at = 0.25 }', Profile("step", factor=4, at=0.25)),
+        ('{ kind = "on-off", share = 0.5, period = "500ms" }', Profile("on-off", share=0.5, period_s=0.5)),
+    ],
+)
+def test_a_rate_profile_has_a_name_or_a_table(tmp_path: Path, written: str, profile: Profile) -> None:
+    paced = read(tmp_path, GOOD.replace("[paced]", f"[paced]\nprofile = {written}")).paced_phase
+    assert paced is not None
+    assert (paced.profile, paced.curve) == (str(profile), profile.curve(10.5))
+    assert type(paced).model_validate_json(paced.model_dump_json()) == paced
+
+
+def test_a_rate_profile_may_be_set_on_the_command_line(tmp_path: Path) -> None:
+    paced = read(tmp_path, GOOD, paced__profile="sine").paced_phase
+    assert paced is not None
+    assert paced.profile == "sine (factor 3, period_s 5)"
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ('"bursts"', "`kind` cannot be 'bursts'"),
+        ('{ kind = "ramp", at = 0.5 }', "`profile`: a profile of kind ramp has no `at`, but factor"),
+        ('{ kind = "step", at = 2 }', "`profile`: at = 2 makes no rate profile"),
+        ('{ kind = "sine", period = 5 }', "`period`: 5 is not a duration"),
+        ('{ kind = "sine", perido = "5s" }', "unknown key `perido`"),
+    ],
+)
+def test_a_rate_profile_that_is_none_is_refused(tmp_path: Path, written: str, told: str) -> None:
+    (problem,) = problems(tmp_path, GOOD.replace("[paced]", f"[paced]\nprofile = {written}"))
+    assert problem.what.startswith(told)
+
+
 def test_a_drain_may_differ_by_log(tmp_path: Path) -> None:
     drain = read(tmp_path, GOOD).drain
     assert drain is not None
@@ -98,7 +135,7 @@ def test_an_unknown_key_is_placed_and_the_nearest_name_offered(tmp_path: Path) -
     assert problem.what == "unknown key `warmpu`"
     line = GOOD.splitlines().index('warmup = "10s"') + 1
     assert problem.where.endswith(f"mine.toml:{line} (paced.warmpu)")
-    assert problem.remedy.startswith("Did you mean `warmup`? Allowed: measured, rate, warmup")
+    assert problem.remedy.startswith("Did you mean `warmup`? Allowed: measured, profile, rate, warmup")
 
 
 def test_all_problems_are_reported_in_one_pass(tmp_path: Path) -> None:

@@ -22,6 +22,20 @@ class Control:
     values: Mapping[str, int]
 
 
+def heartbeat_ms(second: int, watermark_delay_ms: int, pace: float) -> int:
+    """Event time of the heartbeat in this second of a paced phase, in ms after the segment's base.
+
+    pace: how much faster event time passes than wall time. An on-time event is at most a second less than the delay
+    late, so a heartbeat that lags by that much never leads the events of its partition.
+    """
+    return max(int(second * 1000 * pace) - max(watermark_delay_ms - 1000, 0), 0)
+
+
+def heartbeat_second(passed_ms: Any, watermark_delay_ms: int, pace: float) -> Any:
+    """The first second whose heartbeat has at least this event time (an integer or an array of them)."""
+    return -(-(passed_ms + max(watermark_delay_ms - 1000, 0)) // (1000 * pace))
+
+
 def holds(condition: Condition, value: int) -> bool:
     if condition.modulo is not None:
         value %= condition.modulo

@@ -9,6 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,8 +40,12 @@ def splitmix64(seed: int, counters: Integers) -> NDArray[np.uint64]:
 
 def draw(seed: int, name: str, counters: Integers) -> NDArray[np.uint64]:
     """64 random bits an event for the quantity `name`: quantities of one event are independent of each other."""
-    lane = splitmix64(seed, np.array([zlib.crc32(name.encode())]))[0]
-    return splitmix64(int(lane), counters)
+    return splitmix64(_lane(seed, name), counters)
+
+
+@lru_cache(maxsize=256)
+def _lane(seed: int, name: str) -> int:
+    return int(splitmix64(seed, np.array([zlib.crc32(name.encode())]))[0])
 
 
 def checks(ids: Integers) -> Integers:
@@ -63,6 +68,23 @@ def zipf(count: int, exponent: float) -> NDArray[np.uint64]:
     # 2**53 steps are exact in a double; the last bound is dropped so that every draw has a rank.
     bounds: NDArray[np.uint64] = np.round(cumulated[:-1] * 2.0**53).astype(np.uint64) << np.uint64(11)
     return bounds
+
+
+def disordered_ms(seed: int, segment: Segment, ids: Integers, disorder_ms: int) -> Integers:
+    """Event times, each up to disorder_ms before its event is due, but not before the segment's base.
+
+    The first events would otherwise fall into the windows of what came before.
+    """
+    early = (draw(seed, "disorder", ids) % np.uint64(disorder_ms + 1)).astype(np.int64)
+    times: Integers = np.maximum(segment.due_ms(ids) - early, segment.base_ms)
+    return times
+
+
+def delayed_ms(seed: int, segment: Segment, ids: Integers, keys: Integers, disorder_ms: int) -> Integers:
+    """The same, but by as much for all events of a key: the stream is out of order, and no key is."""
+    early = (draw(seed, "delay", keys) % np.uint64(disorder_ms + 1)).astype(np.int64)
+    times: Integers = np.maximum(segment.due_ms(ids) - early, segment.base_ms)
+    return times
 
 
 @dataclass(frozen=True)
@@ -89,27 +111,50 @@ class Events:
         return Events(self.ids[order], self.times[order], self.keys[order], values, self.labels)
 
 
+Curve = tuple[tuple[float, float], ...]
+"""How a varying rate spreads events over a time: points (share of the events, share of the time), both ascending, from
+(0, 0) to all of the events, with a steady rate between one point and the next. Empty: a steady rate throughout."""
+
+
 def spaced_ns(positions: Integers, rate: float) -> Integers:
     """Nanoseconds after the first (position 0) of events that follow each other at `rate` a second."""
     return (positions.astype(np.float64) * (1e9 / rate)).astype(np.int64)
 
 
+def planned_ns(positions: Integers, rate: float, count: int, curve: Curve = ()) -> Integers:
+    """Nanoseconds after the start at which events are due, of `count` at `rate` a second on average, along a curve."""
+    if not curve:
+        return spaced_ns(positions, rate)
+    shares, times = np.array(curve).T
+    due: Integers = (np.interp(positions / count, shares, times) * (count * 1e9 / rate)).astype(np.int64)
+    return due
+
+
 @dataclass(frozen=True)
 class Segment:
-    """A part of a stream: events first .. first + count - 1, `rate` of them a second of event time.
+    """A part of a stream: events first .. first + count - 1, `rate` of them a second of event time, along `curve`.
 
-    Event i belongs (i - first) / rate seconds after `base_ms` (epoch ms, a multiple of every window size), less its own
-    disorder. When it is sent is another matter.
+    Event i belongs (i - first) / rate seconds (where the rate is steady) after `base_ms` (epoch ms, a multiple of every
+    window size), less its own disorder. When it is sent is another matter.
     """
 
     first: int
     count: int
     base_ms: int
     rate: float
+    curve: Curve = ()
+
+    def planned_ns(self, ids: Integers, rate: float) -> Integers:
+        """Nanoseconds after its start at which each is due, if `rate` a second are sent on average."""
+        return planned_ns(ids - self.first, rate, self.count, self.curve)
 
     def offsets_ns(self, ids: Integers) -> Integers:
         """Nanoseconds of event time after the segment's base, disorder apart, for each id."""
-        return spaced_ns(ids - self.first, self.rate)
+        return self.planned_ns(ids, self.rate)
+
+    def due_ms(self, ids: Integers) -> Integers:
+        """Epoch ms of each id, disorder apart."""
+        return self.base_ms + self.offsets_ns(ids) // 1_000_000
 
     @property
     def duration_ms(self) -> int:

@@ -7,10 +7,10 @@ import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import workloads
-from workloads.query import Query
+from workloads.query import CHECK, ID, Column, Query
 from workloads.stream import Events, Integers, Segment
 
 Parameters = Mapping[str, int | float | str]
@@ -29,6 +29,33 @@ class Workload(Protocol):
     def events(self, parameters: Parameters, seed: int, segment: Segment, ids: Integers) -> Events:
         """The events with these ids: a pure function of its arguments."""
         ...
+
+
+class Unfit(ValueError):
+    """Parameters ask for what cannot be: `what` is wrong, and what to do about it."""
+
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(f"{what}; {remedy}")
+        self.what, self.remedy = what, remedy
+
+
+@runtime_checkable
+class Preparing(Protocol):
+    """A workload whose parameters are completed and checked before a run is planned: one that reads a file, say."""
+
+    def lacking(self, parameters: Parameters) -> Unfit | None:
+        """What must be given before it can run and was not, or None."""
+        ...
+
+    def prepare(self, parameters: Parameters) -> Parameters:
+        """The parameters that a history keeps. Raises Unfit."""
+        ...
+
+
+def columns(key: str, *integers: str) -> tuple[Column, ...]:
+    """What every event has (id, check, its key as text, time), then integers of the workload's own."""
+    first = (Column(ID, "integer"), Column(CHECK, "integer"), Column(key, "text"), Column("time", "integer"))
+    return (*first, *(Column(name, "integer") for name in integers))
 
 
 @dataclass(frozen=True)

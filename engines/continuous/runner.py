@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from engines.runtime.connector import Checkpoint, Connector, Results
-from engines.runtime.operator import Skipped
+from engines.runtime.counters import Skipped
 from engines.runtime.worker import Work
 
 from .operator import Operator
@@ -72,13 +72,14 @@ def run(work: Work) -> None:
     interval_s = work.job.interval_ms / 1000
     commits_first = work.job.guarantee == "at-most-once"
     committer = Committer(connector, work.committed)
-    skipped = Skipped()
+    skipped = Skipped(work.job.directory)
+    skipped.tell(operators)
     barrier = time.monotonic() + interval_s
     uncommitted = False
 
     def checkpoint() -> None:
         committer.begin([Checkpoint(task, offsets[task], operators[task].snapshot()) for task in work.tasks])
-        skipped.tell(operators.values())
+        skipped.tell(operators)
 
     work.ready()
     try:
@@ -100,11 +101,8 @@ def run(work: Work) -> None:
             if (now >= barrier and not committer.busy) or (commits_first and some_rows):
                 barrier = max(barrier + interval_s, now)
                 if uncommitted:
-                    committer.begin(
-                        [Checkpoint(task, offsets[task], operators[task].snapshot()) for task in work.tasks]
-                    )
+                    checkpoint()
                     uncommitted = False
-                    skipped.tell(operators.values())
                 if commits_first:
                     committer.wait()
         if uncommitted:

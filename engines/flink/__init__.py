@@ -1,12 +1,18 @@
-"""Apache Flink: Flink SQL on a JobManager and TaskManagers that are processes of their own."""
+"""Apache Flink on a JobManager and TaskManagers that are processes of their own: Flink SQL, and Python beside it.
+
+Its JSON format skips a record that is no JSON, and leaves null what it cannot parse, which the query then filters out.
+It is lenient: a number in quotes is a number to it, a fraction is cut off, and a number is a text.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from engines.protocol import Claim, Cluster, EngineFailure, Environment, Guarantee, LogKind, Site, Support
+from engines.protocol import Claim, Cluster, EngineFailure, Environment, Guarantee, LogKind, Poison, Site, Support
 from workloads.query import Query
 
+from . import settings
+from .api import PYTHON_MODE, support
 from .cluster import FlinkCluster
 
 
@@ -14,12 +20,15 @@ class Flink:
     name = __package__.rpartition(".")[2].replace("_", "-")
     version = "2.3.0"
     modes: Mapping[str, str] = {
-        "sql": "Flink SQL: a window table function over the Kafka connector; the state on the heap",
+        "sql": "Flink SQL over the Kafka connector, the Table API and Python where it has no word; state on the heap",
+        settings.ROCKSDB_MODE: "the same with its state in RocksDB and incremental checkpoints",
+        PYTHON_MODE: "what comes after the source in PyFlink's DataStream API, by Python workers; state on the heap",
     }
     logs: tuple[LogKind, ...] = ("kafka",)
     environment = Environment(group="flink", jars=("flink-kafka",), java=17)
+    poison: Poison = "skipped"
 
-    def support(self, query: Query, guarantee: Guarantee, mode: str) -> Support:  # noqa: ARG002
+    def support(self, query: Query, guarantee: Guarantee, mode: str) -> Support:
         if mode not in self.modes:
             return Support("unsupported", f"no mode {mode}; there are {', '.join(self.modes)}")
         if guarantee == "at-most-once":
@@ -27,7 +36,7 @@ class Flink:
                 "unsupported",
                 "without checkpoints a restarted job does not go on from where it was",
             )
-        return Support("native")
+        return support(query, mode)
 
     def claim(self, guarantee: Guarantee, mode: str) -> Claim:  # noqa: ARG002
         return Claim(processing=guarantee, delivery=guarantee)

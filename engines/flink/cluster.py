@@ -8,18 +8,21 @@ import re
 import shutil
 import socket
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from engines.process import Process
 from engines.protocol import EngineFailure, Job, Site
 
-from . import settings
+from . import checkpoints, settings
+from .client import Client
 from .rest import Rest
 from .running import FlinkJob
 
 _PORTS = range(20_000, 32_000)
 """Below the ports that Linux hands out for outgoing connections, so that what is free stays free."""
+
+_UNSET = ("FLINK_OPT_DIR", "FLINK_PLUGINS_DIR", "JVM_ARGS", "PYTHONDONTWRITEBYTECODE")
 
 _LOGGING = """\
 rootLogger.level = WARN
@@ -76,7 +79,10 @@ def refuse_spaces(*paths: Path) -> None:
 
 
 class FlinkCluster:
-    """The JobManager starts at once, the TaskManagers with the first job, which says how large they are."""
+    """The JobManager and the client start at once, the TaskManagers with the first job, which says how large they are.
+
+    They serve one job after another, as long as they are large and many enough.
+    """
 
     def __init__(self, name: str, site: Site) -> None:
         self._name, self._site = name, site
@@ -88,47 +94,42 @@ class FlinkCluster:
         shutil.copytree(self._home / "conf", self._conf)
         for file in ("log4j-console.properties", "log4j-cli.properties"):
             (self._conf / file).write_text(_LOGGING)
+        self._library = library(site.directory / "lib", self._home, site.jars["flink-kafka"])
         self._rpc, rest, self._blob = free_ports(3)
         self._address = f"127.0.0.1:{rest}"
         self._workers: list[Process] = []
         self._size: dict[str, str] = {}
-        self._jobs: list[FlinkJob] = []
+        self._submitted = 0
         self._manager = self._start(
             "jobmanager", {"rest.port": str(rest), "rest.bind-address": "127.0.0.1", **settings.MANAGER}
         )
+        self._client = Client(self._start_client, site.directory / "requests")
 
     def submit(self, job: Job) -> FlinkJob:
-        self._resize(job)
-        description = self._site.directory / f"{job.name}.json"
+        self._provide(job)
+        self._submitted += 1
+        description = self._site.directory / f"{job.name}-{self._submitted}.json"
         description.write_text(json.dumps(describe(job, self._site, self._address)))
-        client = Process(
-            f"{self._name}-client",
-            [self._site.python, "-P", "-m", f"{__package__}.job", description],
-            self._site.logs / f"{job.name}-client.log",
-            env=self._environment() | {"PYTHONPATH": str(self._site.root)},
-            cwd=self._site.directory,
-        )
-        running = FlinkJob(job, client, self._manager, self._workers, Rest(self._address))
-        self._jobs.append(running)
-        return running
+        return FlinkJob(job, self._client.ask(description), self._manager, self._workers, Rest(self._address))
 
     def close(self) -> None:
-        for job in self._jobs:
-            job.abandon()
+        self._client.close()
         for process in (*self._workers, self._manager):
             process.stop()
 
-    def _resize(self, job: Job) -> None:
-        size = settings.workers(job)
-        if size == self._size:
-            return
-        for process in self._workers:
-            process.stop()
-        self._size = size
-        self._workers = [
-            self._start("taskmanager", {"taskmanager.host": "127.0.0.1", **size}, f"-{number}")
-            for number in range(settings.task_managers(job.parallelism))
-        ]
+    def _provide(self, job: Job) -> None:
+        """See that there are TaskManagers enough, all of them alive and as the job needs them."""
+        wanted = settings.workers(job)
+        have = dict(self._size)
+        enough = int(have.pop(settings.SLOTS, "0")) >= int(wanted[settings.SLOTS])
+        same = have == {name: value for name, value in wanted.items() if name != settings.SLOTS}
+        if not (enough and same) or any(worker.exit_code is not None for worker in self._workers):
+            for process in self._workers:
+                process.stop()
+            self._size, self._workers = wanted, []
+        missing = range(len(self._workers), settings.task_managers(job.parallelism))
+        told = {"taskmanager.host": "127.0.0.1", **self._size}
+        self._workers = [*self._workers, *(self._start("taskmanager", told, f"-{number}") for number in missing)]
 
     def _start(self, script: str, told: Mapping[str, str], suffix: str = "") -> Process:
         common = {
@@ -146,36 +147,68 @@ class FlinkCluster:
             self._site.logs / f"{script}{suffix}.log",
             env=self._environment(),
             cwd=self._site.directory,
-            unset=("FLINK_LIB_DIR", "FLINK_OPT_DIR", "FLINK_PLUGINS_DIR", "JVM_ARGS"),
+            unset=_UNSET,
+        )
+
+    def _start_client(self, requests: Path) -> Process:
+        return Process(
+            f"{self._name}-client",
+            [self._site.python, "-P", "-m", f"{__package__}.submitter", requests],
+            self._site.logs / "client.log",
+            env=self._environment(),
+            cwd=self._site.directory,
+            unset=_UNSET,
         )
 
     def _environment(self) -> dict[str, str]:
         return {
             "JAVA_HOME": str(self._site.java_home),
             "FLINK_HOME": str(self._home),
+            "FLINK_LIB_DIR": str(self._library),
             "FLINK_CONF_DIR": str(self._conf),
             "FLINK_LOG_DIR": str(self._site.logs),
             "FLINK_PID_DIR": str(self._site.directory),
             "FLINK_ENV_JAVA_OPTS": f"{java_options(self._conf / 'config.yaml')} -Djava.io.tmpdir={self._temporary}",
             "TMPDIR": str(self._temporary),
+            # Python workers are children of TaskManagers, and load what a job's functions name.
+            "PYTHONPATH": str(self._site.root),
+            # They import for seconds, and for several times as long from source.
+            "PYTHONPYCACHEPREFIX": str(self._site.cache / "bytecode"),
         }
+
+
+def library(folder: Path, home: Path, connectors: Sequence[Path]) -> Path:
+    """Fill the folder with links to the wheel's jars, Python's and the connectors: jobs that bring jars of their own
+    would load them anew, one copy a job.
+    """
+    folder.mkdir()
+    for jar in (*(home / "lib").glob("*.jar"), *(home / "opt").glob("flink-python-*.jar"), *connectors):
+        (folder / jar.name).symlink_to(jar)
+    return folder
 
 
 def describe(job: Job, site: Site, rest: str) -> dict[str, object]:
     """What the client needs to know, as JSON."""
     host, _, port = rest.rpartition(":")
+    restored = checkpoints.newest(job.directory)
+    # CLAIM: a checkpoint that was gone on from is the new submission's to delete, like one of its own.
+    recovery = {"execution.state-recovery.path": restored.as_uri()} if restored else {}
     return {
         "query": job.query.to_json(),
+        "mode": job.mode,
         "rest": rest,
         "slots": settings.task_managers(job.parallelism) * settings.slots(job.parallelism),
         "configuration": {
             **settings.pipeline(job),
             "execution.target": "remote",
+            "execution.state-recovery.claim-mode": "CLAIM",
+            **recovery,
             "rest.address": host,
             "rest.port": port,
             "pipeline.name": job.name,
-            "pipeline.jars": ";".join(jar.as_uri() for jar in site.jars["flink-kafka"]),
-            "execution.checkpointing.dir": (job.directory / "checkpoints").as_uri(),
+            "python.executable": str(site.python),
+            "python.client.executable": str(site.python),
+            "execution.checkpointing.dir": checkpoints.folder(job.directory).as_uri(),
         },
         "input": {
             "connector": "kafka",

@@ -7,90 +7,109 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from engines.process import Process, tail
-from engines.protocol import EngineFailure, Job, Role
+from engines.protocol import Counter, EngineFailure, Job, Role
 
-from . import settings
+from . import metrics, settings
+from .client import Submission
 from .rest import Rest, Unreachable
 
-_STOP_S = 10.0
+_STOP_S = 30.0
 _POLL_S = 0.1
 _ENDED = ("FAILED", "CANCELED", "FINISHED", "SUSPENDED")
 
 
 class FlinkJob:
-    """A job that a client is submitting, or has submitted. On the cluster it has the job's name."""
+    """A job that the client is submitting, or has submitted. On the cluster it has the job's name."""
 
-    def __init__(self, job: Job, client: Process, manager: Process, workers: Sequence[Process], rest: Rest) -> None:
+    def __init__(
+        self, job: Job, submission: Submission, manager: Process, workers: Sequence[Process], rest: Rest
+    ) -> None:
         self.settings: Mapping[str, str] = settings.reported(job)
         self._name = job.name
-        self._client, self._manager, self._workers, self._rest = client, manager, workers, rest
+        self._submission, self._manager, self._workers, self._rest = submission, manager, workers, rest
         self._id: str | None = None
+        self._stopped = False
 
     def wait_ready(self, timeout_s: float) -> None:
-        """Ready: the client is gone, every subtask runs, and a checkpoint was completed."""
+        """Ready: the job was submitted, every subtask runs, and a checkpoint was completed."""
         deadline = time.monotonic() + timeout_s
-        while not (self._client.exit_code == 0 and self._processing()):
+        while not self._processing():
             for failure in (*(worker.died("while the job started") for worker in self._workers), self.failure()):
                 if failure:
                     raise failure
             if time.monotonic() > deadline:
                 raise EngineFailure(
                     f"{self._name} did not run with a first checkpoint within {timeout_s:g} s: {self._cause()}; "
-                    f"the last lines of {self._client.name}:\n{tail(self._client.log)}",
+                    f"the last lines of the client:\n{tail(self._submission.log)}",
                     str(self._manager.log),
                 )
             time.sleep(_POLL_S)
-        # Python ends before the JVM it worked through.
-        self._client.kill()
 
     def processes(self) -> Mapping[Role, list[int]]:
-        """TaskManagers are workers; the JobManager, and the client while it submits, are the coordinator."""
+        """TaskManagers are workers (Python workers are their children); the JobManager, and the client while it
+        submits the job, are the coordinator.
+        """
+        manager = [self._manager.pid] if self._manager.exit_code is None else []
         return {
-            "coordinator": [process.pid for process in (self._manager, self._client) if process.exit_code is None],
+            "coordinator": [*manager, *self._submission.pids()],
             "worker": [process.pid for process in self._workers if process.exit_code is None],
         }
 
     def failure(self) -> EngineFailure | None:
         dead = self._manager.died("while the job ran")
-        if dead is None and self._client.exit_code != 0:
-            dead = self._client.died("while it submitted the job")
         if dead is None:
             lost = [worker.died("while the job ran") for worker in self._workers]
             dead = lost[0] if lost and all(lost) else None
         if dead is not None:
             return dead
-        state = self._state()
+        try:
+            state = self._state()
+        except EngineFailure as failure:
+            return failure
         if state in _ENDED:
             return EngineFailure(f"{self._name} is {state}: {self._cause()}", str(self._manager.log))
         return None
 
+    def counters(self) -> Mapping[Counter, int]:
+        """Since the job last started or restarted."""
+        try:
+            return metrics.counters(self._rest, self._id) if self._id else {}
+        except Unreachable:
+            return {}
+
     def stop(self) -> None:
-        """Cancel the job. Raises EngineFailure if it has not ended after a while."""
-        self._client.kill()
+        """Cancel the job; its newest checkpoint stays. Raises EngineFailure if it has not ended after a while."""
+        if self._stopped:
+            return
+        self._submission.give_up()
         deadline = time.monotonic() + _STOP_S
-        asked = False
-        while self._manager.exit_code is None and (state := self._state()) is not None and state not in _ENDED:
-            if not asked:
-                self._rest.cancel(str(self._id))
-                asked = True
+        asked: set[str] = set()
+        while self._manager.exit_code is None and (left := self._unended()):
+            for identity in set(left) - asked:
+                self._rest.cancel(identity)
+                asked.add(identity)
             if time.monotonic() > deadline:
                 raise EngineFailure(
-                    f"{self._name} is still {state} {_STOP_S:g} s after it was cancelled", str(self._manager.log)
+                    f"{self._name} is still {', '.join(left.values())} {_STOP_S:g} s after it was cancelled",
+                    str(self._manager.log),
                 )
             time.sleep(_POLL_S)
+        self._stopped = True
 
-    def abandon(self) -> None:
-        """End what belongs to the job alone; the rest goes with the cluster."""
-        self._client.kill()
+    def _unended(self) -> dict[str, str]:
+        """States of what runs under the job's name, by id: its submission may have been cut short unseen."""
+        try:
+            jobs = self._rest.get("/jobs/overview")["jobs"]
+        except Unreachable:
+            return {}
+        return {job["jid"]: job["state"] for job in jobs if job["name"] == self._name and job["state"] not in _ENDED}
 
     def _state(self) -> str | None:
         """The job's state, or None while the JobManager does not know it or does not answer."""
+        self._id = self._id or self._submission.job()
+        if self._id is None:
+            return None
         try:
-            if self._id is None:
-                found = [job["jid"] for job in self._rest.get("/jobs/overview")["jobs"] if job["name"] == self._name]
-                if not found:
-                    return None
-                self._id = found[0]
             status: str = self._rest.get(f"/jobs/{self._id}/status")["status"]
         except Unreachable:
             return None

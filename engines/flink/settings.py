@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from engines.protocol import Guarantee, Job
+from workloads.query import Deduplicate
+
+from .api import api
 
 Settings = Mapping[str, str]
+
+ROCKSDB_MODE = "sql-rocksdb"
 
 _MODES: Mapping[Guarantee, str] = {"at-least-once": "AT_LEAST_ONCE", "exactly-once": "EXACTLY_ONCE"}
 
 TRANSACTION_TIMEOUT_MS = 900_000
 """The longest that a broker allows by default (transaction.max.timeout.ms); the connector's own hour is refused."""
+
+_LEAST_TTL_MS = 3_600_000
 
 
 def task_managers(parallelism: int) -> int:
@@ -26,32 +33,63 @@ def slots(parallelism: int) -> int:
 
 def workers(job: Job) -> dict[str, str]:
     """What the cluster's processes are told beside the configuration that the wheel brings."""
-    return {
-        "taskmanager.memory.process.size": f"{job.memory_mb}m",
+    memory = {"taskmanager.memory.process.size": f"{job.memory_mb}m"}
+    if job.mode != ROCKSDB_MODE:
         # The state is on the heap; managed memory only buffers the windows' local aggregation.
-        "taskmanager.memory.managed.fraction": "0.1",
-        "taskmanager.numberOfTaskSlots": str(slots(job.parallelism)),
-    }
+        memory["taskmanager.memory.managed.fraction"] = "0.1"
+    return {**memory, SLOTS: str(slots(job.parallelism))}
 
+
+SLOTS = "taskmanager.numberOfTaskSlots"
 
 MANAGER: Settings = {
     # Subtasks would otherwise fill the slots of one TaskManager first.
     "taskmanager.load-balance.mode": "SLOTS",
+    # Metrics are read as counters, and would otherwise be ten seconds old.
+    "metrics.fetcher.update-interval": "1000 ms",
+}
+
+_RESTART: Settings = {
+    # Forever is the default: a job that fails again and again then stands still and never says so.
+    "restart-strategy.type": "exponential-delay",
+    "restart-strategy.exponential-delay.attempts-before-reset-backoff": "20",
+    "restart-strategy.exponential-delay.max-backoff": "10 s",
+    "restart-strategy.exponential-delay.reset-backoff-threshold": "30 s",
 }
 
 
 def pipeline(job: Job) -> dict[str, str]:
     """The submitted job's own configuration."""
-    return {
+    chosen = {
         "parallelism.default": str(job.parallelism),
         "execution.checkpointing.interval": f"{job.interval_ms} ms",
         "execution.checkpointing.mode": _MODES[job.guarantee],
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
         "table.local-time-zone": "UTC",
+        **_RESTART,
     }
+    if job.mode == ROCKSDB_MODE:
+        chosen |= {"state.backend.type": "rocksdb", "execution.checkpointing.incremental": "true"}
+    if api(job.query, job.mode) == "datastream":
+        # A worker is given events in bundles; the default of a second is what a row would wait.
+        chosen["python.fn-execution.bundle.time"] = "10"
+    elif job.query.deduplicate is not None:
+        # No other operator that SQL answers with a deduplication has state that this applies to.
+        chosen["table.exec.state.ttl"] = f"{deduplicate_ttl_ms(job.query.deduplicate)} ms"
+    return chosen
 
 
-SOURCE: Settings = {"scan.startup.mode": "earliest-offset", "properties.isolation.level": "read_committed"}
+def deduplicate_ttl_ms(rule: Deduplicate) -> int:
+    """How long of wall time a value is remembered: generously, since a job may lag behind event time."""
+    return max(_LEAST_TTL_MS, 60 * rule.within_ms)
+
+
+SOURCE: Settings = {
+    "scan.startup.mode": "earliest-offset",
+    "properties.isolation.level": "read_committed",
+    # A record that is no event would otherwise fail the job each time that it is read again.
+    "json.ignore-parse-errors": "true",
+}
 """Options of the input table that are a choice."""
 
 

@@ -1,15 +1,44 @@
-"""A query as Flink SQL."""
+"""A query as Flink SQL: tables, views and the statement that answers it. Pure text; nothing here needs Flink.
+
+Columns that a query does not have begin with @. `@at` is the event time, `@now` the time of processing: its order is
+the log's, since a key's events are in one partition.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from workloads.query import Aggregate, Query
+from workloads.query import (
+    CHECK,
+    ID,
+    Aggregate,
+    Condition,
+    Deduplicate,
+    Join,
+    Linear,
+    Project,
+    Query,
+    Running,
+    Session,
+    Sliding,
+    TimeWindow,
+    Top,
+    Tumbling,
+    Until,
+    Windowed,
+)
 
 _TYPES = {"integer": "BIGINT", "text": "STRING"}
 
 INPUT = "input"
 OUTPUT = "output"
+EVENTS = "events"
+"""View of what passes the filter, with derived columns, without what repeats."""
+ROWS = "rows"
+"""Rows that something other than SQL answers with."""
+
+AT = "@at"
+NOW = "@now"
 
 
 def quoted(name: str) -> str:
@@ -36,8 +65,26 @@ def epoch_ms(timestamp: str) -> str:
 
 
 def aggregate(wanted: Aggregate) -> str:
-    over = "*" if wanted.column is None else quoted(wanted.column)
-    return f"{wanted.function.upper()}({over}) AS {quoted(wanted.name)}"
+    """The expression alone; COUNT counts ids, which are never null, since MATCH_RECOGNIZE has no COUNT(*)."""
+    column = quoted(wanted.column or ID)
+    if wanted.function == "distinct":
+        return f"COUNT(DISTINCT {column})"
+    return f"{wanted.function.upper()}({column})"
+
+
+def condition(wanted: Condition, table: str = "") -> str:
+    column = f"{table}{quoted(wanted.column)}"
+    value = column if wanted.modulo is None else f"MOD({column}, {wanted.modulo})"
+    return f"{value} {'<>' if wanted.comparator == '!=' else wanted.comparator} {wanted.value}"
+
+
+def conjunction(conditions: Sequence[Condition], table: str = "") -> str:
+    return " AND ".join(condition(wanted, table) for wanted in conditions) or "TRUE"
+
+
+def linear(wanted: Linear) -> str:
+    terms = [f"{quoted(column)} * ({weight})" for column, weight in wanted.weights]
+    return f"({' + '.join([*terms, f'({wanted.constant})'])}) / {wanted.divisor}"
 
 
 def input_table(query: Query, connector: Mapping[str, str]) -> str:
@@ -45,23 +92,166 @@ def input_table(query: Query, connector: Mapping[str, str]) -> str:
     columns = ", ".join(f"{quoted(column.name)} {_TYPES[column.type]}" for column in query.columns)
     return (
         f"CREATE TEMPORARY TABLE {quoted(INPUT)} ({columns}, "
-        f"`@at` AS TO_TIMESTAMP_LTZ({quoted(query.time)}, 3), "
-        f"WATERMARK FOR `@at` AS `@at` - {interval(query.watermark_delay_ms)}) WITH ({options(connector)})"
+        f"{quoted(AT)} AS TO_TIMESTAMP_LTZ({quoted(query.time)}, 3), {quoted(NOW)} AS PROCTIME(), "
+        f"WATERMARK FOR {quoted(AT)} AS {quoted(AT)} - {interval(watermark_delay_ms(query))}) "
+        f"WITH ({options(connector)})"
     )
 
 
 def output_table(query: Query, connector: Mapping[str, str]) -> str:
-    names = ["start", "end", *(wanted.name for wanted in query.shape.outputs)]
-    columns = ", ".join(f"{quoted(name)} BIGINT" for name in names)
+    columns = ", ".join(f"{quoted(name)} BIGINT" for name in (*query.identity, *query.fields))
     return f"CREATE TEMPORARY TABLE {quoted(OUTPUT)} (`key` STRING, {columns}) WITH ({options(connector)})"
 
 
-def answer(query: Query) -> str:
-    key = quoted(query.key)
-    values = ", ".join(aggregate(wanted) for wanted in query.shape.outputs)
+def valid_events(query: Query) -> str:
+    """Every event with all its columns: the format leaves null what is missing or cannot be parsed."""
+    columns = ", ".join(quoted(name) for name in (*(column.name for column in query.columns), AT))
+    return f"SELECT {columns} FROM {quoted(INPUT)} WHERE {_valid(query)}"
+
+
+def events_view(query: Query) -> str:
+    columns = [quoted(column.name) for column in query.columns]
+    derived = [f"{linear(wanted)} AS {quoted(wanted.name)}" for wanted in query.derived]
+    conditions = f"{_valid(query)} AND {conjunction(query.where)}" if query.where else _valid(query)
+    names = ", ".join([*columns, *derived, quoted(AT), quoted(NOW)])
+    events = f"SELECT {names} FROM {quoted(INPUT)} WHERE {conditions}"
+    if query.deduplicate is not None:
+        events = _first_of_each(query, query.deduplicate, events)
+    return f"CREATE TEMPORARY VIEW {quoted(EVENTS)} AS {events}"
+
+
+def answer(query: Query) -> str | None:
+    """What fills the output table from the view of events, or None where SQL has no word for the query."""
+    selected = _selected(query)
+    return None if selected is None else f"INSERT INTO {quoted(OUTPUT)} {selected}"
+
+
+def from_rows(query: Query) -> str:
+    """What fills the output table with rows that were made elsewhere, in the view of rows."""
+    names = ", ".join(quoted(name) for name in ("key", *query.identity, *query.fields))
+    return f"INSERT INTO {quoted(OUTPUT)} SELECT {names} FROM {quoted(ROWS)}"
+
+
+def session_gap_ms(window: Session) -> int:
+    """Flink joins what is no further apart than the gap, we what is less than the gap apart."""
+    return window.gap_ms - 1
+
+
+def watermark_delay_ms(query: Query) -> int:
+    """A millisecond more, since a watermark says that nothing up to it is still to come, and closes a window that ends
+    right after it; and another for a session, which is to Flink a millisecond shorter.
+    """
+    return query.watermark_delay_ms + (2 if isinstance(query.time_window, Session) else 1)
+
+
+def _valid(query: Query) -> str:
+    return " AND ".join(f"{quoted(column.name)} IS NOT NULL" for column in query.columns)
+
+
+def _first_of_each(query: Query, rule: Deduplicate, events: str) -> str:
+    names = [*(column.name for column in query.columns), *(wanted.name for wanted in query.derived), AT, NOW]
+    parts = ", ".join(quoted(name) for name in (query.key, *rule.columns))
     return (
-        f"INSERT INTO {quoted(OUTPUT)} "
-        f"SELECT {key}, {epoch_ms('window_start')}, {epoch_ms('window_end')}, {values} "
-        f"FROM TABLE(TUMBLE(TABLE {quoted(INPUT)}, DESCRIPTOR(`@at`), {interval(query.shape.window.size_ms)})) "
-        f"GROUP BY {key}, window_start, window_end"
+        f"SELECT {', '.join(quoted(name) for name in names)} FROM (SELECT *, ROW_NUMBER() OVER ("
+        f"PARTITION BY {parts} ORDER BY {quoted(NOW)} ASC) AS `@number` FROM ({events})) WHERE `@number` = 1"
     )
+
+
+def _selected(query: Query) -> str | None:
+    key, events = quoted(query.key), quoted(EVENTS)
+    match query.shape:
+        case Windowed(window=Tumbling() | Sliding() | Session() as window, top=None, outputs=outputs):
+            return (
+                f"SELECT {key}, {_bounds(window)}, {_values(outputs)} FROM {_windowed(query, window)} "
+                f"GROUP BY {key}, window_start, window_end"
+            )
+        case Windowed(window=Tumbling() | Sliding() | Session() as window, top=Top() as top, outputs=outputs):
+            return _top(query, window, top, outputs)
+        case Windowed(window=Until(condition=last), outputs=outputs) if can_match(query):
+            return _until(query, last, outputs)
+        case Running(outputs=outputs):
+            over = ", ".join(f"{aggregate(wanted)} OVER `@before`" for wanted in outputs)
+            return (
+                f"SELECT {key}, {quoted(ID)}, {over} FROM {events} WINDOW `@before` AS (PARTITION BY {key} "
+                f"ORDER BY {quoted(NOW)} ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)"
+            )
+        case Project(fields=fields):
+            return f"SELECT {key}, {', '.join(quoted(name) for name in (ID, *fields, CHECK))} FROM {events}"
+        case Join() as join:
+            return _join(query, join)
+        case _:
+            return None
+
+
+def can_match(query: Query) -> bool:
+    """Whether MATCH_RECOGNIZE can aggregate it: it has no DISTINCT."""
+    return isinstance(query.shape, Windowed) and not any(
+        wanted.function == "distinct" for wanted in query.shape.outputs
+    )
+
+
+def _values(outputs: Sequence[Aggregate]) -> str:
+    return ", ".join(f"{aggregate(wanted)} AS {quoted(wanted.name)}" for wanted in outputs)
+
+
+def _bounds(window: TimeWindow) -> str:
+    more = " + 1" if isinstance(window, Session) else ""
+    return f"{epoch_ms('window_start')}, {epoch_ms('window_end')}{more}"
+
+
+def _windowed(query: Query, window: TimeWindow) -> str:
+    table, at = f"TABLE {quoted(EVENTS)}", f"DESCRIPTOR({quoted(AT)})"
+    match window:
+        case Tumbling(size_ms=size):
+            return f"TABLE(TUMBLE({table}, {at}, {interval(size)}))"
+        case Sliding(size_ms=size, slide_ms=slide):
+            return f"TABLE(HOP({table}, {at}, {interval(slide)}, {interval(size)}))"
+        case Session():
+            gap = interval(session_gap_ms(window))
+            return f"TABLE(SESSION({table} PARTITION BY {quoted(query.key)}, {at}, {gap}))"
+
+
+def _top(query: Query, window: TimeWindow, top: Top, outputs: Sequence[Aggregate]) -> str:
+    key, item = quoted(query.key), quoted(top.item)
+    per_item = (
+        f"SELECT {key} AS `@key`, {item} AS `@item`, window_start, window_end, {_values(outputs)} "
+        f"FROM {_windowed(query, window)} GROUP BY {key}, {item}, window_start, window_end"
+    )
+    names = ", ".join(quoted(wanted.name) for wanted in outputs)
+    return (
+        f"SELECT `@key`, {_bounds(window)}, `@rank`, `@item`, {names} FROM (SELECT *, ROW_NUMBER() OVER ("
+        f"PARTITION BY window_start, window_end, `@key` ORDER BY {quoted(top.by)} DESC, `@item` ASC) AS `@rank` "
+        f"FROM ({per_item})) WHERE `@rank` <= {top.n}"
+    )
+
+
+def _until(query: Query, last: Condition, outputs: Sequence[Aggregate]) -> str:
+    measures = ", ".join(
+        [
+            f"MIN({quoted(ID)}) AS `@first`",
+            *(f"{aggregate(wanted)} AS {quoted('@' + wanted.name)}" for wanted in outputs),
+        ]
+    )
+    names = ", ".join(quoted("@" + wanted.name) for wanted in outputs)
+    return (
+        f"SELECT {quoted(query.key)}, `@first`, {names} FROM {quoted(EVENTS)} MATCH_RECOGNIZE ("
+        f"PARTITION BY {quoted(query.key)} ORDER BY {quoted(NOW)} MEASURES {measures} "
+        f"ONE ROW PER MATCH AFTER MATCH SKIP PAST LAST ROW PATTERN (EARLIER* ENDING) "
+        f"DEFINE EARLIER AS NOT ({condition(last, 'EARLIER.')}), ENDING AS {condition(last, 'ENDING.')})"
+    )
+
+
+def _join(query: Query, join: Join) -> str:
+    key, at, events = quoted(query.key), quoted(AT), quoted(EVENTS)
+    fields = "".join(f"{quoted('@' + field.side)}.{quoted(field.column)}, " for field in join.fields)
+    return (
+        f"SELECT `@left`.{key}, `@left`.{quoted(ID)}, `@right`.{quoted(ID)}, {fields}"
+        f"`@left`.{quoted(CHECK)} + `@right`.{quoted(CHECK)} "
+        f"FROM (SELECT * FROM {events} WHERE {conjunction(join.left)}) AS `@left` "
+        f"JOIN (SELECT * FROM {events} WHERE {conjunction(join.right)}) AS `@right` ON `@left`.{key} = `@right`.{key} "
+        f"AND `@right`.{at} BETWEEN {_shifted(join.lower_ms)} AND {_shifted(join.upper_ms)}"
+    )
+
+
+def _shifted(milliseconds: int) -> str:
+    return f"`@left`.{quoted(AT)} {'-' if milliseconds < 0 else '+'} {interval(abs(milliseconds))}"

@@ -1,7 +1,7 @@
 """kafka-python: the consume-transform-produce loop that a user would write, as a few processes in a consumer group.
 
-The state of open windows lives in plain dictionaries and in a changelog topic. See `windows` for the operator,
-`changelog` for the state, `delivery` for what each guarantee does and promises. Events are decoded with the standard
+State lives in plain dictionaries and in a changelog topic. See `partition` for how a query is answered, `changelog` for
+how state is kept, `delivery` for what each guarantee does and promises. Events are decoded with the standard
 library's json, which is a small part of the cost: most of it is kafka-python's own work for each record.
 """
 
@@ -12,8 +12,9 @@ from collections.abc import Mapping
 
 from engines.consumer_group import ConsumerGroup
 from engines.process import Process
-from engines.protocol import Claim, Environment, Guarantee, Job, LogKind, Running, Site, Support
-from workloads.query import Query
+from engines.protocol import Claim, Environment, Guarantee, Job, LogKind, Poison, Site, Support
+from engines.protocol import Running as RunningJob
+from workloads.query import Join, Machine, Project, Query, Running, Session, Sliding, Top, Tumbling, Windowed
 
 NAME = __package__.rpartition(".")[2].replace("_", "-")
 
@@ -37,11 +38,12 @@ class KafkaClient:
     modes: Mapping[str, str] = {_MODE: "a consumer group of processes; state in a compacted changelog topic"}
     logs: tuple[LogKind, ...] = ("kafka",)
     environment = Environment(group="kafka-client")
+    poison: Poison = "skipped"
 
     def support(self, query: Query, guarantee: Guarantee, mode: str) -> Support:  # noqa: ARG002
         if mode not in self.modes:
             return Support("unsupported", f"no mode {mode}; there are {', '.join(self.modes)}")
-        return Support("emulated", "a loop of our own over kafka-python, as its users write it")
+        return support(query)
 
     def claim(self, guarantee: Guarantee, mode: str) -> Claim:  # noqa: ARG002
         if guarantee == "at-least-once":
@@ -59,7 +61,7 @@ class KafkaClientCluster:
         self._site = site
         self._submitted: list[ConsumerGroup] = []
 
-    def submit(self, job: Job) -> Running:
+    def submit(self, job: Job) -> RunningJob:
         workers = []
         for number in range(job.parallelism):
             name = f"{NAME}-worker-{number}"
@@ -81,6 +83,26 @@ class KafkaClientCluster:
     def close(self) -> None:
         for group in self._submitted:
             group.stop()
+
+
+def support(query: Query) -> Support:
+    """The client reads and writes records; whatever has to be remembered from one to the next is written by hand."""
+    match query.shape:
+        case Windowed(window=Tumbling() | Sliding(), top=Top()):
+            parts = ["items aggregated in panes of event time, ranked as a window closes"]
+        case Windowed(window=Tumbling() | Sliding()):
+            parts = ["panes of event time in dictionaries"]
+        case Windowed(window=Session()):
+            parts = ["open sessions in dictionaries, merged as events join them"]
+        case Windowed() | Running() | Machine():
+            parts = ["a step for each event over a key's state in a dictionary"]
+        case Join():
+            parts = ["buffers of both sides in dictionaries"]
+        case Project():
+            parts = []
+    if query.deduplicate:
+        parts.append("recent values in dictionaries")
+    return Support("emulated", f"by hand: {'; '.join(parts)}") if parts else Support("native")
 
 
 def instructions(job: Job, number: int) -> dict[str, object]:

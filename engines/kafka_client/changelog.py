@@ -1,51 +1,57 @@
-"""The changelog: what a worker writes down of its windows, and how it reads that back.
+"""The changelog: what a worker writes down of its state, and how it reads that back.
 
-A compacted topic with a partition for each input partition. Three kinds of records:
+A compacted topic with a partition for each input partition. State is a set of tables of entries by name. Four kinds of
+records:
 
-- an entry: key [KEY, START], value [OFFSET, TOTAL, ...]: the window's totals once all events before OFFSET were taken
-- the same key without a value: the window is closed, and was before an earlier commit
+- an entry: key [TABLE, *NAME], value [OFFSET, STATE]: what the entry held once all events before OFFSET were taken
+- the same with STATE null: the events before OFFSET ended it
+- the same key without a value: the entry had ended before an earlier commit
 - a commit: key [], value [OFFSET, LATEST]: all entries up to OFFSET are written; LATEST is the largest event time
 
-A partition's totals are a pure function of its events before an offset. So the state as of the last commit at offset M
-is, for each window, the entry with the largest offset <= M: entries that a crash left behind without their commit are
-passed over, also when later commits follow them, and a window that is closed by LATEST needs no entry. That holds with
-transactions and without.
+A partition's state is a pure function of its events before an offset. So the state as of the last commit at offset M
+is, for each name, the entry with the largest offset <= M: entries that a crash left behind without their commit are
+passed over, also when later commits follow them. What has ended because event time went on needs no record of that:
+LATEST tells. All that holds with transactions and without.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Set
 from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
-Name = tuple[str, int]
-"""A window: key and start, epoch ms."""
+Name: TypeAlias = tuple[Any, ...]
+"""What an entry is called in its table: text and integers."""
 
-Record = tuple[bytes, bytes | None]
+Record: TypeAlias = tuple[bytes, bytes | None]
 """A changelog record: key and value."""
 
 COMMIT = b"[]"
 
 
-@dataclass
+@dataclass(frozen=True)
 class State:
     """A partition's state as of a commit.
 
     offset: of the first event that is not in it, None before the first commit. latest: largest event time, epoch ms,
-    -1 for none. open: totals by start, then key. closed: windows that the changelog has entries of and need none.
+    -1 for none. entries: JSON by (table, *name), None where events ended it. torn: names for which the changelog has
+    entries of a commit that never came.
     """
 
     offset: int | None = None
     latest: int = -1
-    open: dict[int, dict[str, list[int]]] = field(default_factory=dict)
-    closed: list[Name] = field(default_factory=list)
+    entries: dict[Name, Any] = field(default_factory=dict)
+    torn: Set[Name] = frozenset()
 
 
-def entry(name: Name, offset: int, totals: list[int]) -> Record:
-    return _encode(name), _encode([offset, *totals])
+def entry(table: str, name: Name, offset: int, state: Any) -> Record:
+    """state: JSON, None for one that ended."""
+    return _encode((table, *name)), _encode([offset, state])
 
 
-def tombstone(name: Name) -> Record:
-    return _encode(name), None
+def tombstone(table: str, name: Name) -> Record:
+    return _encode((table, *name)), None
 
 
 def commit(offset: int, latest: int) -> Record:
@@ -58,8 +64,8 @@ class Restoration:
     def __init__(self) -> None:
         self._offset: int | None = None
         self._latest = -1
-        self._entries: dict[Name, tuple[int, list[int]]] = {}
-        self._uncommitted: list[tuple[Name, int, list[int]]] = []
+        self._entries: dict[Name, tuple[int, Any]] = {}
+        self._uncommitted: list[tuple[Name, int, Any]] = []
 
     def take(self, key: bytes, value: bytes | None) -> None:
         if key == COMMIT:
@@ -72,26 +78,21 @@ class Restoration:
         if value is None:
             self._entries.pop(name, None)
         else:
-            at, *totals = json.loads(value)
-            self._uncommitted.append((name, at, totals))
+            at, state = json.loads(value)
+            self._uncommitted.append((name, at, state))
 
-    def state(self, size_ms: int, delay_ms: int) -> State:
-        """The state as of the last commit, for windows of size_ms that close delay_ms after their end."""
-        state = State(self._offset, self._latest)
-        for (key, start), (_, totals) in self._entries.items():
-            if start + size_ms <= self._latest - delay_ms:
-                state.closed.append((key, start))
-            else:
-                state.open.setdefault(start, {})[key] = totals
-        return state
+    def state(self) -> State:
+        """The state as of the last commit."""
+        entries = {name: state for name, (_, state) in self._entries.items()}
+        return State(self._offset, self._latest, entries, frozenset(name for name, _, _ in self._uncommitted))
 
     def _settle(self, committed: int) -> None:
         later = []
-        for name, at, totals in self._uncommitted:
+        for name, at, state in self._uncommitted:
             if at > committed:
-                later.append((name, at, totals))
+                later.append((name, at, state))
             elif name not in self._entries or self._entries[name][0] <= at:
-                self._entries[name] = at, totals
+                self._entries[name] = at, state
         self._uncommitted = later
 
 

@@ -1,7 +1,8 @@
 """One worker: the consume-transform-produce loop. `python -m PACKAGE.job instructions.json`.
 
 Prints `assigned PID PARTITION ...` once the state of all its partitions is there, and without partitions when it gives
-them up. SIGTERM commits, leaves the group and ends it.
+them up, and `counters PID late=N broken=N` with every commit that changes these. SIGTERM commits, leaves the group and
+ends it.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ from kafka import ConsumerRebalanceListener, KafkaAdminClient, KafkaConsumer
 from kafka.errors import KafkaError, KafkaTimeoutError, TopicAlreadyExistsError
 from kafka.structs import TopicPartition
 
-from engines.protocol import Guarantee
+from engines.protocol import Counter, Guarantee
 from workloads.query import Query
 
 from .changelog import Restoration, State
 from .delivery import DELIVERIES
-from .windows import Windows
+from .partition import Partition
 
 _POLL_MS = 100
 """A stop is noticed this late at most."""
@@ -82,7 +83,8 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]
         self._instructions = instructions
         self._consumer = KafkaConsumer(**instructions.consumer)
         self._delivery = DELIVERIES[instructions.guarantee](instructions, self._consumer, instructions.producer)
-        self._windows: dict[int, Windows] = {}
+        self._partitions: dict[int, Partition] = {}
+        self._counted: dict[Counter, int] = {"late": 0, "broken": 0}
         self._unrestored: set[int] = set()
         self._spoiled = False
         self._failures = 0
@@ -139,21 +141,32 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]
         elif records:
             self._delivery.received({at.partition: batch[-1].offset + 1 for at, batch in records.items()})
             for at, batch in records.items():
-                self._delivery.emit(self._windows[at.partition].process(batch))
+                self._delivery.emit(self._partitions[at.partition].process(batch))
         if time.monotonic() >= self._commit_at:
             self._commit(rebalancing=False)
 
     def _commit(self, rebalancing: bool) -> None:
-        changes = {partition: windows.changes() for partition, windows in self._windows.items()}
+        changes = {number: partition.changes() for number, partition in self._partitions.items()}
         offsets = {
-            partition: windows.offset
-            for partition, windows in self._windows.items()
-            if changes[partition] and windows.offset is not None
+            number: partition.offset
+            for number, partition in self._partitions.items()
+            if changes[number] and partition.offset is not None
         }
         if offsets:
             self._delivery.commit(changes, offsets, rebalancing)
             self._failures = 0
+            self._count()
         self._commit_at = time.monotonic() + self._instructions.interval_s
+
+    def _count(self) -> None:
+        """What is read again after a failed commit must not count twice, so only what is committed does."""
+        counted: dict[Counter, int] = dict(self._counted)
+        for partition in self._partitions.values():
+            for name, count in partition.counters().items():
+                counted[name] += count
+        if counted != self._counted:
+            self._counted = counted
+            report_counters(counted)
 
     def _spoil(self) -> None:
         """What was emitted since the last commit must not be committed any more."""
@@ -161,7 +174,7 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]
         self._give_up()
 
     def _give_up(self) -> None:
-        self._windows.clear()
+        self._partitions.clear()
         self._unrestored.clear()
         report([])
 
@@ -181,7 +194,7 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]
                 self._consumer.seek_to_beginning(at)
             else:
                 self._consumer.seek(at, position)
-            self._windows[partition] = Windows(self._instructions.query, state)
+            self._partitions[partition] = Partition(self._instructions.query, state)
         self._unrestored.clear()
         report(sorted(inputs))
 
@@ -211,8 +224,7 @@ def restore(instructions: Instructions, partitions: Iterable[int]) -> dict[int, 
             for at, records in consumer.poll(timeout_ms=_POLL_MS).items():
                 for record in records:
                     restorations[at].take(record.key, record.value)
-    size_ms, delay_ms = instructions.query.shape.window.size_ms, instructions.query.watermark_delay_ms
-    return {at.partition: restoration.state(size_ms, delay_ms) for at, restoration in restorations.items()}
+    return {at.partition: restoration.state() for at, restoration in restorations.items()}
 
 
 def create_changelog(instructions: Instructions) -> None:
@@ -227,6 +239,11 @@ def report(partitions: list[int]) -> None:
     print(" ".join(["assigned", str(os.getpid()), *map(str, partitions)]), flush=True)  # noqa: T201
 
 
+def report_counters(counted: Mapping[Counter, int]) -> None:
+    totals = [f"{name}={count}" for name, count in counted.items()]
+    print(" ".join(["counters", str(os.getpid()), *totals]), flush=True)  # noqa: T201
+
+
 def main() -> None:
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stdout, format="%(asctime)s %(levelname)s %(name)s %(message)s"
@@ -234,6 +251,7 @@ def main() -> None:
     instructions = Instructions.read(Path(sys.argv[1]))
     resource.setrlimit(resource.RLIMIT_DATA, (instructions.memory_bytes, instructions.memory_bytes))
     create_changelog(instructions)
+    report_counters({"late": 0, "broken": 0})
     worker = Worker(instructions)
     signal.signal(signal.SIGTERM, lambda *_: worker.stop())
     worker.run()

@@ -1,124 +1,118 @@
-"""The operator: tumbling windows of one input partition, in plain dictionaries.
+"""Tumbling and sliding windows, and the top items in them.
 
-The watermark is the partition's own: its largest event time less the query's delay. A window is answered as soon as an
-event brings the watermark to its end, and an event that comes for it later is dropped.
+Events are aggregated in panes, as long as a slide; a window is answered from its panes. For a tumbling window that is
+one. An event is late once the last of its windows has been answered.
 """
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Iterable
-from typing import Protocol
+from heapq import nsmallest
+from typing import Any, TypeAlias
 
-from workloads.query import Query
+from engines.sequence import Event
+from workloads.query import Query, Sliding, Top, Tumbling, Windowed
 
-from . import changelog
-from .changelog import State
+from .aggregation import Aggregation, Totals
+from .changelog import Name
+from .journal import Journal
+from .operator import Row
 
-
-class Event(Protocol):
-    """A record of the input: kafka-python's ConsumerRecord is one."""
-
-    @property
-    def offset(self) -> int: ...
-
-    @property
-    def value(self) -> bytes: ...
+Group: TypeAlias = tuple[Any, ...]
+"""What is aggregated together: (key,), or (key, item) for top items."""
 
 
 class Windows:
-    """One partition's open windows; `offset` is the input offset after the last event taken, None before the first."""
+    """Panes by start, epoch ms, then group. Its entries are called (pane start, *group)."""
 
-    def __init__(self, query: Query, state: State) -> None:
-        """state: what to go on from; taken over, not copied."""
-        self.offset = state.offset
-        self._time, self._key, self._size = query.time, query.key, query.shape.window.size_ms
-        self._delay = query.watermark_delay_ms
-        self._names = [output.name for output in query.shape.outputs]
-        slots = {
-            function: [
-                (slot, output.column) for slot, output in enumerate(query.shape.outputs) if output.function == function
-            ]
-            for function in ("count", "sum", "min", "max")
-        }
-        self._counts = [slot for slot, _ in slots["count"]]
-        self._sums, self._minima, self._maxima = slots["sum"], slots["min"], slots["max"]
-        self._latest = state.latest
-        self._open = state.open
-        self._next_end = min(self._open, default=0) + self._size
-        self._committed = state.offset
-        self._changed: dict[int, set[str]] = {start: set() for start in state.open}
-        self._written = {start: set(totals) for start, totals in state.open.items()}
-        """Keys of open windows that the changelog has entries of."""
-        self._closing: list[changelog.Name] = []
-        self._closed = state.closed
+    def __init__(self, query: Query, shape: Windowed, window: Tumbling | Sliding) -> None:
+        self.late = 0
+        self.journal = Journal("pane")
+        self.tables = (self,)
+        self._time = query.time
+        self._size = window.size_ms
+        self._slide = window.slide_ms if isinstance(window, Sliding) else window.size_ms
+        self._top = shape.top
+        self._columns = (query.key, shape.top.item) if shape.top else (query.key,)
+        self._aggregation = Aggregation(shape.outputs)
+        self._panes: dict[int, dict[Group, Totals]] = {}
+        self._next_end: float = math.inf
+        """Of the first window that is not answered and has a pane."""
 
-    def process(self, records: Iterable[Event]) -> list[tuple[bytes, bytes]]:
-        """Take events in log order. Returns the rows that became due, as record key and JSON."""
-        rows: list[tuple[bytes, bytes]] = []
-        loads, size, delay = json.loads, self._size, self._delay
-        time_column, key_column = self._time, self._key
-        counts, sums, minima, maxima = self._counts, self._sums, self._minima, self._maxima
-        for record in records:
-            event = loads(record.value)
-            time = event[time_column]
-            if time > self._latest:
-                self._latest = time
-                if self._open and time - delay >= self._next_end:
-                    rows += self._close(time - delay)
-            self.offset = record.offset + 1
-            start = time - time % size
-            if start + size <= self._latest - delay:
-                continue
-            window = self._open.get(start)
-            if window is None:
-                window = self._open[start] = {}
-                self._changed[start] = set()
-                self._written[start] = set()
-                self._next_end = min(self._open) + size
-            key = event[key_column]
-            self._changed[start].add(key)
-            totals = window.get(key)
-            if totals is None:
-                totals = window[key] = [0] * len(self._names)
-                for slot, column in minima:
-                    totals[slot] = event[column]
-            for slot in counts:
-                totals[slot] += 1
-            for slot, column in sums:
-                totals[slot] += event[column]
-            for slot, column in minima:
-                if event[column] < totals[slot]:
-                    totals[slot] = event[column]
-            for slot, column in maxima:
-                if event[column] > totals[slot]:
-                    totals[slot] = event[column]
-        return rows
-
-    def changes(self) -> list[changelog.Record]:
-        """What the changelog lacks up to `offset`, its commit record last; nothing if no event came since last time."""
-        if self.offset is None or self.offset == self._committed:
+    def take(self, event: Event, watermark: int) -> list[Row]:
+        start = event[self._time] - event[self._time] % self._slide
+        if start + self._size <= watermark:
+            self.late += 1
             return []
-        records = [changelog.tombstone(name) for name in self._closed]
-        for start, keys in self._changed.items():
-            totals = self._open[start]
-            records += [changelog.entry((key, start), self.offset, totals[key]) for key in keys]
-            self._written[start] |= keys
-            keys.clear()
-        # An entry is needed until the commit that closes its window is durable: its tombstone goes into the next one.
-        self._closed, self._closing = self._closing, []
-        self._committed = self.offset
-        records.append(changelog.commit(self.offset, self._latest))
-        return records
+        group = tuple([event[column] for column in self._columns])
+        totals = self._pane(start, watermark).get(group)
+        if totals is None:
+            self._panes[start][group] = self._aggregation.first(event)
+            self.journal.create((start, *group))
+        else:
+            self._aggregation.add(totals, event)
+            self.journal.change((start, *group))
+        return []
 
-    def _close(self, watermark: int) -> list[tuple[bytes, bytes]]:
-        rows = []
-        for start in sorted(start for start in self._open if start + self._size <= watermark):
-            for key, totals in self._open.pop(start).items():
-                row = {"key": key, "start": start, "end": start + self._size}
-                row.update(zip(self._names, totals, strict=True))
-                rows.append((key.encode(), json.dumps(row, separators=(",", ":")).encode()))
-            del self._changed[start]
-            self._closing += [(key, start) for key in self._written.pop(start)]
-        self._next_end = min(self._open, default=0) + self._size
+    def advance(self, watermark: int) -> list[Row]:
+        rows: list[Row] = []
+        while self._next_end <= watermark:
+            end = int(self._next_end)
+            start = end - self._size
+            groups = self._merged(self._panes[at] for at in range(start, end, self._slide) if at in self._panes)
+            rows += self._rows(start, end, groups)
+            # The window was the last of its first pane.
+            for group in self._panes.pop(start, ()):
+                self.journal.expire((start, *group))
+            self._next_end = max(end, min(self._panes)) + self._slide if self._panes else math.inf
         return rows
+
+    def state(self, name: Name) -> list[Any]:
+        start, *group = name
+        return self._aggregation.plain(self._panes[start][tuple(group)])
+
+    def restore(self, name: Name, state: list[Any], watermark: int) -> bool:
+        start, *group = name
+        if start + self._size <= watermark:
+            return False
+        self._pane(start, watermark)[tuple(group)] = self._aggregation.typed(state)
+        return True
+
+    def _pane(self, start: int, watermark: int) -> dict[Group, Totals]:
+        pane = self._panes.get(start)
+        if pane is None:
+            pane = self._panes[start] = {}
+            unanswered = watermark // self._slide * self._slide
+            self._next_end = min(self._next_end, max(start, unanswered) + self._slide)
+        return pane
+
+    def _merged(self, panes: Iterable[dict[Group, Totals]]) -> dict[Group, Totals]:
+        if self._slide == self._size:
+            return next(iter(panes))
+        merged: dict[Group, Totals] = {}
+        for pane in panes:
+            for group, totals in pane.items():
+                held = merged.get(group)
+                if held is None:
+                    merged[group] = self._aggregation.copy(totals)
+                else:
+                    self._aggregation.merge(held, totals)
+        return merged
+
+    def _rows(self, start: int, end: int, groups: dict[Group, Totals]) -> list[Row]:
+        bounds = {"start": start, "end": end}
+        if self._top is None:
+            return [{"key": key, **bounds, **self._aggregation.answer(totals)} for (key,), totals in groups.items()]
+        items: dict[str, list[Row]] = {}
+        for (key, item), totals in groups.items():
+            items.setdefault(key, []).append({"item": item, **self._aggregation.answer(totals)})
+        return [
+            {"key": key, **bounds, "rank": rank, **row}
+            for key, rows in items.items()
+            for rank, row in enumerate(_largest(self._top, rows), 1)
+        ]
+
+
+def _largest(top: Top, rows: list[Row]) -> list[Row]:
+    return nsmallest(top.n, rows, key=lambda row: (-row[top.by], row["item"]))

@@ -38,8 +38,11 @@ class Columns:
     keys: Integers
     values: dict[str, Integers]
 
-    def take(self, chosen: NDArray[np.bool_]) -> Columns:
+    def take(self, chosen: NDArray[np.bool_] | Integers) -> Columns:
         return Columns(self.keys[chosen], {name: column[chosen] for name, column in self.values.items()})
+
+    def part(self, start: int, end: int) -> Columns:
+        return Columns(self.keys[start:end], {name: column[start:end] for name, column in self.values.items()})
 
 
 @dataclass(frozen=True)

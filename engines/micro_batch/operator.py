@@ -1,4 +1,4 @@
-"""A batch at a time: events as numpy columns, folded into a table of open groups, one row per (window, key)."""
+"""A batch at a time: events as numpy columns, filtered, deduplicated, and taken in by the query's shape."""
 
 from __future__ import annotations
 
@@ -7,70 +7,91 @@ import numpy as np
 
 from engines.runtime.connector import Results, Slice
 from engines.runtime.rows import row_type
-from workloads.query import Function, Query
+from workloads.query import Count, Join, Machine, Project, Query, Running, Session, Sliding, Tumbling, Until, Windowed
 
+from .accumulators import NONE
 from .columns import ColumnDecoder, Columns
+from .deduplication import Deduplication
+from .expressions import all_hold, derive
+from .joins import IntervalJoin
 from .labels import Labels
+from .sequences import CountWindows, DataDrivenWindows, Machines, Projection, RunningAggregates
+from .sessions import Sessions
+from .shape import Batch, Rows, Shape, State
+from .windows import Windows
 from .words import Integers
 
 _FOLD_RECORDS = 16_384
-_DENSE_CELLS = 4
 _SPARE_LABELS = 65_536
-_LIMIT = 1 << 63
-
-_NEUTRAL: dict[Function, int] = {"count": 0, "sum": 0, "min": _LIMIT - 1, "max": -1}
 
 
-class _State(msgspec.Struct):
-    """A snapshot. windows, codes and each column of held: int64 values in this machine's byte order."""
+class _Snapshot(msgspec.Struct):
+    """Arrays are int64 values in this machine's byte order. codes: of the labels, by whoever holds them; kept: of the
+    deduplication.
+    """
 
     latest: int
     late: int
     broken: int
     labels: list[str]
-    windows: bytes
-    codes: bytes
-    held: list[bytes]
+    codes: list[bytes]
+    numbers: list[bytes]
+    kept: tuple[list[bytes], list[bytes]] | None
 
 
-def _add_exactly(sums: Integers, groups: Integers, values: Integers) -> Integers:
-    """`np.add.at` in Python's integers. Raises OverflowError if a sum does not fit 64 bits."""
-    exact = sums.astype(object)
-    np.add.at(exact, groups, values.astype(object))
-    if max(exact) >= _LIMIT:
-        raise OverflowError("a sum does not fit 64 bits; give the query smaller values or shorter windows")
-    return exact.astype(np.int64)
+def shape_of(query: Query) -> Shape:
+    match query.shape:
+        case Windowed(window=Tumbling() | Sliding() as window, outputs=outputs, top=top):
+            return Windows(query, window, outputs, top)
+        case Windowed(window=Session() as window, outputs=outputs):
+            return Sessions(query, window, outputs)
+        case Windowed(window=Count() as window, outputs=outputs):
+            return CountWindows(window, outputs)
+        case Windowed(window=Until() as window, outputs=outputs):
+            return DataDrivenWindows(window, outputs)
+        case Running() as shape:
+            return RunningAggregates(shape)
+        case Project() as shape:
+            return Projection(shape)
+        case Join() as shape:
+            return IntervalJoin(query, shape)
+        case Machine() as shape:
+            return Machines(query, shape)
+        case _:
+            raise TypeError(f"no shape of query: {query.shape!r}")
 
 
 class Operator:
-    """See `engines.runtime.operator`.
-
-    The table's columns, sorted by window and then by code: _windows, number of the window (its start divided by the
-    size); _codes, of the key; _held, one column for each of `query.shape.outputs`.
-    """
+    """See `engines.runtime.operator`."""
 
     def __init__(self, query: Query, partition: int, state: bytes | None) -> None:
         self._query, self._partition = query, partition
-        self._size, self._delay = query.shape.window.size_ms, query.watermark_delay_ms
         self._decoder = ColumnDecoder(query, Labels())
+        self._shape = shape_of(query)
+        self._deduplication = Deduplication(query.deduplicate, query.time) if query.deduplicate else None
         self._row = row_type(query)
         self._encoder = msgspec.json.Encoder()
         self._pending: list[Slice] = []
         self._records = 0
         self._keys: list[bytes] = []
         self._rows: list[bytes] = []
-        self.late = self.broken = 0
-        self._latest = -1
-        self._windows = self._codes = np.empty(0, np.int64)
-        self._held: list[Integers] = [self._windows for _ in query.shape.outputs]
+        self._latest, self.broken = -1, 0
+        self._most_labels = _SPARE_LABELS
         if state:
-            self._restore(msgspec.msgpack.decode(state, type=_State))
+            self._restore(msgspec.msgpack.decode(state, type=_Snapshot))
 
-    def _restore(self, state: _State) -> None:
-        self._latest, self.late, self.broken = state.latest, state.late, state.broken
-        self._decoder.labels = Labels(state.labels)
-        self._windows, self._codes = np.frombuffer(state.windows, np.int64), np.frombuffer(state.codes, np.int64)
-        self._held = [np.frombuffer(column, np.int64) for column in state.held]
+    def _restore(self, snapshot: _Snapshot) -> None:
+        self._latest, self.broken, self._shape.late = snapshot.latest, snapshot.broken, snapshot.late
+        self._decoder.labels = Labels(snapshot.labels)
+        mark = self._latest - self._query.watermark_delay_ms
+        self._shape.restore(State(_arrays(snapshot.codes), _arrays(snapshot.numbers)), mark)
+        if self._deduplication and snapshot.kept:
+            codes, numbers = snapshot.kept
+            self._deduplication.restore(State(_arrays(codes), _arrays(numbers)))
+
+    @property
+    def late(self) -> int:
+        return self._shape.late
 
     def feed(self, part: Slice) -> None:
         self._pending.append(part)
@@ -79,7 +100,7 @@ class Operator:
             self._fold()
 
     def _fold(self) -> None:
-        """Take the pending slices into the table, and every group that is due out of it."""
+        """Take the pending slices in, and every row that is due out."""
         pending, self._pending, self._records = self._pending, [], 0
         if not pending:
             return
@@ -87,91 +108,59 @@ class Operator:
         self.broken += broken
         if not len(columns.keys):
             return
+        for rows in self._shape.add(self._prepared(columns)):
+            self._emit(rows)
+        if len(self._decoder.labels) > self._most_labels:
+            self._forget()
+
+    def _prepared(self, columns: Columns) -> Batch:
         # An event is late by the watermark at its own place, not by the one at the end of the batch: so the rows do
         # not depend on where batches are cut.
-        latest = np.maximum.accumulate(columns.values[self._query.time])
+        query, count = self._query, len(columns.keys)
+        latest = np.maximum.accumulate(columns.values[query.time])
         np.maximum(latest, self._latest, out=latest)
-        windows = columns.values[self._query.time] // self._size
-        late = (windows + 1) * self._size <= latest - self._delay
         self._latest = int(latest[-1])
-        if late.any():
-            self.late += int(np.count_nonzero(late))
-            columns, windows = columns.take(~late), windows[~late]
-        self._add(windows, columns)
-        self._close()
+        marks, mark = latest - query.watermark_delay_ms, self._latest - query.watermark_delay_ms
+        if query.where:
+            passed = np.flatnonzero(all_hold(query.where, columns.values, count))
+            columns, marks, count = columns.take(passed), marks[passed], len(passed)
+        derived = {linear.name: derive(linear, columns.values, count) for linear in query.derived}
+        batch = Batch(Columns(columns.keys, columns.values | derived), marks, mark)
+        if self._deduplication is None:
+            return batch
+        first = self._deduplication.first(batch)
+        return Batch(batch.columns.take(first), marks[first], mark)
 
-    def _add(self, windows: Integers, columns: Columns) -> None:
-        """Merge events into the table."""
-        if not len(windows):
+    def _emit(self, rows: Rows) -> None:
+        labels, codes = self._decoder.labels, rows.codes.tolist()
+        if not codes:
             return
-        both = np.concatenate((self._windows, windows))
-        codes = np.concatenate((self._codes, columns.keys))
-        base, wide = int(both.min()), len(self._decoder.labels)
-        cells = (int(both.max()) - base + 1) * wide
-        if cells <= _DENSE_CELLS * len(both) + _FOLD_RECORDS:
-            groups, present = (both - base) * wide + codes, None
-        else:
-            # Too thin for an array of all windows and keys: number the groups that occur.
-            numbers, windows_at = np.unique(both, return_inverse=True)
-            present, groups = np.unique(windows_at * wide + codes, return_inverse=True)
-            cells = len(present)
-        known = len(self._windows)
-        held = [
-            self._aggregate(output.function, groups, known, cells, old, columns.values.get(output.column or ""))
-            for output, old in zip(self._query.shape.outputs, self._held, strict=True)
-        ]
-        if present is None:
-            present = np.flatnonzero(np.bincount(groups, minlength=cells))
-            self._windows, self._codes = present // wide + base, present % wide
-            self._held = [column[present] for column in held]
-        else:
-            self._windows, self._codes = numbers[present // wide], present % wide
-            self._held = held
-
-    def _aggregate(
-        self, function: Function, groups: Integers, known: int, cells: int, old: Integers, values: Integers | None
-    ) -> Integers:
-        """One output column over all cells: the first `known` groups hold `old`, the rest belong to events."""
-        result: Integers = np.full(cells, _NEUTRAL[function], np.int64)
-        result[groups[:known]] = old
-        new = groups[known:]
-        if values is None:
-            result += np.bincount(new, minlength=cells)
-        elif function == "sum":
-            if int(values.max()) * len(values) + int(old.max(initial=0)) < _LIMIT:
-                np.add.at(result, new, values)
-            else:
-                result = _add_exactly(result, new, values)
-        elif function == "min":
-            np.minimum.at(result, new, values)
-        else:
-            np.maximum.at(result, new, values)
-        return result
-
-    def _close(self) -> None:
-        """Turn the groups that are due, which the table begins with, into rows."""
-        due = int(np.searchsorted(self._windows, (self._latest - self._delay) // self._size, side="left"))
-        if not due:
-            return
-        labels = self._decoder.labels
-        codes = self._codes[:due].tolist()
-        starts = self._windows[:due] * self._size
-        held = [column[:due].tolist() for column in self._held]
         texts, names = labels.texts, labels.bytes
         self._keys += [names[code] for code in codes]
         keys = [texts[code] for code in codes]
-        rows = list(map(self._row, keys, starts.tolist(), (starts + self._size).tolist(), *held))
-        self._rows.append(self._encoder.encode_lines(rows).rstrip())
-        self._windows, self._codes = self._windows[due:], self._codes[due:]
-        self._held = [column[due:] for column in self._held]
-        if len(labels) > 2 * len(self._codes) + _SPARE_LABELS:
-            self._forget()
+        made = list(map(self._row, keys, *(column.tolist() for column in rows.columns)))
+        self._rows.append(self._encoder.encode_lines(made).rstrip())
+
+    def _states(self) -> tuple[State, State | None]:
+        return self._shape.state(), self._deduplication.state() if self._deduplication else None
+
+    def _live(self) -> Integers:
+        """Codes that some state holds, in order."""
+        shape, kept = self._states()
+        return np.unique(np.concatenate([NONE, *shape.codes, *(kept.codes if kept else [])]))
 
     def _forget(self) -> None:
-        """Drop the labels of keys that have no open group."""
+        """Drop the labels of keys without state, where they are more than half of many."""
+        live = self._live()
+        self._most_labels = 2 * len(live) + _SPARE_LABELS
+        if len(self._decoder.labels) <= self._most_labels:
+            return
+        shape, kept = self._states()
         texts = self._decoder.labels.texts
-        codes, self._codes = np.unique(self._codes, return_inverse=True)
-        self._decoder.labels = Labels(texts[code] for code in codes.tolist())
+        self._decoder.labels = Labels(texts[code] for code in live.tolist())
+        self._shape.restore(_renumbered(shape, live), self._latest - self._query.watermark_delay_ms)
+        if self._deduplication and kept:
+            self._deduplication.restore(_renumbered(kept, live))
 
     def results(self) -> Results | None:
         self._fold()
@@ -182,15 +171,29 @@ class Operator:
         return results
 
     def snapshot(self) -> bytes:
-        labels = self._decoder.labels
-        codes, places = np.unique(self._codes, return_inverse=True)
-        state = _State(
+        live = self._live()
+        shape, kept = (_renumbered(state, live) if state else None for state in self._states())
+        texts = self._decoder.labels.texts
+        snapshot = _Snapshot(
             self._latest,
             self.late,
             self.broken,
-            [labels.texts[code] for code in codes.tolist()],
-            self._windows.tobytes(),
-            places.astype(np.int64).tobytes(),
-            [column.tobytes() for column in self._held],
+            [texts[code] for code in live.tolist()],
+            _bytes(shape.codes) if shape else [],
+            _bytes(shape.numbers) if shape else [],
+            (_bytes(kept.codes), _bytes(kept.numbers)) if kept else None,
         )
-        return msgspec.msgpack.encode(state)
+        return msgspec.msgpack.encode(snapshot)
+
+
+def _renumbered(state: State, live: Integers) -> State:
+    return State([np.searchsorted(live, codes) for codes in state.codes], state.numbers)
+
+
+def _bytes(arrays: list[Integers]) -> list[bytes]:
+    return [array.astype(np.int64, copy=False).tobytes() for array in arrays]
+
+
+def _arrays(arrays: list[bytes]) -> list[Integers]:
+    # Copies, because some state changes in place.
+    return [np.frombuffer(array, np.int64).copy() for array in arrays]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from engines.runtime.connector import Checkpoint
-from engines.runtime.operator import Skipped
+from engines.runtime.counters import Skipped
 from engines.runtime.worker import Work
 
 from .operator import Operator
@@ -26,7 +26,8 @@ def run(work: Work) -> None:
     offsets = {task: found[task].next for task in work.tasks}
     most = work.job.memory_mb * _RECORDS_PER_MB
     interval_s = work.job.interval_ms / 1000
-    skipped = Skipped()
+    skipped = Skipped(work.job.directory)
+    skipped.tell(operators)
     trigger = time.monotonic()
     work.ready()
     while not work.stop.requested:
@@ -46,7 +47,7 @@ def run(work: Work) -> None:
             connector.write([rows for operator in operators.values() if (rows := operator.results())])
             connector.commit([Checkpoint(task, offsets[task], operators[task].snapshot()) for task in work.tasks])
             work.committed()
-            skipped.tell(operators.values())
+            skipped.tell(operators)
         if taken < most:
             trigger = max(trigger + interval_s, time.monotonic())
             work.stop.sleep_until(trigger)

@@ -10,16 +10,19 @@ from pathlib import Path
 from engines.process import Process
 from engines.protocol import (
     Claim,
+    Counter,
     EngineFailure,
     Environment,
     Guarantee,
     Job,
     LogKind,
+    Poison,
     Role,
     Running,
     Site,
     Support,
 )
+from engines.runtime.counters import counters
 from engines.runtime.deployment import Deployment
 from engines.runtime.supervisor import ALL_READY
 from workloads.query import Query
@@ -39,6 +42,7 @@ class BuiltinEngine:
 
     logs: tuple[LogKind, ...] = ("kafka", "embedded")
     environment = Environment()
+    poison: Poison = "skipped"
 
     def __init__(self, package: str, about: str) -> None:
         """package: the engine's package, after which it is called. about: the line about its only mode."""
@@ -88,7 +92,7 @@ class SupervisedJob:
         job.directory.mkdir(parents=True, exist_ok=True)
         deployment.roster.unlink(missing_ok=True)
         deployment.save()
-        self._roster = deployment.roster
+        self._roster, self._directory = deployment.roster, job.directory
         self._stopped = False
         self.settings: Mapping[str, str] = {
             "interval": f"{job.interval_ms} ms",
@@ -119,6 +123,9 @@ class SupervisedJob:
 
     def failure(self) -> EngineFailure | None:
         return None if self._stopped else self._process.died("while the job ran")
+
+    def counters(self) -> Mapping[Counter, int]:
+        return counters(self._directory)
 
     def stop(self) -> None:
         self._stopped = True

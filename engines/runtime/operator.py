@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable
 from typing import Protocol
 
 from engines.runtime.connector import Results, Slice
 from workloads.query import Query
 
-_logger = logging.getLogger(__name__)
-
 
 class Operator(Protocol):
-    """Windowed aggregates of one partition: the same records in the same order give the same rows, however cut.
+    """A query over one partition: the same records in the same order give the same rows, however they are cut.
 
-    The watermark moves with every event: it is the largest event time so far less the query's delay. An event is late
-    if its window's end is at or below the watermark at that point; it is dropped.
+    The watermark moves with every event, filtered out or not: it is the largest event time so far less the query's
+    delay. An event is late, and dropped, by the watermark at its own place: for a window, if the ends of all windows
+    that it belongs to are at or below it (it counts in those that are open); for a session, if it is a gap or more
+    behind it and in no open session; for a join, if all that it could meet is behind it. What was let through is known
+    to the deduplication until the watermark has passed it by `within_ms`. No other shape drops anything.
     """
 
     @property
@@ -38,23 +37,9 @@ class Operator(Protocol):
         ...
 
     def results(self) -> Results | None:
-        """Rows of all windows that came due since the last call, or None."""
+        """Rows that came due since the last call, or None."""
         ...
 
     def snapshot(self) -> bytes:
         """All that `feed` took in and `results` did not give out yet. Call `results` first."""
         ...
-
-
-class Skipped:
-    """Tells in the worker's log how many records were left out, whenever there are more of them."""
-
-    def __init__(self) -> None:
-        self._told = (0, 0)
-
-    def tell(self, operators: Iterable[Operator]) -> None:
-        counts = [(operator.broken, operator.late) for operator in operators]
-        broken, late = (sum(column) for column in zip(*counts, strict=True))
-        if (broken, late) != self._told:
-            self._told = (broken, late)
-            _logger.warning("skipped since the job began: %d records that are no events, %d late events", broken, late)

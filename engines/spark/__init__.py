@@ -4,27 +4,56 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from engines.protocol import Claim, Cluster, EngineFailure, Environment, Guarantee, LogKind, Site, Support
-from workloads.query import Query
+from engines.protocol import (
+    Claim,
+    Cluster,
+    Environment,
+    Guarantee,
+    LogKind,
+    Poison,
+    Site,
+    Support,
+)
+from workloads.query import Query, Windowed
 
-from .cluster import SparkCluster
+from .cluster import NEVER_AT_MOST_ONCE, open_here
+from .settings import HEAP_STATE, MICRO_BATCH
+
+_SEQUENCE = "transformWithState calls a step of our own in Python for each event, sorted by its offset"
+_TOP = "two aggregations in a chain, the second of which sorts a window's items in an array"
+_DISTINCT = "distinct values are collected in a set whose size is taken"
+
+
+def emulations(query: Query) -> tuple[str, ...]:
+    """What of the query Spark has no operator for, and what is done instead."""
+    if query.ordered:
+        return (_SEQUENCE,)
+    if not isinstance(query.shape, Windowed):
+        return ()
+    distinct = any(output.function == "distinct" for output in query.shape.outputs)
+    return (*((_TOP,) if query.shape.top else ()), *((_DISTINCT,) if distinct else ()))
 
 
 class Spark:
     name = __package__.rpartition(".")[2].replace("_", "-")
     version = "4.2.0"
     modes: Mapping[str, str] = {
-        "micro-batch": "Structured Streaming: every trigger, all that is there as one batch; the state in RocksDB",
+        MICRO_BATCH: "Structured Streaming: every trigger, all that is there as one batch; the state in RocksDB",
+        HEAP_STATE: "the same with the state on the executors' heap (HDFSBackedStateStoreProvider)",
     }
     logs: tuple[LogKind, ...] = ("kafka",)
     environment = Environment(group="spark", jars=("spark-kafka",), java=17)
+    poison: Poison = "skipped"
 
-    def support(self, query: Query, guarantee: Guarantee, mode: str) -> Support:  # noqa: ARG002
+    def support(self, query: Query, guarantee: Guarantee, mode: str) -> Support:
         if mode not in self.modes:
             return Support("unsupported", f"no mode {mode}; there are {', '.join(self.modes)}")
         if guarantee == "at-most-once":
-            return Support("unsupported", "Structured Streaming always runs a batch that it did not finish again")
-        return Support("native")
+            return Support("unsupported", NEVER_AT_MOST_ONCE)
+        if mode == HEAP_STATE and query.ordered:
+            return Support("unsupported", "transformWithState works with the state in RocksDB only")
+        instead = emulations(query)
+        return Support("emulated", "; ".join(instead)) if instead else Support("native")
 
     def claim(self, guarantee: Guarantee, mode: str) -> Claim:  # noqa: ARG002
         return Claim(
@@ -34,13 +63,7 @@ class Spark:
         )
 
     def open(self, site: Site) -> Cluster:
-        """Raises EngineFailure for an address: only a cluster started here can be run on."""
-        if site.address is not None:
-            raise EngineFailure(
-                f"{self.name} cannot use the cluster at {site.address}",
-                remedy="leave the address out: a driver and its executors are started here",
-            )
-        return SparkCluster(self.name, site)
+        return open_here(self.name, site)
 
 
 engine = Spark()

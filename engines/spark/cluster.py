@@ -1,24 +1,24 @@
-"""A Spark cluster that lives as long as one job: a driver, and the executors that the driver starts."""
+"""Spark clusters: drivers, each with the executors that it starts, which run jobs for as long as they live."""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from engines.process import Process, tail
-from engines.protocol import EngineFailure, Job, Role, Site
+from engines.protocol import EngineFailure, Job, Site
 
 from . import settings
+from .running import SparkJob
 from .session import members
 
-_READY = "^streaming query is ready"
-_DRIVER = "org.apache.spark.deploy.SparkSubmit"
-_EXECUTOR = "org.apache.spark.executor.CoarseGrainedExecutorBackend"
-_STOP_S = 10.0
+NEVER_AT_MOST_ONCE = "Structured Streaming always runs a batch that it did not finish again"
+
+_END_S = 10.0
 _POLL_S = 0.02
 
 _LOGGING = """\
@@ -53,51 +53,120 @@ def make_home(site: Site) -> Path:
     return home
 
 
+class Driver:
+    """A driver that was started, and its end of the pipe that tells it what to do."""
+
+    def __init__(self, name: str, site: Site, home: Path, number: int, job: Job) -> None:
+        """job: says how large the driver's cluster is, and in which mode it runs."""
+        folder = site.directory / f"driver-{number}"
+        (folder / "tmp").mkdir(parents=True)
+        (folder / "log4j2.properties").write_text(_LOGGING)
+        session, commands = folder / "session.json", folder / "commands"
+        chosen = settings.tuning(job) | settings.place(name, site.jars["spark-kafka"], folder / "tmp")
+        session.write_text(json.dumps({"executors": job.parallelism, "settings": chosen}))
+        os.mkfifo(commands)
+        # Open for reading as well: so neither side waits for the other to open it.
+        self._commands = os.open(commands, os.O_RDWR | os.O_NONBLOCK)
+        self.process = Process(
+            f"{name}-driver",
+            [site.python, "-P", "-m", f"{__package__}.driver", session, commands],
+            site.logs / f"{name}-driver-{number}.log",
+            env=environment(site, home, folder),
+            cwd=folder,
+            unset=("PYSPARK_SUBMIT_ARGS", "PYSPARK_GATEWAY_PORT", "SPARK_TESTING"),
+        )
+
+    def tell(self, command: str, folder: Path) -> None:
+        """Raises EngineFailure if the driver takes no more."""
+        try:
+            os.write(self._commands, json.dumps({command: str(folder)}).encode() + b"\n")
+        except BlockingIOError as error:
+            raise EngineFailure(
+                f"{self.process.name} does not read what it is told to do", str(self.process.log)
+            ) from error
+
+    def close(self) -> None:
+        """End the driver and its executors. May be called twice."""
+        self.process.stop()
+        if self._commands >= 0:
+            os.close(self._commands)
+            self._commands = -1
+        # The driver's JVM and the executors are not our children: only their going tells.
+        deadline = time.monotonic() + _END_S
+        while left := members(self.process.pid):
+            if time.monotonic() > deadline:
+                raise EngineFailure(
+                    f"{self.process.name}: processes {sorted(left)} are still there {_END_S:g} s after SIGKILL; "
+                    f"its last lines:\n{tail(self.process.log)}",
+                    str(self.process.log),
+                )
+            time.sleep(_POLL_S)
+
+
+def open_here(name: str, site: Site) -> SparkCluster:
+    """Raises EngineFailure for an address: only a cluster started here can be run on."""
+    if site.address is not None:
+        raise EngineFailure(
+            f"{name} cannot use the cluster at {site.address}",
+            remedy="leave the address out: a driver and its executors are started here",
+        )
+    return SparkCluster(name, site)
+
+
 class SparkCluster:
-    """Starts a driver for each job; executors belong to their driver."""
+    """One driver for each size and mode that jobs ask for, started with the first of them; a new one if it died."""
 
     def __init__(self, name: str, site: Site) -> None:
         self._name, self._site = name, site
         self._home = make_home(site)
-        self._jobs: list[SparkJob] = []
+        self._drivers: dict[tuple[str, str], Driver] = {}
+        self._started, self._submitted = 0, 0
 
     def submit(self, job: Job) -> SparkJob:
-        folder = self._site.directory / job.name
-        (folder / "tmp").mkdir(parents=True)
-        (folder / "log4j2.properties").write_text(_LOGGING)
-        description = folder / "job.json"
-        description.write_text(json.dumps(describe(job, self._site, folder)))
-        driver = Process(
-            f"{self._name}-driver",
-            [self._site.python, "-P", "-m", f"{__package__}.job", description],
-            self._site.logs / f"{job.name}-driver.log",
-            env=environment(self._site, self._home, folder),
-            cwd=folder,
-            unset=("PYSPARK_SUBMIT_ARGS", "PYSPARK_GATEWAY_PORT", "SPARK_TESTING"),
-        )
-        running = SparkJob(driver, settings.reported(job))
-        self._jobs.append(running)
-        return running
+        """Raises EngineFailure for a guarantee that there is no way to run with."""
+        if job.guarantee == "at-most-once":
+            raise EngineFailure(f"{self._name} cannot run a job at most once: {NEVER_AT_MOST_ONCE}")
+        driver = self._driver(job)
+        self._submitted += 1
+        folder = self._site.directory / f"{job.name}-{self._submitted}"
+        folder.mkdir()
+        (folder / "job.json").write_text(json.dumps(describe(job)))
+        driver.tell("start", folder)
+        return SparkJob(driver, folder, settings.reported(job))
 
     def close(self) -> None:
-        for job in self._jobs:
-            job.stop()
+        for driver in self._drivers.values():
+            driver.close()
+
+    def _driver(self, job: Job) -> Driver:
+        size = (settings.tuning(job)["spark.master"], job.mode)
+        known = self._drivers.get(size)
+        if known is not None:
+            if known.process.exit_code is None:
+                return known
+            known.close()
+        self._started += 1
+        self._drivers[size] = Driver(self._name, self._site, self._home, self._started, job)
+        return self._drivers[size]
 
 
-def describe(job: Job, site: Site, folder: Path) -> dict[str, Any]:
-    """What the driver needs to know, as JSON. folder: the driver's own."""
-    servers = {"kafka.bootstrap.servers": job.input.location}
+def describe(job: Job) -> dict[str, Any]:
+    """What the driver needs to know of a job, as JSON."""
     return {
         "query": job.query.to_json(),
-        "executors": job.parallelism,
-        "session": {**settings.tuning(job), **settings.place(job, site.jars["spark-kafka"], folder / "tmp")},
-        "source": {**settings.SOURCE, **servers, "subscribe": job.input.name},
+        "mode": job.mode,
+        "source": {
+            **settings.SOURCE,
+            "kafka.bootstrap.servers": job.input.location,
+            "subscribe": job.input.name,
+        },
         "sink": {
             "kafka.bootstrap.servers": job.output.location,
             "topic": job.output.name,
             "checkpointLocation": (job.directory / "checkpoint").as_uri(),
         },
         "trigger": settings.trigger(job),
+        "output_mode": settings.output_mode(job),
     }
 
 
@@ -113,41 +182,3 @@ def environment(site: Site, home: Path, folder: Path) -> dict[str, str]:
         "TMPDIR": str(folder / "tmp"),
         "SPARK_LOCAL_IP": "127.0.0.1",
     }
-
-
-class SparkJob:
-    """A driver that was started."""
-
-    def __init__(self, driver: Process, reported: Mapping[str, str]) -> None:
-        self.settings = reported
-        self._driver = driver
-
-    def wait_ready(self, timeout_s: float) -> None:
-        self._driver.wait_for_line(_READY, timeout_s, "while its query started")
-
-    def processes(self) -> Mapping[Role, list[int]]:
-        """Executors are workers; the driver's Python and its JVM are the coordinator.
-
-        Left out are the commands of a moment (chmod, say) that Hadoop's file system runs.
-        """
-        commands = members(self._driver.pid)
-        return {
-            "coordinator": [pid for pid, command in commands.items() if pid == self._driver.pid or _DRIVER in command],
-            "worker": [pid for pid, command in commands.items() if _EXECUTOR in command],
-        }
-
-    def failure(self) -> EngineFailure | None:
-        return self._driver.died("while its query ran")
-
-    def stop(self) -> None:
-        self._driver.stop()
-        # The driver's JVM and the executors are not our children: only their going tells.
-        deadline = time.monotonic() + _STOP_S
-        while left := members(self._driver.pid):
-            if time.monotonic() > deadline:
-                raise EngineFailure(
-                    f"{self._driver.name}: processes {sorted(left)} are still there {_STOP_S:g} s after SIGKILL; "
-                    f"its last lines:\n{tail(self._driver.log)}",
-                    str(self._driver.log),
-                )
-            time.sleep(_POLL_S)

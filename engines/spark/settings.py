@@ -9,29 +9,45 @@ from engines.protocol import Job
 
 Settings = Mapping[str, str]
 
+MICRO_BATCH = "micro-batch"
+HEAP_STATE = "heap-state"
+REAL_TIME = "real-time"
+
+_ROCKSDB: Settings = {
+    "spark.sql.streaming.stateStore.providerClass": (
+        "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider"
+    ),
+    "spark.sql.streaming.stateStore.checkpointFormatVersion": "2",
+    "spark.sql.streaming.stateStore.rocksdb.changelogCheckpointing.enabled": "true",
+}
+_STATE: Mapping[str, Settings] = {MICRO_BATCH: _ROCKSDB, HEAP_STATE: {}, REAL_TIME: _ROCKSDB}
+_SHORTEST_REAL_TIME_MS = 5_000
+
+
+def slots(job: Job) -> int:
+    """How many tasks an executor has at a time: all of a query's at once in real-time mode, where they do not end."""
+    tasks = job.input.partitions + job.parallelism
+    return -(-tasks // job.parallelism) if job.mode == REAL_TIME else 1
+
 
 def tuning(job: Job) -> dict[str, str]:
     """The session's settings that bear on how fast and how safely it runs."""
     return {
-        "spark.master": f"local-cluster[{job.parallelism},1,{job.memory_mb}]",
+        "spark.master": f"local-cluster[{job.parallelism},{slots(job)},{job.memory_mb}]",
         "spark.executor.memory": f"{job.memory_mb}m",
         "spark.sql.shuffle.partitions": str(job.parallelism),
-        "spark.sql.streaming.stateStore.providerClass": (
-            "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider"
-        ),
-        "spark.sql.streaming.stateStore.checkpointFormatVersion": "2",
-        "spark.sql.streaming.stateStore.rocksdb.changelogCheckpointing.enabled": "true",
+        **_STATE[job.mode],
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
     }
 
 
-def place(job: Job, jars: Iterable[Path], temporary: Path) -> dict[str, str]:
+def place(name: str, jars: Iterable[Path], temporary: Path) -> dict[str, str]:
     """The session's settings that say where it is: name, addresses (loopback only), connector, temporary files."""
     java = f'-Djava.io.tmpdir="{temporary}"'
     connector = ":".join(str(jar) for jar in jars)
     return {
-        "spark.app.name": job.name,
+        "spark.app.name": name,
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.extraClassPath": connector,
@@ -45,10 +61,23 @@ SOURCE: Settings = {"startingOffsets": "earliest", "kafka.isolation.level": "rea
 """Options of the Kafka source that are a choice; failOnDataLoss is true by default."""
 
 
-def trigger(job: Job) -> str:
-    return f"{job.interval_ms} milliseconds"
+JSON: Settings = {"allowSingleQuotes": "false"}
+"""Options of from_json: by default it takes for JSON what is none."""
+
+
+def trigger(job: Job) -> dict[str, str]:
+    """The argument of DataStreamWriter.trigger. In real-time mode the interval is that of checkpoints."""
+    if job.mode == REAL_TIME:
+        return {"realTime": f"{max(job.interval_ms, _SHORTEST_REAL_TIME_MS)} milliseconds"}
+    return {"processingTime": f"{job.interval_ms} milliseconds"}
+
+
+def output_mode(job: Job) -> str:
+    """In real-time mode Spark knows no other than update: a window's row comes again whenever it changes."""
+    return "update" if job.mode == REAL_TIME else "append"
 
 
 def reported(job: Job) -> dict[str, str]:
     """Every setting that differs from Spark's default, but for names, addresses and paths."""
-    return {**tuning(job), **SOURCE, "processingTime": trigger(job)}
+    updates = {"outputMode": output_mode(job)} if job.mode == REAL_TIME else {}
+    return {**tuning(job), **SOURCE, **JSON, **trigger(job), **updates}

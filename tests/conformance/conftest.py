@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from engines.discovery import Unavailable, discover
-from engines.protocol import Engine
+from engines.protocol import Engine, Guarantee
 from harness.broker import Broker
 from harness.doctor import prepare_broker
 from harness.provisioning.progress import Lines
+from harness.warden import Warden
 from tests.conformance.driver import Stage
+from workloads.query import Query
 
 ENGINES: dict[str, Engine] = {name: found for name, found in discover().items() if not isinstance(found, Unavailable)}
 
@@ -21,16 +24,39 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A stage over a real Kafka broker of its own."""
     java, jars = prepare_broker(Lines())
     folder = tmp_path_factory.mktemp("conformance")
-    node = Broker(folder / "broker", folder / "logs", java.home, jars)
-    node.start()
-    stage = Stage(folder, node.engine_address)
-    try:
-        yield stage
-    finally:
-        stage.close()
-        node.stop()
+    # Tests may be killed as a run may be: what they started ends with them.
+    with Warden(f"conformance-{os.getpid()}", folder / "scratch"):
+        node = Broker(folder / "broker", folder / "logs", java.home, jars)
+        node.start()
+        stage = Stage(folder, node.engine_address)
+        try:
+            yield stage
+        finally:
+            stage.close()
+            node.stop()
 
 
 @pytest.fixture(params=sorted(ENGINES))
 def engine(request: pytest.FixtureRequest) -> Engine:
     return ENGINES[request.param]
+
+
+@pytest.fixture(
+    params=[(name, mode) for name in sorted(ENGINES) for mode in list(ENGINES[name].modes)[1:]], ids="-".join
+)
+def mode(request: pytest.FixtureRequest) -> tuple[Engine, str]:
+    """An engine, and a mode of it that is not its first."""
+    name, mode = request.param
+    return ENGINES[name], mode
+
+
+@pytest.fixture
+def limit(request: pytest.FixtureRequest) -> Callable[..., None]:
+    """Turns what an engine says it cannot do into a strict expected failure: red once it can."""
+
+    def declare(engine: Engine, query: Query, guarantee: Guarantee = "exactly-once", mode: str | None = None) -> None:
+        support = engine.support(query, guarantee, mode or next(iter(engine.modes)))
+        if support.kind == "unsupported":
+            request.applymarker(pytest.mark.xfail(reason=f"{engine.name}: {support.detail}", strict=True))
+
+    return declare

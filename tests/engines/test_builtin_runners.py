@@ -12,11 +12,12 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from cars import ENGINES, GUARANTEES, PARTITIONS, Output, Stream, job_on
+from cars import ENGINES, GUARANTEES, PARTITIONS, Output, Stream, event, job_on
 
 from engines.logs.embedded import EmbeddedLog
 from engines.protocol import Guarantee, Job
 from engines.runtime.connector import Checkpoint, Results, WorkerFailure
+from engines.runtime.counters import counters
 from engines.runtime.deployment import Deployment
 from engines.runtime.embedded import EmbeddedConnector
 from engines.runtime.snapshot import Snapshots
@@ -163,6 +164,24 @@ def test_broken_records_do_not_stop_a_runner_and_are_told(
     assert output.rows == Counter(stream.expected())
     assert "3 records that are no events" in caplog.text
     assert "poison" in caplog.text
+
+
+@pytest.mark.parametrize("step", ["", "before commit", "after commit"])
+def test_what_was_skipped_is_counted_once_across_crashes_and_restarts(
+    runner: ModuleType, job: Job, log: EmbeddedLog, step: str
+):
+    poison, late = (b"k", b"poison"), (b"k", event(1, "k", 1_000))
+    ahead = (b"k", event(2, "k", 90_000))
+    assert counters(job.directory) == {"late": 0, "broken": 0}
+    for times in (1, 2):
+        writer = log.writer("in")
+        for partition in range(PARTITIONS):
+            writer.write(partition, *zip(poison, ahead, late, poison, late, late, strict=True))
+        writer.close()
+        assert run_once(runner, job, step, 1) == bool(step)
+        while run_once(runner, job):
+            pass
+        assert counters(job.directory) == {"late": 3 * PARTITIONS * times, "broken": 2 * PARTITIONS * times}
 
 
 def test_at_least_once_and_at_most_once_rows_leave_before_the_interval_is_over(

@@ -62,6 +62,39 @@ def test_what_an_earlier_process_said_in_the_same_log_is_passed_over(group, tmp_
         group(SLEEP).wait_ready(0.5)
 
 
+def counted(running: ConsumerGroup, expected: dict[str, int]) -> None:
+    """Wait until the group says so; what it says instead fails the test."""
+    deadline = time.monotonic() + 10
+    while running.counters() != expected:
+        assert time.monotonic() < deadline, running.counters()
+        time.sleep(0.02)
+
+
+def test_a_group_whose_workers_count_nothing_has_no_counters(group):
+    running = group(f"echo assigned $$ 0 1 2 3; {SLEEP}")
+    running.wait_ready(10)
+    assert running.counters() == {}
+
+
+def test_counters_are_the_sum_of_what_each_worker_said_last(group):
+    counted(
+        group(
+            f"echo counters $$ late=1 broken=0; echo counters $$ late=5 broken=2; {SLEEP}",
+            f"echo counters $$ late=10 broken=1; {SLEEP}",
+        ),
+        {"late": 15, "broken": 3},
+    )
+
+
+def test_only_what_is_counted_is_told(group):
+    counted(group(f"echo counters $$ broken=4; {SLEEP}", SLEEP), {"broken": 4})
+
+
+def test_what_an_earlier_process_counted_is_not_counted_again(group, tmp_path):
+    Path(tmp_path / "worker-0.log").write_text("counters 1 late=9 broken=9\n")
+    counted(group(f"echo counters $$ late=2 broken=0; {SLEEP}"), {"late": 2, "broken": 0})
+
+
 def test_a_worker_that_dies_at_the_start_is_reported_with_its_last_words(group):
     running = group("echo no such broker; exit 3", SLEEP)
     with pytest.raises(EngineFailure, match=r"(?s)worker-0 ended with exit code 3 before it was ready.*no such broker"):

@@ -1,27 +1,37 @@
-"""Flink as an engine: what it says of itself, its SQL, how it fails, and whole runs."""
+"""Flink as an engine: what it says of itself, its SQL, how it fails, and whole runs.
+
+Longer than most: its parts are one engine's, and share a made-up JobManager, made-up clients and one real cluster.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from engines.flink import engine, settings, sql
-from engines.flink.cluster import describe, free_ports, refuse_spaces
+from engines.flink import checkpoints, engine, metrics, settings, sql
+from engines.flink.api import PYTHON_MODE, api
+from engines.flink.client import Client
+from engines.flink.cluster import describe, free_ports, library, refuse_spaces
 from engines.flink.rest import Rest, Unreachable
 from engines.flink.running import FlinkJob
 from engines.process import Process
 from engines.protocol import EngineFailure, Job, Site, Topic
+from tests.conformance.driver import Stage
+from tests.conformance.examples import EXAMPLES, stream
+from tests.conformance.reference import rows
 from workloads import sensors
-from workloads.query import Aggregate, Column, Query, Tumbling, Windowed
+from workloads.query import Aggregate, Column, Condition, Linear, Query, Session, Tumbling, Until, Windowed
 
 QUERY = sensors.workload.query(sensors.workload.defaults)
 ODD = Query(
@@ -48,7 +58,33 @@ def test_guarantees_are_claimed_as_wanted_and_at_most_once_is_unsupported():
     assert engine.claim("exactly-once", "sql").delivery == "exactly-once"
     assert engine.claim("at-least-once", "sql").processing == "at-least-once"
     assert engine.support(QUERY, "at-most-once", "sql").kind == "unsupported"
-    assert engine.support(QUERY, "exactly-once", "datastream").detail == "no mode datastream; there are sql"
+    assert engine.support(QUERY, "exactly-once", "batch").detail.startswith("no mode batch; there are sql, ")
+
+
+@pytest.mark.parametrize("mode", ["sql", settings.ROCKSDB_MODE])
+def test_sql_answers_with_operators_of_its_own_but_for_machines_and_order_after_a_deduplication(mode):
+    kinds = {name: engine.support(query, "exactly-once", mode).kind for name, query in EXAMPLES.items()}
+    emulated = {"machine", "deduplicate-running"}
+    assert {name: kind for name, kind in kinds.items() if kind != "native"} == dict.fromkeys(emulated, "emulated")
+
+
+def test_python_answers_every_shape_but_joins():
+    kinds = {name: engine.support(query, "exactly-once", PYTHON_MODE).kind for name, query in EXAMPLES.items()}
+    assert {name for name, kind in kinds.items() if kind == "unsupported"} == {"join"}
+    native = ("tumbling", "sliding", "session", "project")
+    assert [kinds[name] for name in native] == ["native"] * len(native)
+
+
+def test_distinct_counts_up_to_a_condition_are_emulated_for_want_of_a_word():
+    shape = Windowed(Until(Condition("kind", "=", 2)), (Aggregate("items", "distinct", "item"),))
+    query = replace(EXAMPLES["until"], shape=shape)
+    assert api(query, "sql") == "datastream"
+    assert engine.support(query, "exactly-once", "sql").kind == "emulated"
+
+
+def test_a_session_gap_that_flink_cannot_express_is_unsupported():
+    query = replace(EXAMPLES["session"], shape=Windowed(Session(1), ()))
+    assert engine.support(query, "exactly-once", "sql").kind == "unsupported"
 
 
 @pytest.mark.parametrize("parallelism", range(1, 9))
@@ -77,17 +113,89 @@ def test_reported_settings_name_no_place_and_are_what_is_told(job, tmp_path):
     ).items()
     assert told["slots"] == 4
     assert Query.from_json(told["query"]) == QUERY
+    assert "execution.state-recovery.path" not in told["configuration"]
+
+
+def test_a_job_goes_on_from_its_newest_completed_checkpoint(job, tmp_path):
+    kept = checkpoints.folder(job.directory)
+    for number, name in enumerate(("f00/chk-9", "bad/chk-2", "bad/chk-3")):
+        (kept / name).mkdir(parents=True)
+        if name != "bad/chk-3":
+            metadata = kept / name / "_metadata"
+            metadata.touch()
+            os.utime(metadata, (number, number))
+    assert checkpoints.newest(job.directory) == kept / "bad/chk-2"
+    site = Site(tmp_path, tmp_path, tmp_path, Path(sys.executable), tmp_path, tmp_path, {"flink-kafka": ()})
+    told = describe(job, site, "127.0.0.1:20001")["configuration"]
+    assert told["execution.state-recovery.path"] == (kept / "bad/chk-2").as_uri()
+
+
+def test_rocksdb_has_the_managed_memory_that_the_heap_does_not_need(job):
+    assert settings.workers(job)["taskmanager.memory.managed.fraction"] == "0.1"
+    rocksdb = replace(job, mode=settings.ROCKSDB_MODE)
+    assert "taskmanager.memory.managed.fraction" not in settings.workers(rocksdb)
+    assert settings.reported(rocksdb)["state.backend.type"] == "rocksdb"
+
+
+def test_python_workers_are_given_small_bundles_and_only_where_there_are_any(job):
+    name = "python.fn-execution.bundle.time"
+    assert name not in settings.reported(job)
+    assert settings.reported(replace(job, mode=PYTHON_MODE))[name] == "10"
+    assert settings.reported(replace(job, query=EXAMPLES["machine"]))[name] == "10"
+
+
+def test_a_deduplication_forgets_no_sooner_than_a_job_may_lag(job):
+    query = EXAMPLES["deduplicate"]
+    assert settings.deduplicate_ttl_ms(query.deduplicate) == 3_600_000
+    assert settings.deduplicate_ttl_ms(replace(query.deduplicate, within_ms=120_000)) == 7_200_000
+    assert settings.reported(replace(job, query=query))["table.exec.state.ttl"] == "3600000 ms"
+    assert "table.exec.state.ttl" not in settings.reported(job)
+
+
+def test_the_library_holds_connectors_and_python_beside_the_wheels_jars(tmp_path):
+    for name in (
+        "home/lib/flink-dist-1.jar",
+        "home/opt/flink-python-1.jar",
+        "home/opt/flink-sql-client-1.jar",
+        "c.jar",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    folder = library(tmp_path / "lib", tmp_path / "home", [tmp_path / "c.jar"])
+    assert sorted(jar.name for jar in folder.iterdir()) == ["c.jar", "flink-dist-1.jar", "flink-python-1.jar"]
 
 
 def test_sql_quotes_names_and_options_and_spells_out_intervals():
     table = sql.input_table(ODD, {"topic": "it's"})
     assert "`user's ``name``` STRING, `at` BIGINT" in table
     assert "WITH ('topic' = 'it''s')" in table
-    assert "`@at` - INTERVAL '0 00:00:01.500' DAY(3) TO SECOND(3)" in table
+    assert "`@at` - INTERVAL '0 00:00:01.501' DAY(3) TO SECOND(3)" in table
+    assert "`user's ``name``` IS NOT NULL" in sql.events_view(ODD)
     answer = sql.answer(ODD)
     assert "INTERVAL '1 02:03:04.005' DAY(3) TO SECOND(3)" in answer
-    assert "MAX(`at`) AS `max`, COUNT(*) AS `count`, SUM(`id`) AS `ids`, SUM(`check`) AS `checks`" in answer
+    assert "MAX(`at`) AS `max`, COUNT(`id`) AS `count`, SUM(`id`) AS `ids`, SUM(`check`) AS `checks`" in answer
     assert answer.endswith("GROUP BY `user's ``name```, window_start, window_end")
+
+
+def test_sql_sessions_are_a_millisecond_shorter_since_flink_joins_what_touches():
+    query = EXAMPLES["session"]
+    assert "INTERVAL '0 00:00:00.199'" in sql.answer(query)
+    assert "* 1000 + EXTRACT(MILLISECOND FROM window_end) + 1" in sql.answer(query)
+    assert "`@at` - INTERVAL '0 00:00:01.502'" in sql.input_table(query, {})
+
+
+def test_sql_conditions_remainders_and_scores():
+    assert sql.conjunction((Condition("a", "!=", 1, modulo=3), Condition("b", ">=", 2))) == (
+        "MOD(`a`, 3) <> 1 AND `b` >= 2"
+    )
+    assert sql.conjunction(()) == "TRUE"
+    assert sql.linear(Linear("s", (("a", 3), ("b", -50)), 1000, 7)) == "(`a` * (3) + `b` * (-50) + (1000)) / 7"
+
+
+def test_sql_joins_within_bounds_on_either_side():
+    answer = sql.answer(EXAMPLES["join"])
+    assert "BETWEEN `@left`.`@at` - INTERVAL '0 00:00:00.300'" in answer
+    assert "AND `@left`.`@at` + INTERVAL '0 00:00:00.800'" in answer
 
 
 def test_ports_are_distinct_and_free():
@@ -123,6 +231,11 @@ class Manager:
 
     def __init__(self) -> None:
         self.state, self.vertices, self.completed, self.cancelled = "RUNNING", ["RUNNING", "RUNNING"], 1, False
+        self.metrics = {
+            "Source__input.numRecordsIn": 12,
+            "Source__input.numRecordsOut": 9,
+            "W.numLateRecordsDropped": 4,
+        }
         self.causes = (
             "java.lang.RuntimeException: outer\n\tat x.Y.z(Y.java:1)\nCaused by: java.io.IOException: disk full\n"
         )
@@ -131,9 +244,24 @@ class Manager:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 known = {
-                    "/jobs/overview": {"jobs": [{"jid": "f00", "name": "job-1"}, {"jid": "bad", "name": "other"}]},
+                    "/jobs/overview": {
+                        "jobs": [
+                            {"jid": "f00", "name": "job-1", "state": manager.state},
+                            {"jid": "old", "name": "job-1", "state": "CANCELED"},
+                            {"jid": "bad", "name": "other", "state": "RUNNING"},
+                        ]
+                    },
                     "/jobs/f00/status": {"status": manager.state},
-                    "/jobs/f00": {"vertices": [{"status": status} for status in manager.vertices]},
+                    "/jobs/f00": {
+                        "vertices": [
+                            {"id": f"v{number}", "status": status} for number, status in enumerate(manager.vertices)
+                        ]
+                    },
+                    "/jobs/f00/vertices/v0/subtasks/metrics": [{"id": name} for name in manager.metrics],
+                    "/jobs/f00/vertices/v1/subtasks/metrics": [{"id": "numRecordsIn"}],
+                    f"/jobs/f00/vertices/v0/subtasks/metrics?agg=sum&get={'%2C'.join(manager.metrics)}": [
+                        {"id": name, "sum": float(value)} for name, value in manager.metrics.items()
+                    ],
                     "/jobs/f00/checkpoints": {"counts": {"completed": manager.completed}},
                     "/jobs/f00/exceptions": {"exceptionHistory": {"entries": [{"stacktrace": manager.causes}]}},
                 }
@@ -186,9 +314,37 @@ def processes(tmp_path: Path) -> Iterator[Callable[[str, str], Process]]:
 
 
 @pytest.fixture
-def running(job, manager, processes) -> FlinkJob:
-    workers = [processes(f"worker-{number}", "exec sleep 60") for number in range(2)]
-    return FlinkJob(job, processes("client", "exit 0"), processes("manager", "exec sleep 60"), workers, manager.rest)
+def clients(tmp_path: Path, processes: Callable[[str, str], Process]) -> Iterator[Callable[[str], Client]]:
+    """Clients that run a shell script, whose $1 is the pipe with the paths of descriptions."""
+    made: list[Client] = []
+
+    def start(script: str) -> Client:
+        pipe = tmp_path / f"requests-{len(made)}"
+        made.append(Client(lambda requests: processes("client", f"exec <>{requests}; {script}"), pipe))
+        return made[-1]
+
+    yield start
+    for client in made:
+        client.close()
+
+
+def says(answer: str) -> str:
+    """A script of a client that answers every request so, and goes on."""
+    return f"while read line; do echo '{answer}' >${{line%.json}}.w; mv ${{line%.json}}.w ${{line%.json}}.answer; done"
+
+
+@pytest.fixture
+def submitted(job, manager, processes, clients, tmp_path) -> Callable[..., FlinkJob]:
+    def make(script: str = says('{"job": "f00"}'), workers: Sequence[Process] = ()) -> FlinkJob:
+        submission = clients(script).ask(tmp_path / "job-1.json")
+        return FlinkJob(job, submission, processes("manager", "exec sleep 60"), workers, manager.rest)
+
+    return make
+
+
+@pytest.fixture
+def running(submitted, processes) -> FlinkJob:
+    return submitted(workers=[processes(f"worker-{number}", "exec sleep 60") for number in range(2)])
 
 
 def test_a_job_is_ready_once_every_subtask_runs_and_a_checkpoint_was_completed(running, manager):
@@ -204,6 +360,24 @@ def test_a_job_is_ready_once_every_subtask_runs_and_a_checkpoint_was_completed(r
     assert running.failure() is None
 
 
+def test_a_client_is_a_coordinator_only_while_it_submits(submitted):
+    running = submitted("sleep 60")
+    assert len(running.processes()["coordinator"]) == 2
+    assert running.failure() is None
+    running.stop()
+    assert len(running.processes()["coordinator"]) == 1
+
+
+def test_counters_are_what_windows_dropped_and_what_the_source_skipped(running):
+    running.wait_ready(10)
+    assert running.counters() == {"late": 4, "broken": 3}
+
+
+def test_sources_that_do_not_count_make_no_counter_of_broken_records(manager):
+    manager.metrics = {"W.numLateRecordsDropped": 1}
+    assert metrics.counters(manager.rest, "f00") == {"late": 1, "broken": 0}
+
+
 def test_a_failed_job_is_reported_with_its_innermost_cause(running, manager):
     manager.state = "FAILED"
     with pytest.raises(EngineFailure, match=r"job-1 is FAILED: Caused by: java\.io\.IOException: disk full"):
@@ -215,19 +389,51 @@ def test_a_job_that_restarts_has_not_failed(running, manager):
     assert running.failure() is None
 
 
-def test_a_client_that_fails_is_reported_with_its_last_words(job, manager, processes):
-    client = processes("client", "echo no such topic; exit 3")
-    running = FlinkJob(job, client, processes("manager", "exec sleep 60"), [], manager.rest)
+def test_a_client_that_fails_is_reported_with_its_last_words(submitted):
+    running = submitted("echo no such jar; exit 3")
     with pytest.raises(
-        EngineFailure, match=r"(?s)client ended with exit code 3 while it submitted the job.*no such topic"
+        EngineFailure, match=r"(?s)client ended with exit code 3 while it submitted the job.*no such jar"
     ):
         running.wait_ready(10)
 
 
-def test_a_task_manager_that_dies_at_start_is_reported(job, manager, processes):
+def test_a_job_that_the_client_cannot_submit_is_reported_with_the_reason(submitted):
+    with pytest.raises(EngineFailure, match="client could not submit the job: no such topic"):
+        submitted(says('{"error": "no such topic"}')).wait_ready(10)
+
+
+def test_a_client_that_ended_in_idleness_is_started_again(clients, tmp_path):
+    ended = tmp_path / "ended"
+    client = clients(f"test -e {ended} || {{ touch {ended}; exit 0; }}; " + says('{"job": "f00"}'))
+    first = client.process
+    while first.exit_code is None:
+        time.sleep(0.01)
+    submission = client.ask(tmp_path / "job-1.json")
+    deadline = time.monotonic() + 10
+    while submission.job() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert submission.job() == "f00"
+    assert client.process is not first
+
+
+def test_what_a_client_did_not_read_before_it_was_ended_is_not_submitted_later(clients, tmp_path):
+    tried = tmp_path / "tried"
+    client = clients(f"test -e {tried} || {{ touch {tried}; sleep 60; }}; " + says('{"job": "f00"}'))
+    abandoned = client.ask(tmp_path / "job-1.json")
+    while not tried.exists():
+        time.sleep(0.01)
+    abandoned.give_up()
+    submission = client.ask(tmp_path / "job-2.json")
+    deadline = time.monotonic() + 10
+    while submission.job() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert submission.job() == "f00"
+    assert not (tmp_path / "job-1.answer").exists()
+
+
+def test_a_task_manager_that_dies_at_start_is_reported(submitted, processes):
     workers = [processes("worker-0", "echo no memory; exit 1"), processes("worker-1", "exec sleep 60")]
-    client, head = processes("client", "exec sleep 60"), processes("manager", "exec sleep 60")
-    running = FlinkJob(job, client, head, workers, manager.rest)
+    running = submitted("sleep 60", workers)
     with pytest.raises(EngineFailure, match=r"(?s)worker-0 ended with exit code 1 while the job started.*no memory"):
         running.wait_ready(10)
 
@@ -242,6 +448,57 @@ def test_stop_cancels_once_and_may_be_called_again(running, manager):
 def test_a_manager_that_does_not_answer_is_unreachable_and_not_a_failure():
     with pytest.raises(Unreachable, match="GET /overview at 127"):
         Rest(f"127.0.0.1:{free_ports(1)[0]}").get("/overview")
+
+
+@pytest.fixture(scope="module")
+def stage(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    stage = Stage(tmp_path_factory.mktemp("flink"), broker)
+    yield stage
+    stage.close()
+
+
+@pytest.mark.java
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("example", [name for name in EXAMPLES if name != "join"])
+def test_python_workers_give_the_rows_of_the_reference(stage, example):
+    events = stream(example, 1500)
+    assert stage.run(engine, EXAMPLES[example], events, mode=PYTHON_MODE).rows == rows(EXAMPLES[example], events)
+
+
+@pytest.mark.java
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    ("mode", "example", "parallelism"),
+    [
+        ("sql", "deduplicate-running", 4),
+        ("sql", "machine", 2),
+        ("sql", "sliding-count", 1),
+        (settings.ROCKSDB_MODE, "filtered-sliding-distinct", 2),
+        (settings.ROCKSDB_MODE, "session", 2),
+        (PYTHON_MODE, "session", 2),
+    ],
+)
+def test_a_job_that_is_stopped_goes_on_where_it_ended(stage, mode, example, parallelism):
+    events = stream(example, 1500)
+    outcome = stage.run(engine, EXAMPLES[example], events, mode=mode, parallelism=parallelism, restart=True)
+    assert outcome.rows == rows(EXAMPLES[example], events)
+
+
+@pytest.mark.java
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(("mode", "example"), [("sql", "tumbling"), ("sql", "running"), (PYTHON_MODE, "tumbling")])
+def test_a_record_that_is_no_event_is_skipped(stage, mode, example):
+    events = stream(example, 1500)
+    whole = dict(events[0])
+    raw = [
+        ("k0", b"no event"),
+        ("k0", b""),
+        ("k0", b"[]"),
+        ("k0", json.dumps({**whole, "amount": "many"}).encode()),
+        ("k0", json.dumps({**whole, "time": None}).encode()),
+        ("k0", json.dumps({name: value for name, value in whole.items() if name != "id"}).encode()),
+    ]
+    assert stage.run(engine, EXAMPLES[example], events, mode=mode, raw=raw).rows == rows(EXAMPLES[example], events)
 
 
 @pytest.mark.java

@@ -1,4 +1,4 @@
-"""The kafka-python engine: its windows and its changelog without a broker, and real runs."""
+"""The kafka-python engine: a partition of tumbling windows and its changelog without a broker, and real runs."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from confluent_kafka import Producer
 
 from engines.kafka_client import engine, instructions, settings
 from engines.kafka_client.changelog import Restoration, State, commit, entry, tombstone
-from engines.kafka_client.windows import Windows
+from engines.kafka_client.partition import Partition
 from engines.protocol import Environment, Job, Topic
+from tests.conformance.examples import EXAMPLES
 from workloads import sensors
 from workloads.query import Aggregate, Column, Query, Tumbling, Windowed
 
@@ -47,7 +48,8 @@ QUERY = Query(
 @dataclass(frozen=True)
 class Record:
     offset: int
-    value: bytes
+    value: bytes | None
+    partition: int = 0
 
 
 def record(offset: int, key: str, at: int, temperature: int = 10) -> Record:
@@ -94,10 +96,10 @@ def restored(records: list) -> State:
     restoration = Restoration()
     for key, value in records:
         restoration.take(key, value)
-    return restoration.state(SIZE_MS, DELAY_MS)
+    return restoration.state()
 
 
-def rows(windows: Windows, *records: Record) -> list[tuple[str, int, int]]:
+def rows(windows: Partition, *records: Record) -> list[tuple[str, int, int]]:
     """(key, start, count) of the rows that became due."""
     made = [json.loads(value) for _, value in windows.process(records)]
     return [(row["key"], row["start"], row["count"]) for row in made]
@@ -105,138 +107,139 @@ def rows(windows: Windows, *records: Record) -> list[tuple[str, int, int]]:
 
 def test_every_row_holds_its_windows_events_whatever_their_order():
     log = readings(2_000, seed=1)
-    made = Windows(QUERY, State()).process(log)
+    made = Partition(QUERY, State()).process(log)
     assert Counter(value.decode() for _, value in made) == Counter(expected(log))
     assert all(json.loads(value)["key"].encode() == key for key, value in made)
 
 
 def test_a_window_is_due_when_the_watermark_reaches_its_end_and_not_before():
-    windows = Windows(QUERY, State())
+    windows = Partition(QUERY, State())
     assert rows(windows, record(0, "a", 500)) == []
     assert rows(windows, record(1, "b", SIZE_MS + DELAY_MS - 1)) == []
     assert rows(windows, record(2, "b", SIZE_MS + DELAY_MS)) == [("a", 0, 1)]
 
 
-def test_an_event_for_a_window_that_is_closed_is_dropped():
-    windows = Windows(QUERY, State())
+def test_an_event_for_a_window_that_is_closed_is_dropped_and_counted():
+    windows = Partition(QUERY, State())
     rows(windows, record(0, "a", 500), record(1, "b", SIZE_MS + DELAY_MS))
     assert rows(windows, record(2, "a", 999), record(3, "b", 60_000)) == [("b", SIZE_MS, 1)]
+    assert windows.counters() == {"late": 1, "broken": 0}
 
 
 def test_windows_close_in_order_of_time_when_one_event_closes_several():
-    windows = Windows(QUERY, State())
+    windows = Partition(QUERY, State())
     assert rows(windows, record(0, "a", 1_200), record(1, "a", 900), record(2, "a", 9_000)) == [
         ("a", 0, 1),
         ("a", 1_000, 1),
     ]
 
 
-def test_an_event_without_the_querys_columns_is_an_error():
-    with pytest.raises(KeyError, match="time"):
-        Windows(QUERY, State()).process([Record(0, b"{}")])
+BROKEN = (
+    None,
+    b"",
+    b"oops",
+    b"\xff",
+    b"[" * 100_000,
+    b"[1]",
+    b"{}",
+    b'{"id":1,"check":1,"sensor":"a","time":600}',
+    b'{"id":1,"check":1,"sensor":"a","time":600,"temperature":null}',
+    b'{"id":1,"check":1,"sensor":"a","time":600,"temperature":1.0}',
+    b'{"id":1,"check":1,"sensor":"a","time":600,"temperature":true}',
+    b'{"id":1,"check":1,"sensor":"a","time":"600","temperature":1}',
+    b'{"id":1,"check":1,"sensor":7,"time":600,"temperature":1}',
+    b'{"id":1,"check":1,"sensor":"\\ud800","time":600,"temperature":1}',
+)
+
+
+@pytest.mark.parametrize("value", BROKEN)
+def test_a_record_that_is_no_event_is_skipped_logged_and_counted(value, caplog):
+    windows = Partition(QUERY, State())
+    assert rows(windows, record(0, "a", 500), Record(1, value, 3), record(2, "a", 9_000)) == [("a", 0, 1)]
+    assert windows.offset == 3
+    assert windows.counters() == {"late": 0, "broken": 1}
+    assert windows.counters() == {"late": 0, "broken": 0}
+    (line,) = caplog.messages
+    assert line.startswith("skipped partition 3 offset 1, which is no event: ")
+
+
+def test_a_flood_of_broken_records_is_counted_and_does_not_fill_the_log(caplog):
+    windows = Partition(QUERY, State())
+    windows.process([Record(offset, b"oops") for offset in range(1_000)])
+    assert windows.counters()["broken"] == 1_000
+    assert len(caplog.messages) == 20
+
+
+def test_a_broken_record_is_behind_the_worker_once_committed():
+    windows = Partition(QUERY, State())
+    windows.process([Record(0, b"oops")])
+    assert restored(windows.changes()) == State(offset=1)
 
 
 def test_a_query_without_aggregates_of_its_own_still_has_its_audit():
-    bare = replace(QUERY, aggregates=())
-    (row,) = Windows(bare, State()).process([record(0, "a", 0), record(1, "a", 9_000)])
+    bare = replace(QUERY, shape=replace(QUERY.shape, aggregates=()))
+    (row,) = Partition(bare, State()).process([record(0, "a", 0), record(1, "a", 9_000)])
     assert json.loads(row[1]) == {"key": "a", "start": 0, "end": 1_000, "count": 1, "ids": 0, "checks": 0}
 
 
+def pane(key: str, start: int, offset: int, totals: list[int]) -> tuple[bytes, bytes | None]:
+    return entry("pane", (start, key), offset, totals)
+
+
 def test_the_changelog_has_open_windows_only_and_each_only_when_it_changed():
-    windows = Windows(QUERY, State())
+    windows = Partition(QUERY, State())
     windows.process([record(0, "a", 100), record(1, "a", 1_200), record(2, "b", 1_500)])
     # Window 0 came and went between two commits, and so never is in the changelog.
     *entries, last = windows.changes()
-    assert sorted(entries) == [
-        entry(("a", 1_000), 3, [10, 10, 10, 1, 1, 7]),
-        entry(("b", 1_000), 3, [10, 10, 10, 1, 2, 14]),
-    ]
+    assert sorted(entries) == [pane("a", 1_000, 3, [10, 10, 10, 1, 1, 7]), pane("b", 1_000, 3, [10, 10, 10, 1, 2, 14])]
     assert last == commit(3, 1_500)
     assert windows.changes() == []
     windows.process([record(3, "b", 1_600, 5)])
-    assert windows.changes() == [entry(("b", 1_000), 4, [15, 5, 10, 2, 5, 35]), commit(4, 1_600)]
+    assert windows.changes() == [pane("b", 1_000, 4, [15, 5, 10, 2, 5, 35]), commit(4, 1_600)]
 
 
 def test_a_closed_windows_entry_goes_one_commit_after_the_one_that_closed_it():
-    windows = Windows(QUERY, State())
+    windows = Partition(QUERY, State())
     windows.process([record(0, "a", 100)])
     windows.changes()
     windows.process([record(1, "b", 2_000)])
-    assert tombstone(("a", 0)) not in windows.changes()
+    assert tombstone("pane", (0, "a")) not in windows.changes()
     windows.process([record(2, "b", 2_001)])
-    assert tombstone(("a", 0)) in windows.changes()
+    assert tombstone("pane", (0, "a")) in windows.changes()
+
+
+def test_a_window_that_the_last_commit_closed_goes_with_the_next_one():
+    windows = Partition(QUERY, restored([pane("a", 0, 5, [1] * 6), commit(5, 10), commit(6, SIZE_MS + DELAY_MS)]))
+    windows.process([record(6, "b", 2_000)])
+    assert tombstone("pane", (0, "a")) in windows.changes()
+    assert rows(windows, record(7, "b", 9_000)) == [("b", 2_000, 1)]
 
 
 def test_an_empty_changelog_restores_to_an_empty_state():
-    assert restored([]) == State(offset=None, latest=-1, open={}, closed=[])
+    assert restored([]) == State(offset=None, latest=-1, entries={}, torn=frozenset())
+
+
+def table(name: str, offset: int, state: object) -> tuple[bytes, bytes | None]:
+    return entry("table", (name,), offset, state)
 
 
 def test_what_a_crash_left_without_its_commit_is_passed_over():
-    log = [entry(("a", 0), 5, [1]), commit(5, 10), entry(("a", 0), 9, [2]), entry(("b", 0), 9, [3])]
-    assert restored(log) == State(5, 10, {0: {"a": [1]}}, [])
+    log = [table("a", 5, [1]), commit(5, 10), table("a", 9, [2]), table("b", 9, [3])]
+    assert restored(log) == State(5, 10, {("table", "a"): [1]}, {("table", "a"), ("table", "b")})
 
 
 def test_what_a_crash_left_stays_passed_over_until_the_commits_go_past_it():
-    left = [entry(("a", 0), 5, [1]), commit(5, 10), entry(("a", 0), 9, [2]), entry(("b", 0), 9, [3])]
-    behind = [*left, entry(("c", 0), 7, [4]), commit(7, 11)]
-    assert restored(behind) == State(7, 11, {0: {"a": [1], "c": [4]}}, [])
-    past = [*behind, entry(("a", 0), 12, [6]), commit(12, 13)]
-    assert restored(past).open == {0: {"a": [6], "b": [3], "c": [4]}}
+    left = [table("a", 5, [1]), commit(5, 10), table("a", 9, [2]), table("b", 9, [3])]
+    behind = [*left, table("c", 7, [4]), commit(7, 11)]
+    assert restored(behind).entries == {("table", "a"): [1], ("table", "c"): [4]}
+    past = [*behind, table("a", 12, [6]), commit(12, 13)]
+    assert restored(past) == State(12, 13, {("table", "a"): [6], ("table", "b"): [3], ("table", "c"): [4]}, frozenset())
 
 
-def test_a_window_that_the_last_commit_closed_is_not_open_and_awaits_its_removal():
-    log = [entry(("a", 0), 5, [1]), commit(5, 10), commit(6, SIZE_MS + DELAY_MS)]
-    assert restored(log) == State(6, SIZE_MS + DELAY_MS, {}, [("a", 0)])
-    assert restored([*log, tombstone(("a", 0)), commit(7, 1_400)]) == State(7, 1_400, {}, [])
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_after_any_crashes_rows_are_missing_nowhere_and_never_differ(seed):
-    """At-least-once without a broker: workers die at random, some of them in the middle of writing the changelog."""
-    rng = random.Random(seed)
-    log = readings(1_500, seed)
-    changelog: list = []
-    delivered: Counter[str] = Counter()
-    crashes = 0
-    while True:
-        state = restored(changelog)
-        windows = Windows(QUERY, state)
-        position = state.offset or 0
-        for _ in range(rng.randrange(1, 8)):
-            batch = log[position : position + rng.randrange(1, 80)]
-            position += len(batch)
-            delivered.update(value.decode() for _, value in windows.process(batch))
-            if rng.random() < 0.5:
-                changelog += windows.changes()
-        if position == len(log):
-            break
-        batch = log[position : position + rng.randrange(1, 80)]
-        delivered.update(value.decode() for _, value in windows.process(batch))
-        torn = windows.changes()
-        changelog += torn[: rng.randrange(len(torn))]
-        crashes += 1
-    assert crashes > 3
-    assert set(delivered) == expected(log)
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_where_rows_and_changelog_are_committed_together_each_row_comes_once(seed):
-    rng = random.Random(seed)
-    log = readings(1_500, seed)
-    changelog: list = []
-    delivered: Counter[str] = Counter()
-    while (state := restored(changelog)).offset != len(log):
-        windows = Windows(QUERY, state)
-        position = state.offset or 0
-        for _ in range(rng.randrange(1, 4)):
-            batch = log[position : position + rng.randrange(1, 80)]
-            position += len(batch)
-            uncommitted = [value.decode() for _, value in windows.process(batch)]
-            if rng.random() < 0.3:
-                break
-            delivered.update(uncommitted)
-            changelog += windows.changes()
-    assert delivered == Counter(expected(log))
+def test_an_entry_that_events_ended_stays_until_it_is_removed():
+    log = [table("a", 5, [1]), commit(5, 10), table("a", 6, None), commit(6, 11)]
+    assert restored(log).entries == {("table", "a"): None}
+    assert restored([*log, tombstone("table", ("a",)), commit(7, 12)]).entries == {}
 
 
 @pytest.fixture
@@ -257,10 +260,17 @@ def job(tmp_path: Path) -> Job:
 
 def test_every_guarantee_is_answered_and_an_unknown_mode_is_not(job):
     for guarantee in ("at-most-once", "at-least-once", "exactly-once"):
-        assert engine.support(job.query, guarantee, "group").kind == "emulated"
+        for query in EXAMPLES.values():
+            assert engine.support(query, guarantee, "group").kind != "unsupported"
     refused = engine.support(job.query, "exactly-once", "fast")
     assert refused.kind == "unsupported"
     assert "group" in refused.detail
+
+
+def test_only_what_needs_no_memory_is_native_to_a_client_without_operators():
+    kinds = {name: engine.support(query, "exactly-once", "group") for name, query in EXAMPLES.items()}
+    assert [name for name, support in kinds.items() if support.kind == "native"] == ["project"]
+    assert all(support.detail.startswith("by hand: ") for name, support in kinds.items() if name != "project")
 
 
 def test_it_needs_an_environment_of_its_own_and_no_java():
@@ -291,20 +301,21 @@ def test_a_run_answers_every_window_right_and_leaves_nothing_behind(answer, guar
 
 
 @pytest.mark.java
-def test_an_event_that_is_not_json_ends_the_job_and_its_failure_says_so(site, make_job):
+def test_a_record_that_is_no_event_is_counted_and_the_job_goes_on(site, make_job):
     job = make_job(engine)
     cluster = engine.open(site(engine))
     try:
         running = cluster.submit(job)
         running.wait_ready(60)
-        assert running.failure() is None
+        assert running.counters() == {"late": 0, "broken": 0}
         producer = Producer({"bootstrap.servers": job.input.location})
-        producer.produce(job.input.name, b"oops", b"sensor-0001", 0)
+        for partition in range(job.input.partitions):
+            producer.produce(job.input.name, b"oops", b"sensor-0001", partition)
         assert producer.flush(30) == 0
         deadline = time.monotonic() + 60
-        while running.failure() is None:
-            assert time.monotonic() < deadline, "the job still runs"
+        while running.counters() != {"late": 0, "broken": job.input.partitions}:
+            assert time.monotonic() < deadline, running.counters()
             time.sleep(0.1)
-        assert "JSONDecodeError" in running.failure().what
+        assert running.failure() is None
     finally:
         cluster.close()

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from confluent_kafka import Producer
 
 from engines.kafka_streams import application, engine, memory, streams_config
-from engines.kafka_streams.classes import MAIN, SOURCE, compiled
+from engines.kafka_streams import settings as told
+from engines.kafka_streams.classes import MAIN, SOURCES, compiled
 from engines.protocol import EngineFailure, Environment, Job, Site, Topic
 from workloads import sensors
+from workloads.query import Condition, Count, Deduplicate, Machine, Project, Session, Sliding, Top, Transition, Until
+from workloads.query import Running as RunningTotals
 
 
 @pytest.fixture
@@ -49,9 +55,55 @@ def test_both_guarantees_are_native_in_every_mode(job):
             assert engine.support(job.query, guarantee, mode).kind == "native"
 
 
+def shaped(job: Job, **changes: object) -> Job:
+    """The job with another window, or another shape, or deduplication."""
+    window = changes.pop("window", None)
+    if window is not None:
+        changes["shape"] = dataclasses.replace(job.query.shape, window=window)
+    return dataclasses.replace(job, query=dataclasses.replace(job.query, **changes))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"window": Sliding(4_000, 1_000)},
+        {"window": Session(200)},
+        {"shape": RunningTotals(())},
+        {"shape": Project(("temperature",))},
+    ],
+    ids=["sliding", "session", "running", "project"],
+)
+def test_what_the_dsl_has_a_word_for_is_native(job, changes):
+    assert engine.support(shaped(job, **changes).query, "exactly-once", job.mode).kind == "native"
+
+
+@pytest.mark.parametrize(
+    ("changes", "how"),
+    [
+        ({"window": Count(5, 5)}, "Processor API"),
+        ({"window": Until(Condition("temperature", "=", 0))}, "Processor API"),
+        ({"shape": Machine("temperature", (Transition(0, 1, 0, 1),), 1_000)}, "Processor API"),
+        ({"deduplicate": Deduplicate(("temperature",), 100)}, "window store of first events"),
+    ],
+    ids=["count", "until", "machine", "deduplicate"],
+)
+def test_what_the_dsl_has_no_word_for_says_what_stands_in(job, changes, how):
+    support = engine.support(shaped(job, **changes).query, "exactly-once", job.mode)
+    assert support.kind == "emulated"
+    assert how in support.detail
+
+
+def test_a_query_with_two_emulations_names_both(job):
+    top = dataclasses.replace(job.query.shape, top=Top(3, "temperature", "count"))
+    both = shaped(job, shape=top, deduplicate=Deduplicate(("temperature",), 100))
+    detail = engine.support(both.query, "exactly-once", job.mode).detail
+    assert "first events" in detail
+    assert "ranked as the window closes" in detail
+
+
 def test_settings_hold_what_differs_from_the_default_and_nothing_else(job):
     assert streams_config(job) == {
-        "rocksdb.config.setter": "WindowedQuery$BoundedRocksDB",
+        "rocksdb.config.setter": "BoundedRocksDB",
         "commit.interval.ms": "1000",
         "processing.guarantee": "exactly_once_v2",
     }
@@ -71,9 +123,26 @@ def test_at_least_once_reads_committed_input_as_exactly_once_does_by_itself(job)
 
 
 def test_only_the_retention_mode_says_how_long_windows_are_kept(job):
-    assert application(job, job.directory, 256)["retention_ms"] == 3_600_000
+    closed_ms = sensors.workload.defaults["window_ms"] + job.query.watermark_delay_ms
+    assert application(job, job.directory, 256)["retention_ms"] == closed_ms + 3_600_000
+    assert told(job)["Materialized.withRetention"] == f"{closed_ms + 3_600_000} ms"
     default = dataclasses.replace(job, mode="default-retention")
     assert application(default, job.directory, 256)["retention_ms"] is None
+
+
+def test_a_window_of_hours_is_kept_longer_than_it_lasts(job):
+    hours = shaped(job, window=Sliding(10_800_000, 3_600_000))
+    assert application(hours, job.directory, 256)["retention_ms"] > 10_800_000
+
+
+def test_a_query_without_time_windows_has_no_window_settings(job):
+    chosen = told(shaped(job, window=Count(5, 5)))
+    assert "EmitStrategy" not in chosen
+    assert "Materialized.withRetention" not in chosen
+
+
+def test_running_totals_are_a_table_without_a_cache(job):
+    assert told(shaped(job, shape=RunningTotals(())))["Materialized.withCachingDisabled"] == "true"
 
 
 def test_heap_and_rocksdb_together_leave_a_quarter_of_the_limit():
@@ -99,9 +168,11 @@ def test_classes_are_compiled_once_and_anew_for_a_changed_source(site, tmp_path,
     assert compiled(place.cache, place.java_home, jars) == first
     assert (first / f"{MAIN}.class").stat().st_mtime_ns == made
 
-    changed = tmp_path / f"{MAIN}.java"
-    changed.write_text(SOURCE.read_text() + "// changed\n")
-    monkeypatch.setattr("engines.kafka_streams.classes.SOURCE", changed)
+    changed = tmp_path / "changed"
+    shutil.copytree(SOURCES, changed)
+    with (changed / "Numbers.java").open("a") as source:
+        source.write("// changed\n")
+    monkeypatch.setattr("engines.kafka_streams.classes.SOURCES", changed)
     second = compiled(place.cache, place.java_home, jars)
     assert second != first
     assert sorted(place.cache.iterdir()) == sorted([first, second])
@@ -110,9 +181,8 @@ def test_classes_are_compiled_once_and_anew_for_a_changed_source(site, tmp_path,
 @pytest.mark.java
 def test_a_source_that_does_not_compile_is_reported_with_the_compilers_words(site, tmp_path, monkeypatch):
     place = site(engine)
-    broken = tmp_path / f"{MAIN}.java"
-    broken.write_text("class WindowedQuery { oops }")
-    monkeypatch.setattr("engines.kafka_streams.classes.SOURCE", broken)
+    (tmp_path / "Broken.java").write_text("class Broken { oops }")
+    monkeypatch.setattr("engines.kafka_streams.classes.SOURCES", tmp_path)
     with pytest.raises(EngineFailure, match="expected"):
         compiled(place.cache, place.java_home, place.jars["kafka-streams"])
     assert list(place.cache.iterdir()) == []
@@ -127,22 +197,59 @@ def test_a_run_answers_every_window_right_and_leaves_nothing_behind(answer, guar
     assert len(result.processes["worker"]) == 2
 
 
+READING = {"id": 1, "check": 7, "sensor": "sensor-0001", "time": 1_800_000_000_000, "temperature": 21}
+
+
 @pytest.mark.java
-def test_an_event_that_is_not_json_ends_the_job_and_its_failure_says_so(site, make_job):
-    job = make_job(engine)
+@pytest.mark.parametrize(
+    ("record", "problem"),
+    [
+        (b"oops", "is not a JSON object: Unrecognized token 'oops'"),
+        (json.dumps(READING | {"temperature": None}).encode(), "column temperature"),
+        (json.dumps(READING | {"time": "noon"}).encode(), "column time"),
+        (json.dumps({name: READING[name] for name in READING if name != "sensor"}).encode(), "lacks column sensor"),
+    ],
+    ids=["not JSON", "null", "wrong type", "missing"],
+)
+def test_a_record_that_is_no_event_ends_the_job_and_its_failure_says_what_is_wrong(site, make_job, record, problem):
+    job = dataclasses.replace(make_job(engine), parallelism=1)
     cluster = engine.open(site(engine))
     try:
         running = cluster.submit(job)
         running.wait_ready(120)
         assert running.failure() is None
         producer = Producer({"bootstrap.servers": job.input.location})
-        producer.produce(job.input.name, b"oops", b"sensor-0001", 0)
+        producer.produce(job.input.name, record, b"sensor-0001", 0)
         assert producer.flush(30) == 0
-        deadline = time.monotonic() + 60
-        while running.failure() is None:
-            assert time.monotonic() < deadline, "the job still runs"
-            time.sleep(0.1)
+        until(lambda: running.failure() is not None)
         assert "ended with exit code 1" in running.failure().what
-        assert "not a JSON object" in Path(running.failure().where).read_text()
+        assert problem in running.failure().what
+        assert "partition: 0, offset: 0" in Path(running.failure().where).read_text()
     finally:
         cluster.close()
+
+
+@pytest.mark.java
+def test_late_events_are_counted_and_the_count_outlives_the_job(site, make_job):
+    job = dataclasses.replace(make_job(engine), parallelism=1)
+    cluster = engine.open(site(engine))
+    try:
+        running = cluster.submit(job)
+        running.wait_ready(120)
+        producer = Producer({"bootstrap.servers": job.input.location})
+        for late_ms in (0, 3_600, 60_000, 90_000):
+            event = READING | {"time": READING["time"] - late_ms}
+            producer.produce(job.input.name, json.dumps(event), b"sensor-0001", 0)
+        assert producer.flush(30) == 0
+        until(lambda: running.counters().get("late") == 3)
+        running.stop()
+        assert running.counters() == {"late": 3}
+    finally:
+        cluster.close()
+
+
+def until(met: Callable[[], bool], timeout_s: float = 60.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not met():
+        assert time.monotonic() < deadline, f"not met within {timeout_s:g} s"
+        time.sleep(0.1)

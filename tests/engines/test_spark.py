@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
 
 from engines.process import Process
-from engines.protocol import EngineFailure, Job, Site, Topic
+from engines.protocol import Cluster, EngineFailure, Job, Site, Topic
 from engines.spark import engine, settings
 from engines.spark.cluster import describe, environment
+from engines.spark.running import SparkJob
 from engines.spark.session import members
+from engines.spark.status import Status
+from engines.spark_realtime import engine as realtime
+from harness.doctor import prepare
+from harness.problem import Problem
+from harness.provisioning.progress import Lines
+from tests.conformance.driver import Stage
+from tests.conformance.examples import EXAMPLES, stream
+from tests.conformance.reference import rows
 from workloads import sensors
 from workloads.query import Query
 
@@ -40,10 +55,51 @@ def test_delivery_is_never_claimed_to_be_exactly_once():
 
 def test_at_most_once_and_unknown_modes_are_unsupported():
     assert engine.support(QUERY, "at-most-once", "micro-batch").kind == "unsupported"
-    assert (
-        engine.support(QUERY, "exactly-once", "real-time-ish").detail == "no mode real-time-ish; there are micro-batch"
+    assert engine.support(QUERY, "exactly-once", "real-time-ish").detail == (
+        "no mode real-time-ish; there are micro-batch, heap-state"
     )
-    assert engine.support(QUERY, "exactly-once", "micro-batch").kind == "native"
+
+
+@pytest.mark.parametrize(
+    ("example", "kind", "word"),
+    [
+        ("tumbling", "native", ""),
+        ("session", "native", ""),
+        ("join", "native", ""),
+        ("deduplicate", "native", ""),
+        ("project", "native", ""),
+        ("tumbling-distinct", "emulated", "set"),
+        ("sliding-top", "emulated", "chain"),
+        ("count", "emulated", "transformWithState"),
+        ("machine", "emulated", "transformWithState"),
+        ("deduplicate-running", "emulated", "transformWithState"),
+    ],
+)
+def test_what_spark_has_no_operator_for_is_called_emulated_and_how(example, kind, word):
+    support = engine.support(EXAMPLES[example], "exactly-once", "micro-batch")
+    assert (support.kind, word in support.detail) == (kind, True)
+
+
+def test_shapes_in_order_need_the_state_in_rocksdb():
+    kinds = {name: engine.support(query, "exactly-once", "heap-state").kind for name, query in EXAMPLES.items()}
+    assert {name for name, kind in kinds.items() if kind == "unsupported"} == {
+        name for name, query in EXAMPLES.items() if query.ordered
+    }
+
+
+def test_only_a_mode_with_rocksdb_sets_a_state_store(job):
+    provider = "spark.sql.streaming.stateStore.providerClass"
+    assert "RocksDB" in settings.tuning(job)[provider]
+    assert provider not in settings.tuning(replace(job, mode="heap-state"))
+
+
+def test_a_status_adds_up_and_keeps_its_counts_when_the_phase_changes(tmp_path):
+    assert Status.read(tmp_path) == Status("starting")
+    status = Status("starting").counted(2, 0).now("ready").counted(1, 5)
+    status.write(tmp_path)
+    assert Status.read(tmp_path) == Status("ready", "", 3, 5)
+    assert status.now("failed", "why").ended
+    assert not status.ended
 
 
 def test_a_job_sets_parallelism_interval_and_memory_by_sparks_names(job):
@@ -59,14 +115,13 @@ def test_reported_settings_name_no_place(job, bare_site):
     assert not [
         value for value in settings.reported(job).values() if "127.0.0.1" in value or str(job.directory) in value
     ]
-    told = describe(job, bare_site, job.directory)
-    assert told["session"].items() >= settings.tuning(job).items()
+    told = describe(job)
     assert told["source"].items() >= settings.SOURCE.items()
     assert Query.from_json(told["query"]) == QUERY
 
 
 def test_everything_the_driver_starts_is_bound_to_loopback(job, bare_site):
-    place = settings.place(job, bare_site.jars["spark-kafka"], job.directory)
+    place = settings.place(job.name, bare_site.jars["spark-kafka"], job.directory)
     assert place["spark.driver.host"] == place["spark.driver.bindAddress"] == "127.0.0.1"
     assert environment(bare_site, Path("/home"), Path("/conf"))["SPARK_LOCAL_IP"] == "127.0.0.1"
 
@@ -95,6 +150,219 @@ def test_processes_of_a_session_are_found_after_their_parent_died(tmp_path):
         assert orphan in members(shell.pid)
     finally:
         shell.stop()
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    tools = prepare([engine], own_broker=False, report=Lines())[engine.name]
+    assert not isinstance(tools, Problem), tools
+    folder = tmp_path_factory.mktemp("spark")
+    places = {name: folder / name for name in ("cluster", "logs", "cache")}
+    for place in places.values():
+        place.mkdir()
+    root = Path(__file__).resolve().parents[2]
+    opened = engine.open(
+        Site(*places.values(), python=tools.python, root=root, java_home=tools.java_home, jars=tools.jars)
+    )
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def start(cluster: Cluster, make_job: Callable[..., Job]) -> Iterator[Callable[..., tuple[Job, SparkJob]]]:
+    """Submits a job for an example's query and waits until it is ready; stops it in the end."""
+    started: list[SparkJob] = []
+
+    def submit(example: str = "tumbling", mode: str = "micro-batch", again: Job | None = None) -> tuple[Job, SparkJob]:
+        job = again or replace(make_job(engine, mode=mode), query=EXAMPLES[example])
+        running = cluster.submit(job)
+        started.append(running)
+        running.wait_ready(180)
+        return job, running
+
+    yield submit
+    for running in started:
+        running.stop()
+
+
+def event(number: int, **columns: object) -> dict[str, object]:
+    return {"id": number, "check": 1, "name": "k", "time": 1_000_000, "kind": 0, "item": 0, "amount": 1} | columns
+
+
+def send(job: Job, *values: Mapping[str, object] | bytes | None, key: str = "k") -> None:
+    producer = Producer({"bootstrap.servers": job.input.location})
+    for value in values:
+        producer.produce(job.input.name, json.dumps(value) if isinstance(value, Mapping) else value, key, 0)
+    assert producer.flush(30) == 0
+
+
+def wait_until(met: Callable[[], bool], what: str, limit_s: float = 60) -> None:
+    deadline = time.monotonic() + limit_s
+    while not met():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.1)
+
+
+def alive(running: SparkJob) -> set[int]:
+    return {pid for pids in running.processes().values() for pid in pids}
+
+
+@pytest.mark.java
+def test_records_that_are_no_events_are_skipped_and_counted(start):
+    job, running = start("project")
+    good = json.dumps(event(1, amount=500)).encode()
+    broken = [
+        None,
+        b"",
+        b"no json",
+        b"[1]",
+        b"[" + good + b"]",
+        good[:-1],
+        good.replace(b'"', b"'"),
+        {"id": 1},
+        *(event(1, amount=500) | {"amount": value} for value in (None, "7", 7.5, True, [7], 2**70)),
+        # The log's key looks like the number: only its type tells.
+        *(event(1, amount=500) | {"name": value} for value in (None, 5, -5.0, True, False, ["k"], {"k": 1})),
+    ]
+    send(job, *broken, key="5")
+    send(job, event(2, name="5", amount=500), event(3, name="true", amount=500), event(4, name="{}", amount=500))
+    wait_until(lambda: running.counters()["broken"] >= len(broken), f"{running.counters()} of {len(broken)}")
+    assert running.counters() == {"late": 0, "broken": len(broken)}
+    assert running.failure() is None
+
+
+@pytest.mark.java
+def test_late_events_are_counted(start):
+    job, running = start("tumbling")
+    send(job, event(1, time=1_000_000))
+    send(job, event(2, time=1_900_000))
+    # The watermark moves after a batch: late is what comes in a later one.
+    reader = _reader(job)
+    wait_until(lambda: reader() > 0, "the first window was not closed")
+    send(job, event(3, time=1_000_000))
+    wait_until(lambda: running.counters()["late"] == 1, f"{running.counters()}")
+
+
+def _reader(job: Job) -> Callable[[], int]:
+    """Asks how many rows there are in the output."""
+    consumer = Consumer({"bootstrap.servers": job.output.location, "group.id": f"{job.name}-count"})
+    partitions = [TopicPartition(job.output.name, number) for number in range(job.output.partitions)]
+    return lambda: sum(consumer.get_watermark_offsets(partition, timeout=10)[1] for partition in partitions)
+
+
+@pytest.mark.java
+def test_sessions_exactly_the_gap_apart_are_two(start):
+    job, _running = start("session")
+    gap = EXAMPLES["session"].shape.window.gap_ms
+    base = 1_000_000
+    # One session of two events, and one of one, before what closes both.
+    send(job, *(event(number, time=base + at) for number, at in enumerate((0, gap - 1, 2 * gap - 1))))
+    send(job, event(9, time=base + 900_000))
+    written = _reader(job)
+    wait_until(lambda: written() >= 2, f"{written()} of 2 sessions")
+    assert written() == 2
+
+
+@pytest.mark.java
+def test_a_query_that_fails_says_why_while_its_driver_runs_others(start):
+    job, failing = start("project")
+    _job, running = start("project")
+    # As if another driver had written what this one is about to: Spark finds that out, and gives up.
+    offsets = job.directory / "checkpoint" / "offsets"
+    last = max(int(path.name) for path in offsets.iterdir() if path.name.isdigit())
+    for number in range(last + 1, last + 4):
+        (offsets / str(number)).touch()
+    send(job, event(1, amount=500))
+    wait_until(lambda: failing.failure() is not None, "the query did not fail")
+    assert "Multiple streaming jobs detected" in failing.failure().what
+    assert running.failure() is None
+    assert alive(running)
+
+
+@pytest.mark.java
+def test_jobs_share_a_driver_and_stopping_one_leaves_the_other(start):
+    _one, first = start("project")
+    _two, second = start("project")
+    assert alive(first) == alive(second)
+    first.stop()
+    first.stop()
+    assert first.failure() is None
+    assert second.failure() is None
+    assert alive(second)
+
+
+@pytest.mark.java
+def test_a_driver_that_is_killed_is_a_failure_and_the_next_submission_starts_another(start):
+    job, running = start("project")
+    before = alive(running)
+    os.kill(min(running.processes()["coordinator"]), signal.SIGKILL)
+    wait_until(lambda: running.failure() is not None, "its death was not seen")
+    assert "SIGKILL" in running.failure().what
+    _job, again = start(again=job)
+    assert again.failure() is None
+    assert not before & alive(again)
+    assert not [pid for pid in before if Path(f"/proc/{pid}").exists()], "what the dead driver left is gone"
+
+
+@pytest.mark.java
+def test_spark_itself_refuses_transform_with_state_on_the_heap(start):
+    with pytest.raises(EngineFailure, match="RocksDB"):
+        start("count", "heap-state")
+
+
+@pytest.mark.java
+def test_a_job_that_is_to_run_at_most_once_is_refused(cluster, make_job):
+    with pytest.raises(EngineFailure, match="did not finish again"):
+        cluster.submit(replace(make_job(engine), guarantee="at-most-once"))
+
+
+@pytest.fixture(scope="module")
+def stage(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    opened = Stage(tmp_path_factory.mktemp("stage"), broker)
+    yield opened
+    opened.close()
+
+
+def test_real_time_mode_answers_with_updates_and_says_so():
+    assert realtime.claim("exactly-once", "real-time").emits == "updates"
+    assert engine.claim("exactly-once", "micro-batch").emits == "final"
+
+
+def test_in_real_time_mode_an_executor_has_room_for_all_tasks_of_a_query_at_once(job):
+    chosen = settings.reported(replace(job, mode="real-time"))
+    # Four partitions and three reducers on three executors.
+    assert chosen["spark.master"] == "local-cluster[3,3,640]"
+    assert (chosen["realTime"], chosen["outputMode"]) == ("5000 milliseconds", "update")
+    assert settings.trigger(replace(job, mode="real-time", interval_ms=9_000)) == {"realTime": "9000 milliseconds"}
+
+
+@pytest.mark.java
+@pytest.mark.parametrize("example", ["tumbling", "filtered-sliding-distinct", "project", "deduplicate"])
+def test_the_last_update_of_each_row_is_right_in_real_time_mode(stage: Stage, example: str):
+    query, events = EXAMPLES[example], stream(example)
+    assert realtime.support(query, "exactly-once", "real-time").kind != "unsupported"
+    outcome = stage.run(realtime, query, events, restart=example == "tumbling")
+    # A key's updates are in one partition of the output, in order.
+    last = {(row["key"], *(row[name] for name in query.identity)): row for row in outcome.rows}
+    assert list(last.values()) == rows(query, events)
+    assert not outcome.strange
+
+
+@pytest.mark.java
+@pytest.mark.parametrize(
+    ("example", "words"),
+    [
+        ("session", "not supported for session window"),
+        ("top", "correctness"),
+        ("join", "IDENTICAL_SOURCES"),
+        ("running", "allowlist"),
+    ],
+)
+def test_what_real_time_mode_is_said_not_to_answer_spark_refuses(stage: Stage, example: str, words: str):
+    query = EXAMPLES[example]
+    assert realtime.support(query, "exactly-once", "real-time").kind == "unsupported"
+    with pytest.raises(EngineFailure, match=words):
+        stage.run(realtime, query, stream(example, 10))
 
 
 @pytest.mark.java

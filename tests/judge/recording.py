@@ -180,7 +180,7 @@ def perfect() -> Recording:
 
 def _plan() -> TrialPlan:
     return TrialPlan(
-        method_version=1,
+        method_version=2,
         name="made.default.sensors",
         engine="made",
         engine_version="1.0",

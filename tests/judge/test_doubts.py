@@ -179,11 +179,6 @@ def test_rows_recorded_twice_are_the_collectors_fault(recording, tmp_path):
     doubt(cases, "paced", "recorded twice: the collector failed, not the engine")
 
 
-def test_late_events_are_refused_not_judged(recording, judged, monkeypatch):
-    monkeypatch.setattr("results.replay.Replay.late", lambda self, segment: 3)
-    doubt(judged(recording), "paced", "3 events of the stream come later than the watermark delay allows")
-
-
 @pytest.mark.parametrize(
     "part", ["findings", "latency", "schedule", "busy", "memory", "startup", "examine", "Processes"]
 )

@@ -6,6 +6,9 @@ import pytest
 
 from results.history import Paced
 from tests.judge.recording import LATENCY_NS, PACED, SECOND, Row
+from tests.judge.shapes import PACED as SHAPED
+from tests.judge.shapes import RATE as SHAPED_RATE
+from tests.judge.shapes import START_NS, shaped
 
 MS = 1_000_000
 
@@ -156,3 +159,46 @@ def test_sends_beyond_the_phase_are_refused(recording, judged):
     case = judged(recording)["paced"]
     assert case.outcome == "unknown"
     assert "the judge crashed in send lag: ValueError: sends of phase paced cover" in case.reason
+
+
+def at_latency(made, latency_ns):
+    """The history in which each row is visible so long after the last event that its identity names is planned."""
+    recording = made.recording()
+    for row in recording.rows:
+        last = max(row.value[name] for name in made.query.identity)
+        row.visible_ns = START_NS + int(last * 1e9 / SHAPED_RATE) + latency_ns
+    return recording
+
+
+@pytest.mark.parametrize("name", ["project", "running", "join", "machine"])
+def test_without_a_time_window_latency_counts_from_the_last_events_planned_time(name, judge_shaped):
+    made = shaped(name)
+    case = judge_shaped.recorded(made, at_latency(made, 70 * MS))
+    assert case.outcome == "pass"
+    assert value(case, "latency_p50") == value(case, "latency_max") == 70
+    assert value(case, "early_rows") == 0
+    first = SHAPED.warmup_s * SHAPED_RATE
+    counted = [row for row in made.rows if max(row[part] for part in made.query.identity) >= first]
+    assert case.metrics["latency_p50"].n == len(counted)
+    assert not [metric for metric in case.metrics if metric.startswith(("event_latency", "latency_closings"))]
+
+
+@pytest.mark.parametrize("name", ["count", "until"])
+def test_a_window_of_records_is_final_with_its_last_record(name, judge_shaped):
+    made = shaped(name)
+    recording = made.recording()
+    for row in recording.rows:
+        mine = [event["id"] for event in made.events if event["name"] == row.value["key"]]
+        last = mine[mine.index(row.value["first"]) + row.value["count"] - 1]
+        row.visible_ns = START_NS + int(last * 1e9 / SHAPED_RATE) + 30 * MS
+    case = judge_shaped.recorded(made, recording)
+    assert value(case, "latency_p50") == value(case, "latency_max") == 30
+
+
+def test_few_rows_make_no_percentile(judge_shaped):
+    made = shaped("machine")
+    recording = made.recording()
+    recording.plan = recording.plan.model_copy(update={"paced": Paced(rate=SHAPED_RATE, warmup_s=1, measured_s=0.5)})
+    case = judge_shaped.recorded(made, recording)
+    assert "rows became final in the measured part, 20 are needed" in case.absent["latency_p50"]
+    assert case.outcome == "pass"

@@ -1,0 +1,106 @@
+"""From Kafka records to a query's events. Runs in Spark's own environment."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as f
+from pyspark.sql.types import LongType, StringType, StructField, StructType
+
+from workloads.query import Condition, Deduplicate, Linear, Query
+
+from .settings import JSON, REAL_TIME
+
+AT = "__at"
+"""The event time as a timestamp."""
+OFFSET = "__offset"
+"""The record's offset in its partition: a key's events are in the log's order by it."""
+BROKEN = "broken"
+"""Observed metric of each batch: records that are no events."""
+EVENTS = "events"
+"""Name of the observation that holds BROKEN."""
+
+_BROKEN = "__broken"
+_MAY_BE_NO_TEXT = r"^(?:[-0-9\[{]|true$|false$)"
+_COMPARISONS = {
+    "=": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+def events(records: DataFrame, query: Query, mode: str) -> DataFrame:
+    """The events that pass the query's filter: its columns, derived ones, AT and OFFSET.
+
+    Records that are no events are counted in the observation EVENTS and left out. Where the query deduplicates, what
+    repeats is left out too; the watermark is set then.
+    """
+    found = _intact(records, query).where(met(query.where))
+    for linear in query.derived:
+        found = found.withColumn(linear.name, _derived(linear))
+    found = found.withColumn(AT, f.timestamp_millis(f.col(query.time)))
+    return found if query.deduplicate is None else _deduplicated(found, query, query.deduplicate, mode)
+
+
+def timed(events: DataFrame, query: Query) -> DataFrame:
+    """With the query's watermark, once."""
+    # Its delay is set where duplicates are dropped.
+    return events if query.deduplicate else events.withWatermark(AT, f"{query.watermark_delay_ms} milliseconds")
+
+
+def met(conditions: Sequence[Condition]) -> Column:
+    """Whether all conditions are met."""
+    whole = f.lit(True)
+    for condition in conditions:
+        value = f.col(condition.column)
+        value = value if condition.modulo is None else value % condition.modulo
+        whole = whole & _COMPARISONS[condition.comparator](value, condition.value)
+    return whole
+
+
+def _intact(records: DataFrame, query: Query) -> DataFrame:
+    text, event = f.col("__text"), f.col("__event")
+    names = [column.name for column in query.columns]
+    broken = ~_is_text(text, query.key, event[query.key])
+    for name in names:
+        broken = event[name].isNull() | broken
+    return (
+        records.select(f.col("offset").alias(OFFSET), f.col("value").cast("string").alias("__text"))
+        .select(OFFSET, "__text", f.from_json(text, _schema(query), dict(JSON)).alias("__event"))
+        .select(OFFSET, *(event[name].alias(name) for name in names), broken.alias(_BROKEN))
+        .observe(EVENTS, f.count_if(_BROKEN).alias(BROKEN))
+        .where(~f.col(_BROKEN))
+        .drop(_BROKEN)
+    )
+
+
+def _schema(query: Query) -> StructType:
+    types = {"integer": LongType, "text": StringType}
+    return StructType([StructField(column.name, types[column.type]()) for column in query.columns])
+
+
+def _is_text(text: Column, key: str, value: Column) -> Column:
+    """Whether the key is JSON text. `from_json` makes text of any value: only what looks so is looked at again."""
+    kind = f.schema_of_variant(f.try_variant_get(f.try_parse_json(text), f"$['{key}']", "variant"))
+    return f.when(value.rlike(_MAY_BE_NO_TEXT), kind.eqNullSafe("STRING")).otherwise(True)
+
+
+def _derived(linear: Linear) -> Column:
+    terms = [f"({weight}L * `{column}`)" for column, weight in linear.weights]
+    return f.expr(f"({' + '.join([*terms, f'{linear.constant}L'])}) DIV {linear.divisor}L")
+
+
+def _deduplicated(events: DataFrame, query: Query, rule: Deduplicate, mode: str) -> DataFrame:
+    """Spark remembers an event for as long as the watermark is delayed, which is at least as long as the rule says.
+
+    In real-time mode it can only remember all of them for ever.
+    """
+    marked, columns = events.withWatermark(AT, f"{query.watermark_delay_ms} milliseconds"), [query.key, *rule.columns]
+    if mode == REAL_TIME:
+        return marked.dropDuplicates(columns)
+    return marked.dropDuplicatesWithinWatermark(columns)

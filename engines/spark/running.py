@@ -1,0 +1,100 @@
+"""A job that was submitted to a driver."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+from engines.process import Process, tail
+from engines.protocol import Counter, EngineFailure, Role
+
+from .session import members
+from .status import Status
+
+_JVM = "org.apache.spark.deploy.SparkSubmit"
+_EXECUTOR = "org.apache.spark.executor.CoarseGrainedExecutorBackend"
+_PYTHON_WORKER = "pyspark.daemon"
+_STOP_S = 60.0
+_POLL_S = 0.02
+
+
+class Driver(Protocol):
+    """The driver as a job sees it."""
+
+    process: Process
+
+    def tell(self, command: str, folder: Path) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class SparkJob:
+    """A query of a driver that may run others as well."""
+
+    def __init__(self, driver: Driver, folder: Path, reported: Mapping[str, str]) -> None:
+        """folder: the submission's own, where the driver keeps its status."""
+        self.settings = reported
+        self._driver, self._folder = driver, folder
+
+    def wait_ready(self, timeout_s: float) -> None:
+        deadline = time.monotonic() + timeout_s
+        while (phase := Status.read(self._folder).phase) != "ready":
+            failure = self._failure("while its query started")
+            if failure is not None:
+                raise failure
+            process = self._driver.process
+            if phase == "stopped":
+                raise EngineFailure(f"{process.name}: its query was stopped while it started", str(process.log))
+            if time.monotonic() > deadline:
+                raise EngineFailure(
+                    f"{process.name}: its query was not ready within {timeout_s:g} s; its last lines:\n"
+                    f"{tail(process.log)}",
+                    str(process.log),
+                )
+            time.sleep(_POLL_S)
+
+    def processes(self) -> Mapping[Role, list[int]]:
+        """Executors and their Python workers are workers; the driver's Python and its JVM are the coordinator.
+
+        Left out are the commands of a moment (chmod, say) that Hadoop's file system runs.
+        """
+        first = self._driver.process.pid
+        commands = members(first)
+        return {
+            "coordinator": [pid for pid, command in commands.items() if pid == first or _JVM in command],
+            "worker": [pid for pid, command in commands.items() if _EXECUTOR in command or _PYTHON_WORKER in command],
+        }
+
+    def failure(self) -> EngineFailure | None:
+        return self._failure("while its query ran")
+
+    def counters(self) -> Mapping[Counter, int]:
+        """late: rows that a stateful operator dropped, which are fewer than events where it sums them up first."""
+        status = Status.read(self._folder)
+        return {"late": status.late, "broken": status.broken}
+
+    def stop(self) -> None:
+        """A driver that does not stop the query in time is ended."""
+        process = self._driver.process
+        if Status.read(self._folder).ended or process.exit_code is not None:
+            return
+        with suppress(EngineFailure):
+            self._driver.tell("stop", self._folder)
+        deadline = time.monotonic() + _STOP_S
+        while not Status.read(self._folder).ended and process.exit_code is None:
+            if time.monotonic() > deadline:
+                self._driver.close()
+            time.sleep(_POLL_S)
+
+    def _failure(self, phase: str) -> EngineFailure | None:
+        process = self._driver.process
+        dead = process.died(phase)
+        if dead is not None:
+            return dead
+        status = Status.read(self._folder)
+        if status.phase != "failed":
+            return None
+        return EngineFailure(f"{process.name} reports an error {phase}:\n{status.cause}", str(process.log))

@@ -1,0 +1,70 @@
+"""Apache Spark in real-time mode: PySpark 4.3 on a driver and executors that are processes of their own.
+
+The same modules as `engines.spark`, in an environment of its own: real-time mode knows windows since 4.3 only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from engines.protocol import Claim, Cluster, Environment, Guarantee, LogKind, Poison, Site, Support
+from engines.spark import emulations
+from engines.spark.cluster import NEVER_AT_MOST_ONCE, open_here
+from engines.spark.settings import REAL_TIME
+from workloads.query import Join, Query, Session, Windowed
+
+_NO_SESSION = "update mode is not supported for session windows, and real-time mode has no other"
+_NO_CHAIN = "one aggregation after another is not supported in update mode, and real-time mode has no other"
+_NO_JOIN = "STREAMING_REAL_TIME_MODE.IDENTICAL_SOURCES_IN_UNION_NOT_SUPPORTED: a join reads the log twice"
+_NO_STATEFUL_PROCESSOR = "transformWithState is not in the operator allowlist of real-time mode"
+
+
+def refusal(query: Query) -> str | None:
+    """Why Spark does not run the query in real-time mode, or None."""
+    if query.ordered:
+        return _NO_STATEFUL_PROCESSOR
+    match query.shape:
+        case Join():
+            return _NO_JOIN
+        case Windowed(window=Session()):
+            return _NO_SESSION
+        case Windowed(top=top) if top or query.deduplicate:
+            return _NO_CHAIN
+    return None
+
+
+class SparkRealtime:
+    name = __package__.rpartition(".")[2].replace("_", "-")
+    version = "4.3.0"
+    modes: Mapping[str, str] = {
+        REAL_TIME: "Structured Streaming's real-time trigger: records go through one by one, and a window's row comes "
+        "again whenever it changes; the interval is that of checkpoints, 5 s at least"
+    }
+    logs: tuple[LogKind, ...] = ("kafka",)
+    environment = Environment(group="spark-realtime", jars=("spark-kafka",), java=17)
+    poison: Poison = "skipped"
+
+    def support(self, query: Query, guarantee: Guarantee, mode: str) -> Support:
+        if mode not in self.modes:
+            return Support("unsupported", f"no mode {mode}; there is {REAL_TIME}")
+        if guarantee == "at-most-once":
+            return Support("unsupported", NEVER_AT_MOST_ONCE)
+        why = refusal(query)
+        if why is not None:
+            return Support("unsupported", why)
+        instead = emulations(query)
+        return Support("emulated", "; ".join(instead)) if instead else Support("native")
+
+    def claim(self, guarantee: Guarantee, mode: str) -> Claim:  # noqa: ARG002
+        return Claim(
+            processing="exactly-once",
+            delivery="at-least-once",
+            note="Spark's Kafka sink is at-least-once: a batch that is run again writes its rows again",
+            emits="updates",
+        )
+
+    def open(self, site: Site) -> Cluster:
+        return open_here(self.name, site)
+
+
+engine = SparkRealtime()

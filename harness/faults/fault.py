@@ -1,0 +1,85 @@
+"""What a fault is: what it needs, how it is injected, confirmed and healed. When to strike is apart from it.
+
+A fault touches only what it is given in a `Target`: processes that we started, by pid, and a link that is ours.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from engines.protocol import Role
+from harness.proxy import Proxy
+
+Need = Literal["worker", "coordinator", "broker", "link", "input"]
+
+
+class Unconfirmed(Exception):
+    """A fault was injected, but that it took effect could not be confirmed: what was waited for."""
+
+
+class OwnBroker(Protocol):
+    """A broker that may be killed and started again, with its data."""
+
+    @property
+    def pid(self) -> int | None: ...
+
+    def restart(self) -> None:
+        """Start the dead broker again on its data and ports; returns once it answers."""
+        ...
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a fault may touch in one trial.
+
+    processes: pids of the job by role, asked anew at each call. revive: start again what died of the job, as an
+    operator would; returns once it was started. relaunch: end what is left of the job and submit it again, with this
+    parallelism (None: as before); returns once it is ready. broker, link: None where the trial has none of its own.
+    state: the job's state directory. poison: write one record that is no event into the input. chance: the trial's
+    own, seeded.
+    """
+
+    processes: Callable[[], Mapping[Role, list[int]]]
+    revive: Callable[[], None]
+    relaunch: Callable[[int | None], None]
+    broker: OwnBroker | None
+    link: Proxy | None
+    state: Path
+    poison: Callable[[], None]
+    parallelism: int
+    chance: random.Random
+
+    def lacks(self, needs: frozenset[Need]) -> str | None:
+        """Which of the needs is not there, in words, or None."""
+        processes = self.processes()
+        there = {
+            "worker": bool(processes.get("worker")),
+            "coordinator": bool(processes.get("coordinator")),
+            "broker": self.broker is not None,
+            "link": self.link is not None,
+            "input": True,
+        }
+        lacking = sorted(need for need in needs if not there[need])
+        return f"the trial has no {' and no '.join(lacking)} of its own" if lacking else None
+
+
+class Fault(Protocol):
+    """A module in harness/faults/ that has `fault` is one."""
+
+    name: str
+    story: str
+    needs: frozenset[Need]
+    hold_s: float
+    """How long it lasts by default before it is healed, in seconds; 0 where injecting leaves nothing to last."""
+
+    def inject(self, target: Target) -> str:
+        """Do it, and return what was done once that is confirmed. Raises Unconfirmed."""
+        ...
+
+    def heal(self, target: Target) -> None:
+        """Undo it. Called whatever happened after `inject` began; may be called when there is nothing to undo."""
+        ...

@@ -1,0 +1,24 @@
+"""Every process of the job is killed at once, as when its machine fails."""
+
+from __future__ import annotations
+
+from harness.faults.fault import Need, Target
+from harness.faults.processes import kill
+
+
+class KillAll:
+    name = "kill-all"
+    story = "every process of the job is killed (SIGKILL) at once; the job is submitted again, and that time counts"
+    needs: frozenset[Need] = frozenset({"worker"})
+    hold_s = 0.0
+
+    def inject(self, target: Target) -> str:
+        pids = [pid for pids in target.processes().values() for pid in pids]
+        kill(pids)
+        return f"{len(pids)} processes are gone"
+
+    def heal(self, target: Target) -> None:
+        target.relaunch(None)
+
+
+fault = KillAll()

@@ -1,0 +1,41 @@
+"""Every engine answers every workload as the plain Python reference does, in every one of its modes that differ."""
+
+from __future__ import annotations
+
+import pytest
+
+from engines.protocol import Engine, Guarantee
+from tests.conformance.comparison import assert_rows_but_for_late, assert_same_rows
+from tests.conformance.driver import Stage
+from tests.conformance.streams import LATE, WORKLOADS, stream_of
+
+pytestmark = [pytest.mark.java, pytest.mark.timeout(400)]
+
+
+@pytest.mark.parametrize("workload", WORKLOADS)
+def test_every_row_of_every_workload_is_right(stage: Stage, engine: Engine, workload: str, limit):
+    query, events = stream_of(workload)
+    limit(engine, query)
+    outcome = stage.run(engine, query, events)
+    if workload == LATE:
+        assert_rows_but_for_late(query, events, outcome)
+    else:
+        assert_same_rows(query, events, outcome)
+
+
+@pytest.mark.parametrize("guarantee", ["at-least-once", "at-most-once"])
+@pytest.mark.parametrize("workload", ["sensors", "payments"])
+def test_weaker_guarantees_are_right_too_while_nothing_fails(
+    stage: Stage, engine: Engine, workload: str, guarantee: Guarantee, limit
+):
+    query, events = stream_of(workload)
+    limit(engine, query, guarantee=guarantee)
+    assert_same_rows(query, events, stage.run(engine, query, events, guarantee=guarantee))
+
+
+@pytest.mark.parametrize("workload", ["sensors", "web-sessions", "fraud"])
+def test_other_modes_give_the_same_rows(stage: Stage, mode: tuple[Engine, str], workload: str, limit):
+    engine, name = mode
+    query, events = stream_of(workload)
+    limit(engine, query, mode=name)
+    assert_same_rows(query, events, stage.run(engine, query, events, mode=name))

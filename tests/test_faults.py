@@ -1,0 +1,128 @@
+"""Faults do what they say to real processes, prove it, and undo it."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from harness.faults import discover
+from harness.faults.fault import Fault, Target, Unconfirmed
+from harness.hold import state
+
+FAULTS = {name: found for name, found in discover().items() if hasattr(found, "inject")}
+
+
+@dataclass
+class Job:
+    """Processes that only wait, and a record of what was asked of their operator."""
+
+    roles: dict[str, list[subprocess.Popen[bytes]]]
+    asked: list[str] = field(default_factory=list)
+
+    def target(self) -> Target:
+        return Target(
+            processes=lambda: {role: [one.pid for one in some] for role, some in self.roles.items()},
+            revive=lambda: self.asked.append("revive"),
+            relaunch=lambda parallelism: self.asked.append(f"relaunch {parallelism}"),
+            broker=None,
+            link=None,
+            state=Path(),
+            poison=lambda: self.asked.append("poison"),
+            parallelism=2,
+            chance=random.Random(1),
+        )
+
+    def states(self, role: str) -> list[str]:
+        return [state(one.pid) for one in self.roles[role]]
+
+
+@pytest.fixture
+def job() -> Iterator[Job]:
+    wait = [sys.executable, "-I", "-c", "import signal; print(1, flush=True); signal.pause()"]
+    roles = {
+        role: [subprocess.Popen(wait, stdout=subprocess.PIPE) for _ in range(count)]
+        for role, count in (("worker", 2), ("coordinator", 1))
+    }
+    processes = [one for some in roles.values() for one in some]
+    for process in processes:
+        assert process.stdout is not None
+        process.stdout.readline()
+    yield Job(roles)
+    for process in processes:
+        process.kill()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+def test_every_fault_of_the_folder_is_found_under_its_own_name():
+    assert {
+        "cut-network", "delay-network", "kill-all", "kill-broker", "kill-coordinator", "kill-worker", "pause-broker",
+        "pause-worker", "poison", "rescale", "restart", "squeeze-cpu", "throttle-network",
+    } <= set(FAULTS)  # fmt: skip
+    assert all(found.story and name == found.name for name, found in FAULTS.items())
+
+
+def test_a_killed_worker_is_gone_and_the_other_is_not(job: Job):
+    FAULTS["kill-worker"].inject(job.target())
+    assert sorted(job.states("worker")) == ["S", "Z"]
+    assert job.states("coordinator") == ["S"]
+    FAULTS["kill-worker"].heal(job.target())
+    assert job.asked == ["revive"]
+
+
+def test_a_killed_coordinator_is_gone_and_the_job_is_submitted_again(job: Job):
+    FAULTS["kill-coordinator"].inject(job.target())
+    assert job.states("coordinator") == ["Z"]
+    assert job.states("worker") == ["S", "S"]
+    FAULTS["kill-coordinator"].heal(job.target())
+    assert job.asked == ["relaunch None"]
+
+
+def test_all_means_all(job: Job):
+    FAULTS["kill-all"].inject(job.target())
+    assert job.states("worker") + job.states("coordinator") == ["Z"] * 3
+
+
+def test_a_paused_worker_stands_still_until_it_is_healed(job: Job):
+    FAULTS["pause-worker"].inject(job.target())
+    assert sorted(job.states("worker")) == ["S", "T"]
+    FAULTS["pause-worker"].heal(job.target())
+    assert job.states("worker") == ["S", "S"]
+
+
+def test_rescaling_goes_down_up_and_back(job: Job):
+    for _ in range(3):
+        FAULTS["rescale"].inject(job.target())
+    assert job.asked == ["relaunch 1", "relaunch 3", "relaunch 2"]
+
+
+def test_cores_are_taken_and_given_back(job: Job):
+    fault = FAULTS["squeeze-cpu"]
+    fault.inject(job.target())
+    burners = [burner.pid for burner in fault._burners]
+    assert {state(pid) for pid in burners} <= {"R", "S"}
+    fault.heal(job.target())
+    assert {state(pid) for pid in burners} == {""}
+
+
+@pytest.mark.parametrize("name", ["cut-network", "kill-broker", "pause-broker", "delay-network"])
+def test_what_the_trial_lacks_is_said_and_never_counted_as_done(job: Job, name: str):
+    fault: Fault = FAULTS[name]
+    assert "the trial has no" in str(job.target().lacks(fault.needs))
+    with pytest.raises(Unconfirmed):
+        fault.inject(job.target())
+    fault.heal(job.target())
+
+
+def test_a_process_that_does_not_die_leaves_the_fault_unconfirmed(job: Job, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("harness.faults.processes._CONFIRM_S", 0.05)
+    monkeypatch.setattr("os.kill", lambda *_: None)
+    with pytest.raises(Unconfirmed, match="be gone after SIGKILL"):
+        FAULTS["kill-worker"].inject(job.target())

@@ -1,0 +1,124 @@
+"""A user's own events, from a file: each row is an event, in the order of its time, sent at the suite's rate."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from functools import lru_cache
+from pathlib import Path
+from types import MappingProxyType
+
+from workloads import recording
+from workloads.query import CHECK, ID, Aggregate, Query, Tumbling, Windowed
+from workloads.stream import Events, Integers, Segment
+from workloads.workload import Parameters, Unfit, columns
+
+FIXED = (ID, CHECK, "key", "time")
+"""Columns that every event has, whatever the file calls them."""
+
+
+class Replay:
+    name = "replay"
+    story = (
+        "Your own events, from a Parquet, CSV or NDJSON file: `file`, its `time` column (timestamps, or epoch seconds "
+        "or milliseconds), its `key` column, and its `values` columns, separated by commas: non-negative integers or "
+        "decimals, all multiplied by `scale`, which must make them whole. Rows are sent in the order of their time "
+        "(the file's among equal ones), at the rate that the suite says, and from the first one again once all are "
+        "sent; an event's time is when it is due. Per key and window: count, and each value's sum, smallest and "
+        "largest."
+    )
+    defaults: Parameters = MappingProxyType(
+        {"file": "", "time": "time", "key": "key", "values": "value", "scale": 1, "window_ms": 1000, "sha256": ""}
+    )
+
+    def lacking(self, parameters: Parameters) -> Unfit | None:
+        if parameters["file"]:
+            return None
+        return Unfit("replay needs a file of yours", f"use --set workload.{self.name}.file=PATH")
+
+    def prepare(self, parameters: Parameters) -> Parameters:
+        """With the file's full path and its SHA-256 sum, once all of it was read and found fit."""
+        path = Path(str(parameters["file"])).expanduser().resolve()
+        try:
+            digest = _digest(path)
+        except OSError as error:
+            raise Unfit(f"{path}: the file cannot be read: {error.strerror}", "check its path") from error
+        if parameters["sha256"] not in ("", digest):
+            raise Unfit(f"{path}: its SHA-256 sum is {digest}, not {parameters['sha256']}", "give the right file")
+        known = {**parameters, "file": str(path), "sha256": digest}
+        self.query(known)
+        _recorded(known)
+        return known
+
+    def query(self, parameters: Parameters) -> Query:
+        names = _fields(_given(parameters))
+        return Query(
+            columns=columns("key", *names),
+            time="time",
+            key="key",
+            shape=Windowed(
+                Tumbling(int(parameters["window_ms"])),
+                tuple(
+                    Aggregate(f"{name}_{function}", function, name)
+                    for name in names
+                    for function in ("sum", "min", "max")
+                ),
+            ),
+            watermark_delay_ms=1000,
+        )
+
+    def events(self, parameters: Parameters, seed: int, segment: Segment, ids: Integers) -> Events:  # noqa: ARG002
+        """Raises Unfit if the file is no longer the one that was planned."""
+        recorded = _recorded(parameters)
+        rows = ids % len(recorded.keys)
+        values = {
+            name: recorded.values[column][rows]
+            for name, column in zip(_fields(_given(parameters)), _given(parameters), strict=True)
+        }
+        return Events(ids, segment.due_ms(ids), recorded.keys[rows], values, recorded.labels)
+
+
+def _given(parameters: Parameters) -> tuple[str, ...]:
+    """The file's value columns. Raises Unfit if there are none or one stands there twice."""
+    names = tuple(name.strip() for name in str(parameters["values"]).split(","))
+    if not all(names) or len(set(names)) < len(names):
+        raise Unfit(f"values = {parameters['values']!r} does not name columns", "for example: values = price,quantity")
+    return names
+
+
+def _fields(names: tuple[str, ...]) -> tuple[str, ...]:
+    """What the columns are called in events: letters, digits and _ only, as every engine can read, all different."""
+    found: list[str] = []
+    for name in names:
+        plain = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_").lower() or "value"
+        plain = f"value_{plain}" if plain[0].isdigit() or plain in FIXED else plain
+        while plain in found:
+            plain += "_"
+        found.append(plain)
+    return tuple(found)
+
+
+def _recorded(parameters: Parameters) -> recording.Recording:
+    path = Path(str(parameters["file"]))
+    try:
+        changed_ns = path.stat().st_mtime_ns
+    except OSError as error:
+        raise Unfit(f"{path}: the file cannot be read: {error.strerror}", "put it back") from error
+    digest = str(parameters["sha256"])
+    if digest and _digest_as_of(path, changed_ns) != digest:
+        raise Unfit(f"{path}: the file has changed since the run was planned", f"put back the one with sum {digest}")
+    scale = int(parameters["scale"])
+    return recording.read(path, changed_ns, str(parameters["time"]), str(parameters["key"]), _given(parameters), scale)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@lru_cache(maxsize=2)
+def _digest_as_of(path: Path, changed_ns: int) -> str:  # noqa: ARG001  # a file that has changed is another one
+    return _digest(path)
+
+
+workload = Replay()

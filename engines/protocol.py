@@ -41,13 +41,15 @@ class Support:
 class Claim:
     """What an engine's manual promises in a mode: effect on state, and records at the sink.
 
-    emits: `final` rows only, or `updates` of a row, of which the last one counts.
+    emits: `final` rows only, or `updates` of a row, of which the last one counts. lossy: whatever the manual promises,
+    rows were seen to be missing though nothing failed; the note says when.
     """
 
     processing: Guarantee
     delivery: Guarantee
     note: str = ""
     emits: Literal["final", "updates"] = "final"
+    lossy: bool = False
 
 
 @dataclass(frozen=True)
@@ -165,6 +167,11 @@ class Engine(Protocol):
     poison: Poison
     """What a record that is no event does to a job as it is deployed here: it is skipped (and counted in `counters` or
     in a worker's log), or the job fails and `Running.failure` says so. Never is it part of an answer.
+    """
+
+    limits: Mapping[str, str]
+    """What the engine was seen to get wrong although it supports the query: the reason by the name of the case in the
+    conformance suite, where it is a strict expected failure.
     """
 
     def support(self, query: Query, guarantee: Guarantee, mode: str) -> Support: ...

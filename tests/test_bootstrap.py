@@ -189,14 +189,17 @@ def test_checks_run_before_pytest_whose_line_comes_last(checkout: Checkout):
 def test_any_failed_check_fails_the_whole_and_pytest_runs_all_the_same(checkout: Checkout, tool: str):
     ended = checkout.run("test", FAILING=tool)
     assert ended.returncode == 1
-    assert ended.stdout.splitlines()[-1] == "ran pytest [-m] [java]"
+    assert ended.stdout.splitlines()[-1] == "ran pytest [-m] [java] [-n] [2] [--dist] [loadgroup]"
     assert f"   {tool}" in ended.stdout
 
 
 def test_the_fast_tests_run_before_the_engines(checkout: Checkout):
     ended = checkout.run("test")
     ran = [line for line in ended.stdout.splitlines() if line.startswith("ran pytest")]
-    assert ran == ["ran pytest [-m] [not java] [-n] [2] [--dist] [loadgroup]", "ran pytest [-m] [java]"]
+    assert ran == [
+        "ran pytest [-m] [not java] [-n] [2] [--dist] [loadgroup]",
+        "ran pytest [-m] [java] [-n] [2] [--dist] [loadgroup]",
+    ]
 
 
 def test_without_a_jdk_the_tests_that_need_one_are_left_out(checkout: Checkout):

@@ -16,6 +16,8 @@ import pytest
 from harness.warden import marked
 from results.history import DamagedHistory, History
 
+pytestmark = pytest.mark.slow
+
 SUITE = """
 schema_version = 1
 seed = 20261124

@@ -25,6 +25,7 @@ parallelism = 2
 interval = "1s"
 worker_memory = "1GiB"
 guarantee = "exactly-once"
+engines = ["continuous", "flink", "kafka-client", "kafka-streams", "micro-batch", "spark"]
 
 [workload.sensors]
 window_ms = 1000

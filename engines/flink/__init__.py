@@ -27,6 +27,7 @@ class Flink:
     logs: tuple[LogKind, ...] = ("kafka",)
     environment = Environment(group="flink", jars=("flink-kafka",), java=17)
     poison: Poison = "skipped"
+    limits: Mapping[str, str] = {}
 
     def support(self, query: Query, guarantee: Guarantee, mode: str) -> Support:
         if mode not in self.modes:

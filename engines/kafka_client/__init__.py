@@ -39,6 +39,7 @@ class KafkaClient:
     logs: tuple[LogKind, ...] = ("kafka",)
     environment = Environment(group="kafka-client")
     poison: Poison = "skipped"
+    limits: Mapping[str, str] = {}
 
     def support(self, query: Query, guarantee: Guarantee, mode: str) -> Support:  # noqa: ARG002
         if mode not in self.modes:

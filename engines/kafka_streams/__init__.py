@@ -61,6 +61,10 @@ class KafkaStreams:
     # LogAndFailExceptionHandler, the default: a thread that meets the record ends. Skipping it is another handler, and
     # leaves no trace but a line in the log and one in a metric that counts late records as well.
     poison: Poison = "fatal"
+    limits: Mapping[str, str] = {
+        "event-time-jump-session": "as event time jumps by more than the retention of an hour, closed sessions that "
+        "were not emitted yet (they are looked for once a second) are not found any more"
+    }
 
     def support(self, query: Query, guarantee: Guarantee, mode: str) -> Support:
         if mode not in self.modes:
@@ -74,7 +78,7 @@ class KafkaStreams:
         # Closed windows are looked for once a second of wall time, and what is older than the retention is not found.
         early = "windows not yet emitted may be lost on a fail-over, or as event time jumps by more than size + grace"
         lost = "" if mode == _RETENTION else early
-        return Claim(processing=guarantee, delivery=guarantee, note=lost)
+        return Claim(processing=guarantee, delivery=guarantee, note=lost, lossy=mode != _RETENTION)
 
     def open(self, site: Site) -> KafkaStreamsCluster:
         return KafkaStreamsCluster(site)

@@ -43,6 +43,7 @@ class BuiltinEngine:
     logs: tuple[LogKind, ...] = ("kafka", "embedded")
     environment = Environment()
     poison: Poison = "skipped"
+    limits: Mapping[str, str] = {}
 
     def __init__(self, package: str, about: str) -> None:
         """package: the engine's package, after which it is called. about: the line about its only mode."""

@@ -63,8 +63,8 @@ class Submission:
         """From the query's start to its end. Raises Gone."""
         try:
             self._query = self._start()
-            self._wait_ready(self._query)
-            self._say("ready")
+            if self._becomes_ready(self._query):
+                self._say("ready")
             self._query.awaitTermination()
             self._say("stopped")
         except (PySparkException, Py4JJavaError) as error:
@@ -114,8 +114,8 @@ class Submission:
             .start()
         )
 
-    def _wait_ready(self, query: StreamingQuery) -> None:
-        """Return once the first trigger is over and all executors are there, or the query has ended.
+    def _becomes_ready(self, query: StreamingQuery) -> bool:
+        """True once the first trigger is over and all executors are there; False if the query ends before.
 
         Whoever submitted it sets the time limit.
         """
@@ -123,11 +123,12 @@ class Submission:
         # The driver is in the list as well.
         while query.isActive and not self._stopping.is_set():
             if query.runId in self._triggered and len(tracker.getExecutorInfos()) > self._executors:
-                break
+                return True
             time.sleep(_POLL_S)
         # `stop` found no query if it came while this one was being made.
         if self._stopping.is_set():
             query.stop()
+        return False
 
     def _say(self, phase: Phase, cause: str = "") -> None:
         with self._lock:

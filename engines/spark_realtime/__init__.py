@@ -43,6 +43,7 @@ class SparkRealtime:
     logs: tuple[LogKind, ...] = ("kafka",)
     environment = Environment(group="spark-realtime", jars=("spark-kafka",), java=17)
     poison: Poison = "skipped"
+    limits: Mapping[str, str] = {}
 
     def support(self, query: Query, guarantee: Guarantee, mode: str) -> Support:
         if mode not in self.modes:

@@ -22,6 +22,15 @@ def assert_same_rows(query: Query, events: Sequence[Event], outcome: Outcome) ->
     assert not more, _shown("rows are there that are not due", more, expected, missing)
 
 
+def assert_nothing_but_due_rows(query: Query, events: Sequence[Event], outcome: Outcome) -> None:
+    """Rows that are there are right and there once; how many are missing is not asked."""
+    expected, found = _counted(rows(query, events)), _counted(outcome.rows)
+    more = found - expected
+    assert found, "there is no row"
+    assert not outcome.strange, f"records that are no rows: {outcome.strange[:_SHOWN]}"
+    assert not more, _shown("rows are there that are not due", more, expected, expected - found)
+
+
 def assert_rows_but_for_late(query: Query, events: Sequence[Event], outcome: Outcome) -> None:
     """Windows hold all of their events that are on time, and any of those that are late; no row is there twice."""
     due, on_time = rows(query, events), rows(query, _on_time(query, events))

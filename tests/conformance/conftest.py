@@ -52,10 +52,24 @@ def mode(request: pytest.FixtureRequest) -> tuple[Engine, str]:
 
 @pytest.fixture
 def limit(request: pytest.FixtureRequest) -> Callable[..., None]:
-    """Turns what an engine says it cannot do into a strict expected failure: red once it can."""
+    """Turns what an engine says it cannot answer into a strict expected failure: red once it can.
 
-    def declare(engine: Engine, query: Query, guarantee: Guarantee = "exactly-once", mode: str | None = None) -> None:
-        support = engine.support(query, guarantee, mode or next(iter(engine.modes)))
+    A guarantee that it does not offer cannot be tried without a fault: such a test is left out, with the reason.
+    """
+
+    def declare(
+        engine: Engine,
+        query: Query,
+        guarantee: Guarantee = "exactly-once",
+        mode: str | None = None,
+        case: str | None = None,
+    ) -> None:
+        if case is not None and case in engine.limits:
+            request.applymarker(pytest.mark.xfail(reason=f"{engine.name}: {engine.limits[case]}", strict=True))
+        first = next(iter(engine.modes))
+        support = engine.support(query, guarantee, mode or first)
+        if support.kind == "unsupported" and engine.support(query, "exactly-once", mode or first).kind != "unsupported":
+            pytest.skip(f"{engine.name} has no {guarantee}: {support.detail}")
         if support.kind == "unsupported":
             request.applymarker(pytest.mark.xfail(reason=f"{engine.name}: {support.detail}", strict=True))
 

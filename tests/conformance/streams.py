@@ -48,7 +48,7 @@ ODD_KEYS = ("", " ", "ключ", "鍵", "\U0001f511", 'quo"te', "back\\slash", "
 
 
 def odd(example: str) -> list[Event]:
-    """For an example's query: odd keys, equal times, times at windows' edges, a long session, far-future times last."""
+    """For an example's query: odd keys, equal times, times at windows' edges, a long session."""
     query = EXAMPLES[example]
     base = base_ms(query) - 120_000
     times: list[tuple[str, int]] = []
@@ -57,9 +57,19 @@ def odd(example: str) -> list[Event]:
         times += [("equal", base + 1_000)]
         times += [("edge", base + 1_000 * (step // 4) + (0, 1, 999, 999)[step % 4])]
     times += [("long", base + step * 150) for step in range(400)]
-    times.sort(key=lambda pair: pair[1])
-    last = times[-1][1]
-    times += [("far", last + 3_600_000 * hours) for hours in (1, 5, 48)]
+    return _odd_events(query, sorted(times, key=lambda pair: pair[1]))
+
+
+def far(example: str) -> list[Event]:
+    """A minute of a few keys' events, and then ones that are hours and days ahead."""
+    query = EXAMPLES[example]
+    base = base_ms(query) - 120_000
+    times = [(f"k{step % 5}", base + step * 200) for step in range(300)]
+    times += [("far", times[-1][1] + 3_600_000 * hours) for hours in (1, 5, 48)]
+    return _odd_events(query, times)
+
+
+def _odd_events(query: Query, times: list[tuple[str, int]]) -> list[Event]:
     return [
         {
             "id": number,

@@ -8,7 +8,7 @@ from engines.protocol import Engine, EngineFailure
 from tests.conformance.comparison import assert_same_rows
 from tests.conformance.driver import Outcome, Stage
 from tests.conformance.examples import EXAMPLES, stream
-from tests.conformance.streams import broken, odd
+from tests.conformance.streams import broken, far, odd
 
 pytestmark = [pytest.mark.java, pytest.mark.timeout(400)]
 
@@ -33,9 +33,16 @@ def test_a_single_key_is_answered(stage: Stage, engine: Engine, limit):
 
 @pytest.mark.parametrize("example", ["tumbling", "session", "sliding-count", "running"])
 def test_odd_keys_and_times_are_taken_as_they_are(stage: Stage, engine: Engine, example: str, limit):
-    """Unicode and empty keys, equal times, a window's very edges, a long session, far-future times last."""
+    """Unicode and empty keys, equal times, a window's very edges, a long session."""
     query, events = EXAMPLES[example], odd(example)
     limit(engine, query)
+    assert_same_rows(query, events, stage.run(engine, query, events))
+
+
+@pytest.mark.parametrize("example", ["tumbling", "session"])
+def test_far_future_times_close_what_is_open_and_lose_nothing(stage: Stage, engine: Engine, example: str, limit):
+    query, events = EXAMPLES[example], far(example)
+    limit(engine, query, case=f"event-time-jump-{example}")
     assert_same_rows(query, events, stage.run(engine, query, events))
 
 

@@ -17,6 +17,8 @@ from tests.conformance.examples import EXAMPLES, stream
 from tests.conformance.reference import Event, Row, rows
 from workloads.query import Query
 
+pytestmark = pytest.mark.slow
+
 BUILTIN: tuple[Engine, ...] = (continuous, micro_batch)
 
 

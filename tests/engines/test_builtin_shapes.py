@@ -36,6 +36,8 @@ from workloads.query import (
     Windowed,
 )
 
+pytestmark = pytest.mark.slow
+
 CLOSING = "~close"
 MORE: dict[str, Query] = EXAMPLES | {
     name: replace(EXAMPLES["tumbling"], shape=shape, **more)

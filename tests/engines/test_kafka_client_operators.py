@@ -20,6 +20,8 @@ from tests.conformance.streams import odd
 from workloads.control import heartbeat
 from workloads.query import CHECK, ID, Query
 
+pytestmark = pytest.mark.slow
+
 COUNT = 1_200
 CLOSE = "~close"
 FOR_EVER = {"count", "sliding-count", "until", "running", "deduplicate-running"}

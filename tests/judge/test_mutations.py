@@ -12,6 +12,8 @@ from tests.judge.conftest import JudgeShaped
 from tests.judge.shapes import COUNT, Shaped, shaped
 from workloads.query import AUDIT, Count, Machine, Query, Running, Session, Top, Until, Windowed
 
+pytestmark = pytest.mark.slow
+
 AUDITED = [name for name, query in EXAMPLES.items() if isinstance(query.shape, Windowed | Running)]
 REPEATABLE = [name for name in AUDITED if EXAMPLES[name].deduplicate is None]
 PLAIN = [name for name in EXAMPLES if name not in AUDITED and EXAMPLES[name].deduplicate is None]

@@ -38,6 +38,8 @@ from workloads.query import (
 from workloads.sensors import workload
 from workloads.stream import Events, Segment, checks
 
+pytestmark = pytest.mark.slow
+
 ODD = "odd \"name'"
 COLUMNS = (
     *(Column(name, "integer") for name in ("id", "check", "at", "kind", ODD)),

@@ -17,6 +17,8 @@ from workloads.query import Query, Sliding, Tumbling, Windowed
 from workloads.stream import Segment
 from workloads.workload import Unfit
 
+pytestmark = pytest.mark.slow
+
 RARE = {"nexmark-q2", "nexmark-q5", "nexmark-q7"}
 """One row a window, or a hundredth of the events, by their published definition."""
 

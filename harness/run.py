@@ -23,6 +23,7 @@ from harness.doctor import Provisioned
 from harness.plan import CasePlan, RunPlan
 from harness.problem import ExitCode, Problem
 from harness.provisioning import home
+from harness.provisioning.store import write_whole
 from harness.trial import Observer, Setting, Trial
 from harness.warden import Warden
 from results.history import METHOD_VERSION, TrialPlan, clock
@@ -56,7 +57,7 @@ def execute(plan: RunPlan, provisioned: Mapping[str, Provisioned], folder: Path,
     KeyboardInterrupt, after everything that was started has ended.
     """
     folder = folder.resolve()  # Engines run elsewhere and are given its parts.
-    (folder / "plan.json").write_text(plan.model_dump_json(indent=2))
+    write_whole(folder / "plan.json", plan.model_dump_json(indent=2).encode())
     scratch = home() / "scratch" / folder.name
     with Warden(folder.name, scratch), ExitStack() as stack:
         broker = _broker(plan, provisioned, folder, scratch, stack, observer)
@@ -131,7 +132,7 @@ def _run_case(
         bystanders={"broker": [broker.pid]} if broker and broker.pid else {},
         log_failure=broker.failure if broker else lambda: None,
     )
-    (history / "trial.json").write_text(_trial_plan(case, engine, tools).model_dump_json(indent=2))
+    write_whole(history / "trial.json", _trial_plan(case, engine, tools).model_dump_json(indent=2).encode())
     began_s = time.monotonic()
     try:
         Trial(case, engine, workload, setting, f"sg-{folder.name[-4:]}-{case.name}", observer).conduct()

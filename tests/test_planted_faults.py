@@ -50,28 +50,19 @@ class Plant:
     faulty: str
 
 
+_ROWS = "        if not rows:\n            return None\n"
+_ONCE = (
+    "        victims = [row for row in rows if row.key[0] != '~']\n"
+    "        if victims and self._partition == 1 and not getattr(self, 'planted', False):\n"
+    "            self.planted = True\n"
+)
 PLANTS = {
     "dropper": Plant(
-        "self._process(self, events)",
-        "self._process(self, [e for e in events if 12_345 not in msgspec.structs.astuple(e)])",
+        "self._process(self, self._shape, events)",
+        "self._process(self, self._shape, [e for e in events if 12_345 not in msgspec.structs.astuple(e)])",
     ),
-    "adder": Plant(
-        "            end = start + size\n",
-        "            end = start + size\n"
-        "            if self._partition == 1 and not getattr(self, 'planted', False):\n"
-        "                self.planted = True\n"
-        "                key = next(key for key in window if key[0] != '~')\n"
-        "                window[key] = (window[key][0] + 1, *window[key][1:])\n",
-    ),
-    "repeater": Plant(
-        '        results = Results(self._partition, self._keys, b"\\n".join(self._rows))\n',
-        "        if self._partition == 1 and not getattr(self, 'planted', False):\n"
-        "            self.planted = True\n"
-        "            at = next(i for i, key in enumerate(self._keys) if key[:1] != b'~')\n"
-        "            self._keys.append(self._keys[at])\n"
-        "            self._rows.append(b'\\n'.join(self._rows).split(b'\\n')[at])\n"
-        '        results = Results(self._partition, self._keys, b"\\n".join(self._rows))\n',
-    ),
+    "adder": Plant(_ROWS, f"{_ROWS}{_ONCE}            victims[0].f2 += 1\n"),
+    "repeater": Plant(_ROWS, f"{_ROWS}{_ONCE}            rows.append(victims[0])\n"),
 }
 
 

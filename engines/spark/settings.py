@@ -22,11 +22,13 @@ _ROCKSDB: Settings = {
 }
 _STATE: Mapping[str, Settings] = {MICRO_BATCH: _ROCKSDB, HEAP_STATE: {}, REAL_TIME: _ROCKSDB}
 _SHORTEST_REAL_TIME_MS = 5_000
+_SHUFFLES = 2
+"""At most that many has a query in real-time mode: one to drop duplicates, and one for windows."""
 
 
 def slots(job: Job) -> int:
     """How many tasks an executor has at a time: all of a query's at once in real-time mode, where they do not end."""
-    tasks = job.input.partitions + job.parallelism
+    tasks = job.input.partitions + _SHUFFLES * job.parallelism
     return -(-tasks // job.parallelism) if job.mode == REAL_TIME else 1
 
 

@@ -22,13 +22,10 @@ from engines.spark.cluster import describe, environment
 from engines.spark.running import SparkJob
 from engines.spark.session import members
 from engines.spark.status import Status
-from engines.spark_realtime import engine as realtime
 from harness.doctor import prepare
 from harness.problem import Problem
 from harness.provisioning.progress import Lines
-from tests.conformance.driver import Stage
-from tests.conformance.examples import EXAMPLES, stream
-from tests.conformance.reference import rows
+from tests.conformance.examples import EXAMPLES
 from workloads import sensors
 from workloads.query import Query
 
@@ -316,53 +313,12 @@ def test_a_job_that_is_to_run_at_most_once_is_refused(cluster, make_job):
         cluster.submit(replace(make_job(engine), guarantee="at-most-once"))
 
 
-@pytest.fixture(scope="module")
-def stage(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    opened = Stage(tmp_path_factory.mktemp("stage"), broker)
-    yield opened
-    opened.close()
-
-
-def test_real_time_mode_answers_with_updates_and_says_so():
-    assert realtime.claim("exactly-once", "real-time").emits == "updates"
-    assert engine.claim("exactly-once", "micro-batch").emits == "final"
-
-
 def test_in_real_time_mode_an_executor_has_room_for_all_tasks_of_a_query_at_once(job):
     chosen = settings.reported(replace(job, mode="real-time"))
-    # Four partitions and three reducers on three executors.
-    assert chosen["spark.master"] == "local-cluster[3,3,640]"
+    # Four partitions, and two shuffles to three reducers each, on three executors.
+    assert chosen["spark.master"] == "local-cluster[3,4,640]"
     assert (chosen["realTime"], chosen["outputMode"]) == ("5000 milliseconds", "update")
     assert settings.trigger(replace(job, mode="real-time", interval_ms=9_000)) == {"realTime": "9000 milliseconds"}
-
-
-@pytest.mark.java
-@pytest.mark.parametrize("example", ["tumbling", "filtered-sliding-distinct", "project", "deduplicate"])
-def test_the_last_update_of_each_row_is_right_in_real_time_mode(stage: Stage, example: str):
-    query, events = EXAMPLES[example], stream(example)
-    assert realtime.support(query, "exactly-once", "real-time").kind != "unsupported"
-    outcome = stage.run(realtime, query, events, restart=example == "tumbling")
-    # A key's updates are in one partition of the output, in order.
-    last = {(row["key"], *(row[name] for name in query.identity)): row for row in outcome.rows}
-    assert list(last.values()) == rows(query, events)
-    assert not outcome.strange
-
-
-@pytest.mark.java
-@pytest.mark.parametrize(
-    ("example", "words"),
-    [
-        ("session", "not supported for session window"),
-        ("top", "correctness"),
-        ("join", "IDENTICAL_SOURCES"),
-        ("running", "allowlist"),
-    ],
-)
-def test_what_real_time_mode_is_said_not_to_answer_spark_refuses(stage: Stage, example: str, words: str):
-    query = EXAMPLES[example]
-    assert realtime.support(query, "exactly-once", "real-time").kind == "unsupported"
-    with pytest.raises(EngineFailure, match=words):
-        stage.run(realtime, query, stream(example, 10))
 
 
 @pytest.mark.java

@@ -16,10 +16,7 @@ pytestmark = [pytest.mark.java, pytest.mark.timeout(400)]
 
 
 UNCOVERED = (
-    "tumbling-distinct",
     "filtered-sliding-distinct",
-    "sliding-top",
-    "score-window",
     "sliding-count",
     "deduplicate",
 )

@@ -170,8 +170,8 @@ class Engine(Protocol):
     """
 
     limits: Mapping[str, str]
-    """What the engine was seen to get wrong although it supports the query: the reason by the name of the case in the
-    conformance suite, where it is a strict expected failure.
+    """Where the engine was seen to lose rows although it supports the query and nothing failed: the reason by the name
+    of the case in the conformance suite, which then asks for nothing wrong only.
     """
 
     def support(self, query: Query, guarantee: Guarantee, mode: str) -> Support: ...

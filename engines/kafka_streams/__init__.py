@@ -46,6 +46,12 @@ _SLF4J = (
 )
 
 
+_JUMP = (
+    "as event time jumps by more than the retention of an hour, closed windows that were not emitted yet (they are "
+    "looked for once a second) are not found any more"
+)
+
+
 class KafkaStreams:
     name = NAME
     version = "4.3.1"
@@ -61,10 +67,7 @@ class KafkaStreams:
     # LogAndFailExceptionHandler, the default: a thread that meets the record ends. Skipping it is another handler, and
     # leaves no trace but a line in the log and one in a metric that counts late records as well.
     poison: Poison = "fatal"
-    limits: Mapping[str, str] = {
-        "event-time-jump-session": "as event time jumps by more than the retention of an hour, closed sessions that "
-        "were not emitted yet (they are looked for once a second) are not found any more"
-    }
+    limits: Mapping[str, str] = dict.fromkeys(("event-time-jump-tumbling", "event-time-jump-session"), _JUMP)
 
     def support(self, query: Query, guarantee: Guarantee, mode: str) -> Support:
         if mode not in self.modes:

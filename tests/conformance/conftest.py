@@ -57,15 +57,7 @@ def limit(request: pytest.FixtureRequest) -> Callable[..., None]:
     A guarantee that it does not offer cannot be tried without a fault: such a test is left out, with the reason.
     """
 
-    def declare(
-        engine: Engine,
-        query: Query,
-        guarantee: Guarantee = "exactly-once",
-        mode: str | None = None,
-        case: str | None = None,
-    ) -> None:
-        if case is not None and case in engine.limits:
-            request.applymarker(pytest.mark.xfail(reason=f"{engine.name}: {engine.limits[case]}", strict=True))
+    def declare(engine: Engine, query: Query, guarantee: Guarantee = "exactly-once", mode: str | None = None) -> None:
         first = next(iter(engine.modes))
         support = engine.support(query, guarantee, mode or first)
         if support.kind == "unsupported" and engine.support(query, "exactly-once", mode or first).kind != "unsupported":

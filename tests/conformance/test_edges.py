@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engines.protocol import Engine, EngineFailure
-from tests.conformance.comparison import assert_same_rows
+from tests.conformance.comparison import assert_nothing_but_due_rows, assert_same_rows
 from tests.conformance.driver import Outcome, Stage
 from tests.conformance.examples import EXAMPLES, stream
 from tests.conformance.streams import broken, far, odd
@@ -41,8 +41,13 @@ def test_odd_keys_and_times_are_taken_as_they_are(stage: Stage, engine: Engine, 
 @pytest.mark.parametrize("example", ["tumbling", "session"])
 def test_far_future_times_close_what_is_open_and_lose_nothing(stage: Stage, engine: Engine, example: str, limit):
     query, events = EXAMPLES[example], far(example)
-    limit(engine, query, case=f"event-time-jump-{example}")
-    assert_same_rows(query, events, stage.run(engine, query, events))
+    limit(engine, query)
+    outcome = stage.run(engine, query, events)
+    if f"event-time-jump-{example}" in engine.limits:
+        # Whether it happens depends on the moment, so no strict failure can be expected; nothing may be wrong though.
+        assert_nothing_but_due_rows(query, events, outcome)
+    else:
+        assert_same_rows(query, events, outcome)
 
 
 @pytest.mark.parametrize("example", ["tumbling", "running"])

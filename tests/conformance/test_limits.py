@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.conformance.conftest import ENGINES
 
 CASES = {"event-time-jump-tumbling", "event-time-jump-session"}
-"""Cases that a test of this suite passes to `limit`."""
+"""Cases that a test of this suite asks an engine's limits for."""
 
 
 def test_every_limit_names_a_case():

@@ -6,9 +6,11 @@ The same modules as `engines.spark`, in an environment of its own: real-time mod
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from engines.protocol import Claim, Cluster, Environment, Guarantee, LogKind, Poison, Site, Support
 from engines.spark import emulations
+from engines.spark import engine as spark
 from engines.spark.cluster import NEVER_AT_MOST_ONCE, open_here
 from engines.spark.settings import REAL_TIME
 from workloads.query import Join, Query, Session, Windowed
@@ -58,13 +60,8 @@ class SparkRealtime:
         instead = emulations(query)
         return Support("emulated", "; ".join(instead)) if instead else Support("native")
 
-    def claim(self, guarantee: Guarantee, mode: str) -> Claim:  # noqa: ARG002
-        return Claim(
-            processing="exactly-once",
-            delivery="at-least-once",
-            note="Spark's Kafka sink is at-least-once: a batch that is run again writes its rows again",
-            emits="updates",
-        )
+    def claim(self, guarantee: Guarantee, mode: str) -> Claim:
+        return replace(spark.claim(guarantee, mode), emits="updates")
 
     def open(self, site: Site) -> Cluster:
         return open_here(self.name, site)

@@ -1,17 +1,77 @@
-"""Which tests run in one process when several run at a time (pytest-xdist, `--dist loadgroup`)."""
+"""One broker and one cluster of each engine for all tests that need them, and which tests share a process.
+
+Several tests run at a time (pytest-xdist, `--dist loadgroup`); those of one engine stay together, so that its cluster
+starts once.
+"""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 import pytest
+
+if TYPE_CHECKING:
+    from tests.conformance.driver import Stage
+
+_LONGEST_FIRST = ("spark", "flink", "six-engines", "kafka-streams", "spark-realtime")
+"""Groups that take longest begin first, so that none is left to run alone in the end."""
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Bootstrap address of a real broker, which ends with the tests."""
+    from harness.broker import Broker
+    from harness.doctor import prepare_broker
+    from harness.provisioning.progress import Lines
+    from harness.warden import Warden
+
+    java, jars = prepare_broker(Lines())
+    folder = tmp_path_factory.mktemp("broker")
+    # Tests may be killed as a run may be: what they started ends with them.
+    with Warden(f"tests-{os.getpid()}", folder / "scratch"):
+        node = Broker(folder / "node", folder / "logs", java.home, jars)
+        node.start()
+        try:
+            yield node.engine_address
+        finally:
+            node.stop()
+
+
+@pytest.fixture(scope="session")
+def stage(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """Runs a query on an engine, over the broker; each engine's cluster starts with the first test that needs it."""
+    from tests.conformance.driver import Stage
+
+    stage = Stage(tmp_path_factory.mktemp("stage"), broker)
+    yield stage
+    stage.close()
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Tests of an engine's cluster, or of a file's, stay together: so each starts once.
+
+    Not later than here: xdist reads the groups in the first of the hooks that follow.
+    """
+    if item.get_closest_marker("java") is not None and item.get_closest_marker("xdist_group") is None:
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of an engine's cluster, or of a file's, stay together: so each starts once."""
-    for item in items:
-        if item.get_closest_marker("java") is None or item.get_closest_marker("xdist_group") is not None:
-            continue
-        chosen = getattr(item, "callspec", None)
-        parameters = chosen.params if chosen is not None else {}
-        engine = parameters.get("engine") or parameters.get("mode")
-        name = engine if isinstance(engine, str) else engine[0] if engine else item.path.name
-        item.add_marker(pytest.mark.xdist_group(name))
+    items.sort(key=_rank)
+
+
+def _group(item: pytest.Item) -> str:
+    chosen = getattr(item, "callspec", None)
+    parameters = chosen.params if chosen is not None else {}
+    engine = parameters.get("engine") or parameters.get("mode")
+    if item.path.parent.name == "engines" or not engine:
+        return item.path.stem.removeprefix("test_").replace("_", "-")
+    return str(engine if isinstance(engine, str) else engine[0])
+
+
+def _rank(item: pytest.Item) -> int:
+    marker = item.get_closest_marker("xdist_group")
+    group = marker.args[0] if marker is not None else ""
+    return _LONGEST_FIRST.index(group) if group in _LONGEST_FIRST else len(_LONGEST_FIRST)

@@ -28,12 +28,12 @@ guarantee = "exactly-once"
 engines = ["continuous", "flink", "kafka-client", "kafka-streams", "micro-batch", "spark"]
 
 [workload.sensors]
-window_ms = 1000
+window_ms = 500
 
 [paced]
 rate = "2k/s"
 warmup = "1s"
-measured = "22s"
+measured = "12s"
 
 [drain]
 events = 20000

@@ -1,39 +1,16 @@
-"""Engines by discovery, and one cluster of each for all tests."""
+"""Engines by discovery, and what they say that they cannot do."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from engines.discovery import Unavailable, discover
 from engines.protocol import Engine, Guarantee
-from harness.broker import Broker
-from harness.doctor import prepare_broker
-from harness.provisioning.progress import Lines
-from harness.warden import Warden
-from tests.conformance.driver import Stage
 from workloads.query import Query
 
 ENGINES: dict[str, Engine] = {name: found for name, found in discover().items() if not isinstance(found, Unavailable)}
-
-
-@pytest.fixture(scope="session")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """A stage over a real Kafka broker of its own."""
-    java, jars = prepare_broker(Lines())
-    folder = tmp_path_factory.mktemp("conformance")
-    # Tests may be killed as a run may be: what they started ends with them.
-    with Warden(f"conformance-{os.getpid()}", folder / "scratch"):
-        node = Broker(folder / "broker", folder / "logs", java.home, jars)
-        node.start()
-        stage = Stage(folder, node.engine_address)
-        try:
-            yield stage
-        finally:
-            stage.close()
-            node.stop()
 
 
 @pytest.fixture(params=sorted(ENGINES))

@@ -14,7 +14,7 @@ from workloads.query import CHECK, ID, Query
 from workloads.stream import Segment
 from workloads.workload import Unavailable, Workload, discover
 
-COUNT = 4_000
+COUNT = 2_400
 RATE = 400.0
 SEED = 20261124
 LATE = "late-sensors"

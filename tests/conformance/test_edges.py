@@ -50,7 +50,7 @@ def test_far_future_times_close_what_is_open_and_lose_nothing(stage: Stage, engi
         assert_same_rows(query, events, outcome)
 
 
-@pytest.mark.parametrize("example", ["tumbling", "running"])
+@pytest.mark.parametrize("example", ["running"])
 def test_a_record_that_is_no_event_is_skipped_or_fatal_as_declared_and_never_silent(
     stage: Stage, engine: Engine, example: str, limit
 ):

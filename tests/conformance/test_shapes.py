@@ -18,7 +18,6 @@ pytestmark = [pytest.mark.java, pytest.mark.timeout(400)]
 UNCOVERED = (
     "filtered-sliding-distinct",
     "sliding-count",
-    "deduplicate",
 )
 
 

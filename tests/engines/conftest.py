@@ -20,8 +20,7 @@ from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from engines.protocol import Claim, Engine, Guarantee, Job, Role, Running, Site, Topic
-from harness.broker import Broker
-from harness.doctor import prepare, prepare_broker
+from harness.doctor import prepare
 from harness.problem import Problem
 from harness.provisioning.progress import Lines
 from workloads import sensors
@@ -35,17 +34,6 @@ RATE = 5_000.0
 WINDOW_MS = 1_000
 READY_S = 180.0
 ROWS_S = 120.0
-
-
-@pytest.fixture(scope="session")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Bootstrap address of a real broker, which ends with the tests."""
-    java, jars = prepare_broker(Lines())
-    folder = tmp_path_factory.mktemp("broker")
-    node = Broker(folder / "node", folder / "logs", java.home, jars)
-    node.start()
-    yield node.engine_address
-    node.stop()
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from engines.discovery import discover
 from engines.logs import connect
 from engines.logs.embedded import EmbeddedLog
 from engines.logs.protocol import Log, LogFailure
-from engines.protocol import Engine, EngineFailure, Guarantee, Job, Site
+from engines.protocol import Engine, EngineFailure, Job, Site
 from engines.runtime.cluster import BuiltinEngine
 from engines.runtime.connector import Checkpoint, Results, WorkerFailure
 from engines.runtime.deployment import Deployment
@@ -194,31 +194,6 @@ def test_on_kafka_killed_workers_and_a_restart_with_fewer_lose_and_repeat_nothin
     check_kills_and_rescaling(engine_named(name), site, kafka_job, log)
     snapshots = list((kafka_job.directory / "snapshots").iterdir())
     assert len(snapshots) == PARTITIONS, "old snapshots were not removed"
-
-
-@pytest.mark.java
-@pytest.mark.parametrize("name", ENGINES)
-@pytest.mark.parametrize("guarantee", ["at-least-once", "at-most-once"])
-def test_on_kafka_the_weaker_guarantees_give_every_row_when_nothing_fails(
-    name: str, guarantee: Guarantee, site: Site, kafka_job: Job
-):
-    log = connect(kafka_job.input.location, "kafka")
-    stream, output = Stream(), Output(log, kafka_job.output.name)
-    cluster = engine_named(name).open(site)
-    running = cluster.submit(replace(kafka_job, guarantee=guarantee))
-    running.wait_ready(WAIT_S)
-    stream.send(log, kafka_job.input.name, 2_000)
-    stream.close(log, kafka_job.input.name)
-    output.wait(lambda: output.closing(1), running)
-    running.stop()
-    running = cluster.submit(replace(kafka_job, guarantee=guarantee, parallelism=3))
-    running.wait_ready(WAIT_S)
-    stream.send(log, kafka_job.input.name, 1_000)
-    stream.close(log, kafka_job.input.name)
-    output.wait(lambda: output.closing(2), running)
-    cluster.close()
-    output.close()
-    assert output.rows == Counter(stream.expected())
 
 
 @pytest.mark.java

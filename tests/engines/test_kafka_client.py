@@ -292,9 +292,8 @@ def test_a_long_commit_interval_gets_a_longer_transaction_time_out(job):
 
 
 @pytest.mark.java
-@pytest.mark.parametrize("guarantee", ["exactly-once", "at-least-once", "at-most-once"])
-def test_a_run_answers_every_window_right_and_leaves_nothing_behind(answer, guarantee):
-    result = answer(engine, guarantee)
+def test_a_run_answers_every_window_right_and_leaves_nothing_behind(answer):
+    result = answer(engine)
     assert result.rows == result.expected
     assert all(key == row.encode() for key, row in result.row_keys)
     assert len(result.processes["worker"]) == 2

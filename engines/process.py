@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -26,6 +27,15 @@ def tail(log: Path, lines: int = _TAIL_LINES) -> str:
     return "\n".join(text[-lines:]) or "(log is empty)"
 
 
+def _dying(pid: int) -> bool:
+    """Whether its first thread is a zombie (proc(5)), so that the rest is about to go."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return True
+    return stat[stat.rindex(b")") + 2 :][:1] in (b"Z", b"X")
+
+
 class Process:
     """A process started here. Its children share its process group, so that `stop` and `kill` reach them."""
 
@@ -43,6 +53,8 @@ class Process:
         Raises EngineFailure if it cannot be started.
         """
         self.name, self.log = name, log
+        self._asking = threading.Lock()
+        self._argv, self._env, self._cwd, self._unset = argv, env, cwd, unset
         log.parent.mkdir(parents=True, exist_ok=True)
         environment = {key: value for key, value in os.environ.items() if key not in unset} | dict(env or {})
         with log.open("ab") as out:
@@ -59,6 +71,14 @@ class Process:
             except OSError as error:
                 raise EngineFailure(f"{name} cannot be started: {error}", str(log)) from error
 
+    def again(self) -> Process:
+        """A new process of the same command, with the same log; what is left of this one is killed before.
+
+        Raises EngineFailure if it cannot be started.
+        """
+        self.kill()
+        return Process(self.name, self._argv, self.log, self._env, self._cwd, self._unset)
+
     @property
     def pid(self) -> int:
         return self._child.pid
@@ -66,7 +86,11 @@ class Process:
     @property
     def exit_code(self) -> int | None:
         """None while it runs; negative: ended by that signal."""
-        return self._child.poll()
+        # Popen itself takes a dead child for a living one while another thread asks, too.
+        with self._asking:
+            code = self._child.poll()
+            # Of a process with many threads the first may be dead a moment before the last: it runs no more.
+            return self._child.wait() if code is None and _dying(self._child.pid) else code
 
     def died(self, phase: str) -> EngineFailure | None:
         """Why the process is gone (exit code and its last log lines), or None while it runs."""
@@ -101,7 +125,7 @@ class Process:
 
     def stop(self, timeout_s: float = 10.0) -> None:
         """SIGTERM to the group, then SIGKILL to whatever is left of it after timeout_s."""
-        if self._child.poll() is None:
+        if self.exit_code is None:
             self.signal(signal.SIGTERM)
             with suppress(subprocess.TimeoutExpired):
                 self._child.wait(timeout_s)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from workloads.query import Query
 
@@ -19,6 +19,9 @@ LogKind = Literal["embedded", "kafka"]
 Role = Literal["worker", "coordinator"]
 Poison = Literal["skipped", "fatal"]
 Counter = Literal["late", "broken"]
+Timeouts = Literal["default", "tuned"]
+"""`default`: every time-out that says how long a dead process goes unnoticed is the engine's own. `tuned`: as its
+manual recommends for fast recovery."""
 
 
 class EngineFailure(Exception):
@@ -113,6 +116,25 @@ class Job:
     interval_ms: int
     memory_mb: int
     directory: Path
+    timeouts: Timeouts = "default"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a job is, as the engine or the log says; seen from outside, and cheap enough to ask 50 times a second.
+
+    commits: grows with each durable commit (a checkpoint, a batch, committed offsets), whatever it is by itself; never
+    falls, also over a restart. inputs: how many input records of all partitions are behind the last commit (offsets
+    summed up), None where that cannot be told. committing: whether a commit is under way just now (a checkpoint in
+    progress, a batch whose offsets are logged and which is not committed). state: the engine's own word for how the
+    job is (`RUNNING`, `RESTARTING`, a group's `STABLE`), empty where it has none: a change after a fault is its
+    detection.
+    """
+
+    commits: int
+    inputs: int | None = None
+    committing: bool = False
+    state: str = ""
 
 
 class Running(Protocol):
@@ -147,6 +169,25 @@ class Running(Protocol):
         ...
 
 
+@runtime_checkable
+class Observable(Protocol):
+    """A running job whose durable commits can be told from outside. Strikes are aimed by it."""
+
+    def progress(self) -> Progress: ...
+
+
+@runtime_checkable
+class Revivable(Protocol):
+    """A running job of which dead processes can be started again, as an operator would."""
+
+    def revive(self) -> list[str]:
+        """Start again what died of the job's processes, its cluster's included, and name it; nothing where nothing is
+        dead, or where the engine itself starts it again. Returns once they are started, not once they are ready;
+        `failure` is None again then, as long as they live. Raises EngineFailure where it cannot be done.
+        """
+        ...
+
+
 class Cluster(Protocol):
     def submit(self, job: Job) -> Running: ...
 
@@ -164,6 +205,9 @@ class Engine(Protocol):
     """Mode names with a line about each; the first is the default."""
     logs: tuple[LogKind, ...]
     environment: Environment
+    roles: tuple[Role, ...]
+    """Which processes a job has: workers, and a coordinator where there is one."""
+
     poison: Poison
     """What a record that is no event does to a job as it is deployed here: it is skipped (and counted in `counters` or
     in a worker's log), or the job fails and `Running.failure` says so. Never is it part of an answer.

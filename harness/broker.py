@@ -106,12 +106,17 @@ class Broker:
         jars: Sequence[Path],
         harness_port: int | None = None,
         engine_port: int | None = None,
+        advertised_port: int | None = None,
     ) -> None:
-        """directory: its own, for settings and data. logs: gets broker.log. Ports that are not given are free ones."""
+        """directory: its own, for settings and data. logs: gets broker.log. Ports that are not given are free ones.
+
+        advertised_port: where engines are told to connect, if that is a proxy's and not the listener's own.
+        """
         self._directory, self._log = directory, logs / "broker.log"
         self._java, self._jars = java_home / "bin" / "java", jars
         self._wanted = (harness_port, engine_port)
         self._harness_port = self._engine_port = 0
+        self._advertised_port, self._starts = advertised_port, 0
         self._process: Process | None = None
 
     def start(self) -> None:
@@ -140,11 +145,21 @@ class Broker:
 
     @property
     def engine_address(self) -> str:
-        return f"127.0.0.1:{self._engine_port}"
+        return f"127.0.0.1:{self._advertised_port or self._engine_port}"
 
     @property
     def pid(self) -> int | None:
         return self._process.pid if self._process else None
+
+    def restart(self) -> None:
+        """Start the dead broker again on its data and ports; returns once it answers. Raises EngineFailure."""
+        if self._process is None:
+            raise EngineFailure("Kafka's broker cannot be started again: it was never started", str(self._log))
+        self._process.kill()
+        self._starts += 1
+        # A log of its own: what the one before said must not be taken for an answer.
+        self._log = self._log.with_name(f"broker-{self._starts}.log")
+        self._run()
 
     def failure(self) -> EngineFailure | None:
         dead = self._process.died("while it was needed") if self._process else None
@@ -163,6 +178,9 @@ class Broker:
         with _reserved(*self._wanted, None) as ports:
             self._harness_port, self._engine_port, controller_port = ports
             self._format(controller_port)
+        self._run()
+
+    def _run(self) -> None:
         self._process = Process("Kafka's broker", self._command("kafka.Kafka", str(self._settings_file)), self._log)
         try:
             self._process.wait_for_line("Kafka Server started", _START_S, "while starting")
@@ -189,11 +207,11 @@ class Broker:
         """Write the settings and make the storage folder with Kafka's StorageTool."""
         shutil.rmtree(self._data, ignore_errors=True)
         self._temporary.mkdir(parents=True, exist_ok=True)
-        clients = f"HARNESS://{self.harness_address},ENGINES://{self.engine_address}"
+        harness = f"HARNESS://{self.harness_address}"
         settings = {
             **_SETTINGS,
-            "listeners": f"{clients},CONTROLLER://127.0.0.1:{controller_port}",
-            "advertised.listeners": clients,
+            "listeners": f"{harness},ENGINES://127.0.0.1:{self._engine_port},CONTROLLER://127.0.0.1:{controller_port}",
+            "advertised.listeners": f"{harness},ENGINES://{self.engine_address}",
             "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
             "log.dirs": str(self._data),
         }
@@ -267,6 +285,12 @@ def existing(address: str) -> ExistingBroker:
             "start it, or leave out the address and one is started here",
         )
     return ExistingBroker(address)
+
+
+def free_port() -> int:
+    """A loopback port that nothing listens on now."""
+    with _reserved(None) as ports:
+        return ports[0]
 
 
 @contextmanager

@@ -11,6 +11,9 @@ from typing import Any
 from engines.discovery import Unavailable as UnavailableEngine
 from engines.discovery import discover as discover_engines
 from engines.protocol import Engine
+from harness.faults import Unavailable as UnavailableFault
+from harness.faults import discover as discover_faults
+from harness.faults.fault import Fault
 from workloads.workload import Unavailable as UnavailableWorkload
 from workloads.workload import Workload
 from workloads.workload import discover as discover_workloads
@@ -23,10 +26,11 @@ Entry = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The engines and workloads that exist, by name."""
+    """The engines, workloads and faults that exist, by name."""
 
     engines: Mapping[str, Engine | UnavailableEngine]
     workloads: Mapping[str, Workload | UnavailableWorkload]
+    faults: Mapping[str, Fault | UnavailableFault]
 
     @property
     def loaded(self) -> dict[str, Engine]:
@@ -35,7 +39,7 @@ class Catalogue:
 
 
 def discover() -> Catalogue:
-    return Catalogue(discover_engines(), discover_workloads())
+    return Catalogue(discover_engines(), discover_workloads(), discover_faults())
 
 
 def suites() -> dict[str, Path]:
@@ -74,7 +78,18 @@ def _workloads() -> list[Entry]:
 
 
 def _faults() -> list[Entry]:
-    return []  # There are none yet.
+    return [
+        {"name": name, "about": f"cannot be loaded: {fault.why}", "available": False}
+        if isinstance(fault, UnavailableFault)
+        else {
+            "name": name,
+            "about": fault.story,
+            "available": True,
+            "needs": sorted(fault.needs),
+            "hold_s": fault.hold_s,
+        }
+        for name, fault in discover_faults().items()
+    ]
 
 
 def _suites() -> list[Entry]:

@@ -1,4 +1,7 @@
-"""The command line: the one module that sees all the others. What is slow to import is imported where it is used."""
+"""The command line: the one module that sees all the others. What is slow to import is imported where it is used.
+
+Longer than most: every command is here, with its words for the user.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,9 @@ from harness.problem import ExitCode, Problem
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from harness.plan import RunPlan
     from harness.provisioning.progress import Report
+    from harness.readiness import Readiness
     from results.result import RunResult
 
 RUNS = Path("runs")
@@ -162,22 +167,30 @@ def run(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Replace a value of the suite; may be repeated."),
     ] = None,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option("--fault", metavar="FAULT", help="Replace the faults that strike; may be repeated."),
+    ] = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the run's folder is made.")] = RUNS,
+    resume: Annotated[
+        str | None, typer.Option(metavar="RUN", help="Go on with a run that was interrupted, and nothing else.")
+    ] = None,
     output_format: FormatOption = "text",
     no_progress: Annotated[bool, typer.Option("--no-progress", help="Say nothing until there are results.")] = False,
     _debug: DebugOption = False,
 ) -> int:
     """Run a suite, or one case for each engine and workload that is named."""
+    if resume is not None:
+        return _resume(_folder(resume), output_format, no_progress)
     from harness import catalogue, plan, request
     from harness import run as running
-    from harness.observer import choose
     from harness.readiness import Readiness
 
     known = catalogue.discover()
     selection = plan.Selection(
         tuple(dict.fromkeys(engine or ())), tuple(dict.fromkeys(workload or ())), log, kafka, guarantee
     )
-    asked = request.Request(suite, selection, request.overrides(settings or [], seed))
+    asked = request.Request(suite, selection, request.overrides(settings or [], seed, fault or ()))
     source, content, selection = request.resolve(asked, known)
     readiness = Readiness(_report())
     loaded = [known.loaded[name] for name in plan.selected_engines(content, selection, known) if name in known.loaded]
@@ -186,13 +199,37 @@ def run(
     name = Path(source).stem
     command = shlex.join([_program(), *sys.argv[1:]])
     planned = plan.make(name, content, selection, known, log_choice, readiness.available, command)
-    folder = running.new_folder(out, name)
+    return _execute(planned, readiness, running.new_folder(out, name), output_format, no_progress)
+
+
+def _resume(folder: Path, output_format: Format, no_progress: bool) -> int:
+    """Record what an interrupted run has not recorded yet, and conclude it."""
+    from harness import run as running
+    from harness.catalogue import discover
+    from harness.readiness import Readiness
+
+    planned = running.resumed(folder)
+    readiness = Readiness(_report())
+    readiness.own_broker = planned.log == "kafka" and planned.kafka is None
+    engines = discover().loaded
+    for name in {case.engine for case in planned.runnable}:
+        blocked = readiness.available(engines[name], planned.log)
+        if blocked is not None:
+            raise Problem(f"{name} cannot run here any more: {blocked.reason}", str(folder), blocked.remedy)
+    return _execute(planned, readiness, folder, output_format, no_progress)
+
+
+def _execute(planned: RunPlan, readiness: Readiness, folder: Path, output_format: Format, no_progress: bool) -> int:
+    from harness import run as running
+    from harness.observer import choose
+
     try:
         with choose(output_format, no_progress, _console(sys.stdout), _console(sys.stderr)) as observer:
             running.execute(planned, readiness.provisioned(planned), folder, observer)
     except (KeyboardInterrupt, Exception) as error:
         what = "interrupted" if isinstance(error, KeyboardInterrupt) else "the run ended early"
-        sys.stderr.write(f"{what}; what is known is kept\n  {folder}\n  {_program()} judge {folder}\n")
+        again = f"{_program()} run --resume {folder}"
+        sys.stderr.write(f"{what}; what is known is kept\n  {folder}\n  {_program()} judge {folder}\n  {again}\n")
         raise
     return _conclude(folder, output_format)
 

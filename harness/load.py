@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -188,8 +188,13 @@ class Generator:
         self._paced_writer()
         self._encoder.rows(self._events(Segment(0, _BLOCK_EVENTS, 0, 1000.0), 0, _BLOCK_EVENTS))
 
-    def paced(self, phase: str, segment: Segment, rate: float, start_ns: int) -> None:
-        """Send a segment on schedule: `rate` events a second on average, the first at start_ns."""
+    def paced(
+        self, phase: str, segment: Segment, rate: float, start_ns: int, cut: Callable[[], bool] = lambda: False
+    ) -> int:
+        """Send a segment on schedule: `rate` events a second on average, the first at start_ns. How many were sent.
+
+        cut: asked at each tick; once it says so, nothing further is sent.
+        """
         writer = self._paced_writer()
         last = segment.first + segment.count
         planned_ns = segment.planned_ns(np.arange(segment.first, last), rate)
@@ -197,7 +202,7 @@ class Generator:
         ready: deque[tuple[int, Rows]] = deque()
         encoded = sent = segment.first
         second = 0
-        while sent < last:
+        while sent < last and not cut():
             elapsed_ns = now_ns() - start_ns
             while second * 1_000_000_000 <= elapsed_ns:
                 self._heartbeats(writer, segment, second, rate / segment.rate)
@@ -222,6 +227,7 @@ class Generator:
                 time.sleep(TICK_S)
         record.store(0.0)
         writer.flush(_FLUSH_S)
+        return sent - segment.first
 
     def backlog(self, phase: str, segment: Segment) -> None:
         """Write a segment into a transaction that stays open."""
@@ -304,7 +310,13 @@ def main() -> None:
         try:
             match command["do"]:
                 case "paced":
-                    generator.paced(command["phase"], told_segment(command), command["rate"], command["start_ns"])
+                    more["count"] = generator.paced(
+                        command["phase"],
+                        told_segment(command),
+                        command["rate"],
+                        command["start_ns"],
+                        lambda: commands.next(0.0) is not None,
+                    )
                 case "backlog":
                     generator.backlog(command["phase"], told_segment(command))
                 case "commit":

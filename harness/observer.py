@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from rich.console import Console
 from rich.markup import escape
@@ -22,8 +22,18 @@ _REFRESHES_PER_S = 4
 """Drawing takes CPU from what is being measured."""
 
 
+class Observer(Protocol):
+    """Is told what a run is doing."""
+
+    def step(self, case: str, text: str) -> None: ...
+
+    def progress(self, case: str, phase: str, done: float, total: float, text: str) -> None: ...
+
+    def finished(self, case: str, outcome_text: str) -> None: ...
+
+
 class Silent:
-    """Says nothing. A `harness.trial.Observer` that is entered before a run and left after it."""
+    """Says nothing. An `Observer` that is entered before a run and left after it."""
 
     def __enter__(self) -> Self:
         return self

@@ -5,17 +5,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from engines.discovery import Unavailable as UnavailableEngine
-from engines.protocol import Engine, Guarantee, LogKind
+from engines.protocol import Engine, Guarantee, LogKind, Timeouts
 from harness.catalogue import Catalogue
+from harness.faults import Unavailable as UnavailableFault
+from harness.faults.fault import Fault
 from harness.problem import ExitCode, Problem
 from harness.suite import InvalidRequest, Suite, parameter
-from results.history import Drain, Paced
+from results.history import Drain, Paced, Strikes
 from workloads.stream import Segment
 from workloads.workload import Parameters, Preparing, Unfit, Workload
 from workloads.workload import Unavailable as UnavailableWorkload
@@ -34,7 +37,7 @@ class Blocked(_Model):
 
 
 class CasePlan(_Model):
-    """One deployment of one engine, given the paced phase and then the drain.
+    """One deployment of one engine, given the drain and then the paced phase, during which strikes may fall.
 
     event_rate: events per second of event time, in every phase. interval_ms: trigger, checkpoint and commit interval.
     worker_memory_mb: limit of one worker process. blocked: None for a case that is to run.
@@ -54,12 +57,21 @@ class CasePlan(_Model):
     event_rate: float = Field(gt=0)
     paced: Paced | None
     drain: Drain | None
+    strikes: Strikes | None = None
     blocked: Blocked | None = None
 
     @property
     def name(self) -> str:
-        """ENGINE.MODE.WORKLOAD: unique within a run."""
-        return f"{self.engine}.{self.mode}.{self.workload}"
+        """ENGINE.MODE.WORKLOAD, with strikes also .GUARANTEE.FAULT.AIM.TIMEOUTS: unique within a run."""
+        plain = f"{self.engine}.{self.mode}.{self.workload}"
+        strikes = self.strikes
+        if strikes is None:
+            return plain if self.guarantee == "exactly-once" else f"{plain}.{self.guarantee}"
+        return f"{plain}.{self.guarantee}.{strikes.fault}.{strikes.aim}.{strikes.timeouts}"
+
+    @property
+    def timeouts(self) -> Timeouts:
+        return self.strikes.timeouts if self.strikes is not None else "default"
 
 
 class RunPlan(_Model):
@@ -139,38 +151,45 @@ def make(
     Raises InvalidRequest for parameters that a workload cannot have.
     """
     cases = []
+    guarantees = (selection.guarantee,) if selection.guarantee else suite.guarantee
+    campaigns = _campaigns(suite, catalogue)
     asked = _ask(suite, selection.workloads or tuple(suite.workload), catalogue)
     for engine_name in selected_engines(suite, selection, catalogue):
         engine = catalogue.engines[engine_name]
         default = ("default",) if isinstance(engine, UnavailableEngine) else tuple(engine.modes)[:1]
         for mode in suite.modes.get(engine_name, default):
             for workload_name, (workload, parameters, lack) in asked.items():
-                guarantee = selection.guarantee or suite.guarantee
-                case = CasePlan(
-                    engine=engine_name,
-                    mode=mode,
-                    workload=workload_name,
-                    parameters=dict(parameters),
-                    log=log[0],
-                    guarantee=guarantee,
-                    seed=suite.seed,
-                    partitions=suite.partitions,
-                    parallelism=suite.parallelism,
-                    interval_ms=round(suite.interval * 1000),
-                    worker_memory_mb=suite.worker_memory // 1024**2,
-                    event_rate=suite.events_per_second,
-                    paced=suite.paced_phase,
-                    drain=suite.drain.on(log[0]) if suite.drain else None,
-                    blocked=_loading(engine) or _loading(workload) or lack,
-                )
-                if (
-                    lack is None
-                    and not isinstance(engine, UnavailableEngine)
-                    and not isinstance(workload, UnavailableWorkload)
-                ):
-                    blocked = _obstacle(case, engine, workload, log[1]) or available(engine, log[0])
-                    case = case.model_copy(update={"blocked": blocked})
-                cases.append(case)
+                for guarantee, strikes in product(guarantees, campaigns):
+                    case = CasePlan(
+                        engine=engine_name,
+                        mode=mode,
+                        workload=workload_name,
+                        parameters=dict(parameters),
+                        log=log[0],
+                        guarantee=guarantee,
+                        seed=suite.seed,
+                        partitions=suite.partitions,
+                        parallelism=suite.parallelism,
+                        interval_ms=round(suite.interval * 1000),
+                        worker_memory_mb=suite.worker_memory // 1024**2,
+                        event_rate=suite.events_per_second,
+                        paced=suite.paced_phase,
+                        drain=suite.drain.on(log[0]) if suite.drain else None,
+                        strikes=strikes,
+                        blocked=_loading(engine) or _loading(workload) or lack,
+                    )
+                    if (
+                        lack is None
+                        and not isinstance(engine, UnavailableEngine)
+                        and not isinstance(workload, UnavailableWorkload)
+                    ):
+                        blocked = (
+                            _obstacle(case, engine, workload, log[1])
+                            or _invulnerable(case, engine, selection, catalogue)
+                            or available(engine, log[0])
+                        )
+                        case = case.model_copy(update={"blocked": blocked})
+                    cases.append(case)
     return RunPlan(
         suite=name,
         story=suite.story,
@@ -180,6 +199,52 @@ def make(
         kafka=selection.kafka,
         cases=tuple(cases),
     )
+
+
+def _campaigns(suite: Suite, catalogue: Catalogue) -> Sequence[Strikes | None]:
+    """What strikes, one campaign a case; one None where nothing does."""
+    table = suite.faults
+    if table is None:
+        return [None]
+    found: list[Strikes | None] = []
+    for name, timeouts in product(table.inject, table.timeouts):
+        fault = catalogue.faults[name]
+        own_s = 0.0 if isinstance(fault, UnavailableFault) else fault.hold_s
+        found.append(
+            Strikes(
+                fault=name,
+                aim=table.aim,
+                wanted=table.exposed,
+                most=max(table.most, table.exposed),
+                hold_s=own_s if table.hold is None else table.hold,
+                timeouts=timeouts,
+            )
+        )
+    return found
+
+
+_WITHOUT = {"coordinator": "has no coordinator: its workers share the work among themselves"}
+"""Why an engine cannot be struck by a fault that needs what it does not have."""
+
+
+def _invulnerable(case: CasePlan, engine: Engine, selection: Selection, catalogue: Catalogue) -> Blocked | None:
+    """Why the fault of a case cannot strike this engine on this log."""
+    if case.strikes is None:
+        return None
+    fault: Fault | UnavailableFault = catalogue.faults[case.strikes.fault]
+    if isinstance(fault, UnavailableFault):
+        return _loading(fault)
+    if "input" in fault.needs and engine.poison == "fatal":
+        return Blocked(outcome="unsupported", reason="a record that is no event ends its job, as it declares")
+    if "coordinator" in fault.needs and "coordinator" not in engine.roles:
+        return Blocked(outcome="unsupported", reason=_WITHOUT["coordinator"])
+    if fault.needs & {"broker", "link"}:
+        if case.log != "kafka":
+            return Blocked(outcome="unsupported", reason="the embedded log has no broker", remedy="use --log kafka")
+        if selection.kafka is not None:
+            why = "a broker that is not ours is not to be broken"
+            return Blocked(outcome="unsupported", reason=why, remedy="leave --kafka out, and one is started here")
+    return None
 
 
 _Asked = tuple[Workload | UnavailableWorkload, Parameters, Blocked | None]
@@ -223,7 +288,7 @@ def _prepared(workload: Workload, parameters: Parameters, suite: Suite) -> tuple
 
 
 def _loading(what: object) -> Blocked | None:
-    if isinstance(what, UnavailableEngine | UnavailableWorkload):
+    if isinstance(what, UnavailableEngine | UnavailableWorkload | UnavailableFault):
         return Blocked(outcome="unavailable", reason=f"{what.name} cannot be loaded: {what.why}")
     return None
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
-from engines.logs.protocol import Chunk, Log, LogFailure
+from engines.logs.protocol import Chunk, Isolation, Log, LogFailure
+from harness.faults.poison import POISON
 from results.history import INPUT, TableWriter
 
 _POLL_S = 0.1
@@ -31,11 +33,13 @@ class _Part:
         self._columns: dict[str, list[int]] = {name: [] for name in INPUT.names}
 
     def add(self, chunk: Chunk) -> None:
-        events = [self._decode(value) for value in chunk.values]
+        # What the fault `poison` wrote is no event.
+        events = [self._decode(value) for value in chunk.values if value != POISON]
         columns = self._columns
+        places = [place for place, value in enumerate(chunk.values) if value != POISON]
         columns["partition"] += [chunk.partition] * len(events)
-        columns["offset"] += chunk.offsets
-        columns["time_ms"] += chunk.times_ms
+        columns["offset"] += [chunk.offsets[place] for place in places]
+        columns["time_ms"] += [chunk.times_ms[place] for place in places]
         columns["id"] += [event.id for event in events]
         columns["check"] += [event.check for event in events]
         if len(columns["id"]) >= _PART_ROWS:
@@ -51,20 +55,47 @@ def read_back(log: Log, topic: str, partitions: int, folder: Path) -> None:
 
     Raises LogFailure if the topic's end is not reached: nothing came for 10 s.
     """
-    ends = log.end_offsets(topic, partitions, "read_committed")
-    reader = log.reader(topic, partitions)
     part = _Part(TableWriter(folder, "input"))
-    reached = [0] * partitions
-    heard_s = time.monotonic()
+    for chunk in _chunks(log, topic, partitions, "read_committed"):
+        part.add(chunk)
+    part.store()
+
+
+def read_all(log: Log, topic: str, partitions: int, folder: Path) -> None:
+    """Store every record of a topic at rest, also of aborted transactions, in the table `physical`.
+
+    Raises LogFailure if the topic's end is not reached: nothing came for 10 s.
+    """
+    committed = {
+        (chunk.partition, offset)
+        for chunk in _chunks(log, topic, partitions, "read_committed")
+        for offset in chunk.offsets
+    }
+    table = TableWriter(folder, "physical")
+    for chunk in _chunks(log, topic, partitions, "read_uncommitted"):
+        table.write(
+            {
+                "partition": [chunk.partition] * len(chunk.values),
+                "offset": chunk.offsets,
+                "time_ms": chunk.times_ms,
+                "committed": [(chunk.partition, offset) in committed for offset in chunk.offsets],
+                "value": chunk.values,
+            }
+        )
+
+
+def _chunks(log: Log, topic: str, partitions: int, isolation: Isolation) -> Iterator[Chunk]:
+    """Every chunk of a topic up to its end."""
+    ends = log.end_offsets(topic, partitions, isolation)
+    reader = log.reader(topic, partitions, isolation, ends=True)
+    heard_s, reached = time.monotonic(), reader.ends()
     try:
-        # The last offset of a partition may be a transaction's marker, which no reader is given.
-        while any(end - done > 1 for end, done in zip(ends, reached, strict=True)):
+        while any(reached.get(partition, 0) < end for partition, end in enumerate(ends)):
             for chunk in reader.poll(_POLL_S):
-                part.add(chunk)
-                reached[chunk.partition] = chunk.offsets[-1] + 1
+                yield chunk
                 heard_s = time.monotonic()
+            reached = reader.ends()
             if time.monotonic() - heard_s > _QUIET_S:
-                raise LogFailure(f"the input could be read back to offsets {reached} only, of {ends}", topic)
-        part.store()
+                raise LogFailure(f"the topic could be read to offsets {reached} only, of {ends}", topic)
     finally:
         reader.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +14,9 @@ from harness.suite import InvalidRequest, Suite, load, unknown
 
 PAIR = "pair"
 """The suite whose settings are used where none is named."""
+
+STRIKE = "strike"
+"""The suite whose settings are used where none is named, but faults."""
 
 _ADDRESS = re.compile(r"[^\s:,]+:\d{1,5}(,[^\s:,]+:\d{1,5})*")
 
@@ -26,9 +30,11 @@ class Request:
     overrides: Mapping[str, str]
 
 
-def overrides(settings: Sequence[str], seed: int | None) -> dict[str, str]:
+def overrides(settings: Sequence[str], seed: int | None, faults: Sequence[str] = ()) -> dict[str, str]:
     """KEY=VALUE words as a mapping. Raises Problem."""
     values = {} if seed is None else {"seed": str(seed)}
+    if faults:
+        values["faults.inject"] = json.dumps(list(faults))
     for word in settings:
         key, equals, value = word.partition("=")
         if not equals or not all(key.split(".")):
@@ -54,7 +60,7 @@ def resolve(request: Request, catalogue: Catalogue) -> tuple[str, Suite, Selecti
                 f"Name a suite ({', '.join(suites())}), or engines with -e and workloads with -w",
                 ExitCode.USAGE,
             )
-        source = PAIR
+        source = STRIKE if "faults.inject" in request.overrides else PAIR
         selection = replace(selection, workloads=selection.workloads or tuple(catalogue.workloads))
     problems = list(_unfit(selection, catalogue))
     suite: Suite | None = None

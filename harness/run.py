@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
 import confluent_kafka
+from pydantic import ValidationError
 
 import engines
 from engines.discovery import Unavailable as UnavailableEngine
@@ -18,15 +21,20 @@ from engines.discovery import discover as discover_engines
 from engines.logs import connect
 from engines.protocol import Engine, Site
 from harness import machine
-from harness.broker import JARS, Broker, KafkaBroker, existing
+from harness.broker import JARS, Broker, KafkaBroker, existing, free_port
 from harness.doctor import Provisioned
+from harness.faults import Unavailable as UnavailableFault
+from harness.faults import discover as discover_faults
+from harness.observer import Observer
 from harness.plan import CasePlan, RunPlan
 from harness.problem import ExitCode, Problem
 from harness.provisioning import home
 from harness.provisioning.store import write_whole
-from harness.trial import Observer, Setting, Trial
-from harness.warden import Warden
-from results.history import METHOD_VERSION, TrialPlan, clock
+from harness.proxy import Proxy
+from harness.setting import Setting
+from harness.trial import Trial
+from harness.warden import Warden, marked
+from results.history import METHOD_VERSION, DamagedHistory, Ended, History, TrialPlan, clock
 from workloads.workload import Unavailable as UnavailableWorkload
 from workloads.workload import Workload
 from workloads.workload import discover as discover_workloads
@@ -53,43 +61,97 @@ def new_folder(parent: Path, suite: str) -> Path:
 def execute(plan: RunPlan, provisioned: Mapping[str, Provisioned], folder: Path, observer: Observer) -> None:
     """Run every runnable case of the plan; histories and logs are in `folder` when this returns or raises.
 
-    provisioned: what each engine runs with, by name. Raises Problem or EngineFailure if the log cannot be had, and
-    KeyboardInterrupt, after everything that was started has ended.
+    A case whose history is complete already, of a run that goes on, is kept. provisioned: what each engine runs with,
+    by name. Raises Problem or EngineFailure if the log cannot be had, and KeyboardInterrupt, after everything that was
+    started has ended.
     """
     folder = folder.resolve()  # Engines run elsewhere and are given its parts.
     write_whole(folder / "plan.json", plan.model_dump_json(indent=2).encode())
     scratch = home() / "scratch" / folder.name
+    left = [case for case in plan.runnable if not _recorded(folder / "cases" / case.name)]
+    if not left:
+        return
     with Warden(folder.name, scratch), ExitStack() as stack:
-        broker = _broker(plan, provisioned, folder, scratch, stack, observer)
+        log = _broker(plan, left, provisioned, folder, scratch, stack, observer)
         all_engines, all_workloads = discover_engines(), discover_workloads()
-        for case in plan.runnable:
+        for case in left:
             engine, workload = all_engines[case.engine], all_workloads[case.workload]
             if isinstance(engine, UnavailableEngine) or isinstance(workload, UnavailableWorkload):
                 raise Problem(f"case {case.name} was planned, but cannot be loaded", str(folder), "run `doctor`")
-            _run_case(case, engine, workload, provisioned[case.engine], broker, folder, scratch, observer)
+            _run_case(case, engine, workload, provisioned[case.engine], log, folder, scratch, observer)
+
+
+def resumed(folder: Path) -> RunPlan:
+    """The plan of an interrupted run that is to go on. Raises Problem if there is none, or if the run still goes on."""
+    try:
+        plan = RunPlan.model_validate_json((folder / "plan.json").read_bytes())
+    except (OSError, ValidationError) as error:
+        why = str(error).splitlines()[0]
+        raise Problem(
+            f"the run has no plan to go on with: {why}", str(folder), "begin a new one", ExitCode.USAGE
+        ) from None
+    if marked(folder.resolve().name):
+        raise Problem("the run is still going on", str(folder), "wait for its end, or interrupt it", ExitCode.USAGE)
+    return plan
+
+
+def _recorded(history: Path) -> bool:
+    """Whether a case's history is complete; one that was cut off is removed, to be recorded anew."""
+    try:
+        if History(history).of(Ended):
+            return True
+    except DamagedHistory:
+        pass
+    shutil.rmtree(history, ignore_errors=True)
+    return False
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a run's logs are. own: the broker, where it is ours. link: the proxy before it, where faults need one."""
+
+    broker: KafkaBroker | None = None
+    own: Broker | None = None
+    link: Proxy | None = None
 
 
 def _broker(
     plan: RunPlan,
+    cases: Sequence[CasePlan],
     provisioned: Mapping[str, Provisioned],
     folder: Path,
     scratch: Path,
     stack: ExitStack,
     observer: Observer,
-) -> KafkaBroker | None:
-    """The Kafka broker that the plan needs: the one it names, or one of our own; None for the embedded log."""
-    if plan.log != "kafka" or not plan.runnable:
-        return None
+) -> _Place:
+    """The Kafka broker that the plan needs: the one it names, or one of our own; none for the embedded log."""
+    if plan.log != "kafka":
+        return _Place()
     if plan.kafka is not None:
-        return existing(plan.kafka)
+        return _Place(existing(plan.kafka))
     observer.step("kafka", "starting a broker")
     tools = next(iter(provisioned.values()))
     if tools.java_home is None:
         raise Problem("a Kafka broker needs Java", "", "run `doctor`", ExitCode.ENVIRONMENT)
-    broker = Broker(scratch / "broker", folder / "logs", tools.java_home, tools.jars[JARS])
+    faults = discover_faults()
+    needs = {need for case in cases if case.strikes for need in getattr(faults[case.strikes.fault], "needs", ())}
+    link, port = None, None
+    if "link" in needs:
+        # The proxy must be there first: the broker tells engines its port.
+        port = free_port()
+        link = Proxy(port, folder / "logs")
+        stack.callback(link.close)
+    broker = Broker(
+        scratch / "broker",
+        folder / "logs",
+        tools.java_home,
+        tools.jars[JARS],
+        engine_port=port,
+        advertised_port=link.port if link else None,
+    )
     stack.callback(broker.stop)
     broker.start()
-    return broker
+    return _Place(broker, broker, link)
 
 
 def _run_case(
@@ -97,7 +159,7 @@ def _run_case(
     engine: Engine,
     workload: Workload,
     tools: Provisioned,
-    broker: KafkaBroker | None,
+    place: _Place,
     folder: Path,
     scratch: Path,
     observer: Observer,
@@ -119,26 +181,39 @@ def _run_case(
         java_home=tools.java_home,
         jars=tools.jars,
     )
+    broker = place.broker
     location = broker.harness_address if broker else str(work / "log")
-    log = connect(location, case.log)
-    setting = Setting(
-        folder=history,
-        site=site,
-        scratch=work,
-        log=log,
-        kind=case.log,
-        location=location,
-        engine_location=broker.engine_address if broker else location,
-        bystanders={"broker": [broker.pid]} if broker and broker.pid else {},
-        log_failure=broker.failure if broker else lambda: None,
-    )
-    write_whole(history / "trial.json", _trial_plan(case, engine, tools).model_dump_json(indent=2).encode())
-    began_s = time.monotonic()
-    try:
-        Trial(case, engine, workload, setting, f"sg-{folder.name[-4:]}-{case.name}", observer).conduct()
-    finally:
-        log.close()
-        observer.finished(case.name, f"recorded in {time.monotonic() - began_s:.0f} s")
+    fault = None
+    with ExitStack() as stack:
+        log = connect(location, case.log)
+        stack.callback(log.close)
+        gauge_log = None
+        if case.strikes is not None:
+            found = discover_faults()[case.strikes.fault]
+            if isinstance(found, UnavailableFault):
+                raise Problem(f"fault {found.name} was planned, but cannot be loaded: {found.why}", str(folder))
+            fault, gauge_log = found, connect(location, case.log)
+            stack.callback(gauge_log.close)
+        setting = Setting(
+            folder=history,
+            site=site,
+            scratch=work,
+            log=log,
+            kind=case.log,
+            location=location,
+            engine_location=broker.engine_address if broker else location,
+            bystanders=lambda: {"broker": [broker.pid]} if broker and broker.pid else {},
+            log_failure=broker.failure if broker else lambda: None,
+            gauge_log=gauge_log,
+            broker=place.own,
+            link=place.link,
+        )
+        write_whole(history / "trial.json", _trial_plan(case, engine, tools).model_dump_json(indent=2).encode())
+        began_s = time.monotonic()
+        try:
+            Trial(case, engine, workload, setting, f"sg-{folder.name[-4:]}-{case.name}", observer, fault).conduct()
+        finally:
+            observer.finished(case.name, f"recorded in {time.monotonic() - began_s:.0f} s")
 
 
 def _trial_plan(case: CasePlan, engine: Engine, tools: Provisioned) -> TrialPlan:
@@ -153,6 +228,7 @@ def _trial_plan(case: CasePlan, engine: Engine, tools: Provisioned) -> TrialPlan
         parameters=case.parameters,
         seed=case.seed,
         log=case.log,
+        fault=case.strikes.fault if case.strikes else "none",
         guarantee=case.guarantee,
         processing_claimed=claim.processing,
         delivery_claimed=claim.delivery,
@@ -165,6 +241,7 @@ def _trial_plan(case: CasePlan, engine: Engine, tools: Provisioned) -> TrialPlan
         event_rate=case.event_rate,
         paced=case.paced,
         drain=case.drain,
+        strikes=case.strikes,
         machine=machine.describe(tools.java_version),
         clock=clock(),
         versions={

@@ -12,11 +12,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from engines.discovery import Unavailable as UnavailableEngine
-from engines.protocol import Guarantee, LogKind
+from engines.protocol import Guarantee, LogKind, Timeouts
 from harness import quantity
 from harness.catalogue import Catalogue, suites
 from harness.problem import ExitCode, Problem
-from results.history import Drain, Paced
+from results.history import Aim, Drain, Paced
 from workloads.profile import PARAMETERS, Kind, Profile
 from workloads.workload import Unavailable as UnavailableWorkload
 
@@ -27,7 +27,14 @@ Seconds = Annotated[float, BeforeValidator(quantity.seconds)]
 Count = Annotated[int, BeforeValidator(quantity.count)]
 Rate = Annotated[float, BeforeValidator(quantity.rate)]
 Size = Annotated[int, BeforeValidator(quantity.size)]
-Names = Annotated[tuple[str, ...], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)]
+
+
+def _several(value: Any) -> Any:
+    """One word, or a list of them."""
+    return [value] if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_several)]
 
 
 _SWEEP = 0.96
@@ -113,10 +120,24 @@ class DrainTable(DrainOnLog):
         return Drain(budget_s=values.pop("budget"), **values)
 
 
+class FaultsTable(_Table):
+    """Which faults strike, each in trials of its own, and when. hold: how long one lasts; the fault's own where none is
+    given. exposed: strikes that expose the guarantee, by fault and case. most: so many are tried at most. timeouts: one
+    or both profiles."""
+
+    inject: Names = Field(min_length=1)
+    aim: Aim = "phase"
+    exposed: Count = Field(default=5, ge=1)
+    most: Count = Field(default=8, ge=1)
+    hold: Seconds | None = Field(default=None, ge=0)
+    timeouts: Annotated[tuple[Timeouts, ...], BeforeValidator(_several)] = ("default",)
+
+
 class Suite(_Table):
     """A suite file. engines: None for every one that exists. modes: one or several by engine; the engine's first
     where none is named. event_rate: events per second of event time; 0.96 of the paced rate where none is
-    given, so that event time passes a little faster than wall time."""
+    given, so that event time passes a little faster than wall time. guarantee: one, or several to run one after the
+    other."""
 
     schema_version: Literal[1]
     story: str = ""
@@ -128,10 +149,11 @@ class Suite(_Table):
     parallelism: int = Field(gt=0)
     interval: Seconds = Field(ge=0.001)
     worker_memory: Size = Field(ge=64 * 1024**2)
-    guarantee: Guarantee
+    guarantee: Annotated[tuple[Guarantee, ...], BeforeValidator(_several), Field(min_length=1)]
     event_rate: Rate | None = Field(default=None, gt=0)
     paced: PacedTable | None = None
     drain: DrainTable | None = None
+    faults: FaultsTable | None = None
 
     @model_validator(mode="after")
     def _has_a_phase(self) -> Suite:
@@ -139,6 +161,8 @@ class Suite(_Table):
             raise ValueError("neither `paced` nor `drain`: there would be nothing to do")
         if self.paced is None and self.event_rate is None:
             raise ValueError("without `paced`, `event_rate` must say how fast event time passes")
+        if self.faults is not None and (self.paced is None or self.drain is not None or self.paced.profile):
+            raise ValueError("`faults` strike under a steady load: they need `paced` without a profile, and no `drain`")
         return self
 
     @property
@@ -267,7 +291,8 @@ def _keys(dotted: str) -> Path_:
 
 
 def _explain(error: dict[str, Any], places: _Places) -> Problem:
-    path = tuple(str(step) for step in error["loc"])
+    # Where in a list a value stands says less than the list's own key.
+    path = tuple(step for step in error["loc"] if isinstance(step, str))
     where = places.of(path)
     fields = _fields(path[:-1])
     if error["type"] == "extra_forbidden":
@@ -299,7 +324,7 @@ def _fields(path: Path_) -> Iterable[str]:
 
 
 def _unknown_names(content: Mapping[str, Any], catalogue: Catalogue, places: _Places) -> Iterator[Problem]:
-    """Engines, modes, workloads and parameters that do not exist. Values of a wrong shape are left to the model."""
+    """Names that do not exist. Values of a wrong shape are left to the model."""
     engines = content.get("engines", [])
     for name in [engines] if isinstance(engines, str) else engines if isinstance(engines, list) else []:
         if isinstance(name, str) and name not in catalogue.engines:
@@ -312,6 +337,10 @@ def _unknown_names(content: Mapping[str, Any], catalogue: Catalogue, places: _Pl
             for mode in [modes] if isinstance(modes, str) else modes if isinstance(modes, list) else []:
                 if mode not in engine.modes:
                     yield unknown(f"mode of {name}", str(mode), engine.modes, places.of(("modes", name)))
+    faults = _table(content.get("faults")).get("inject", [])
+    for name in [faults] if isinstance(faults, str) else faults if isinstance(faults, list) else []:
+        if isinstance(name, str) and name not in catalogue.faults:
+            yield unknown("fault", name, catalogue.faults, places.of(("faults", "inject")))
     for name, given in _table(content.get("workload")).items():
         workload = catalogue.workloads.get(name)
         if workload is None:

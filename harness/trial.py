@@ -8,19 +8,25 @@ from __future__ import annotations
 import math
 import time
 import traceback
-from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Any, Protocol
+from dataclasses import asdict, replace
+from typing import Any
 
-from engines.logs.protocol import Log, LogFailure
-from engines.protocol import Cluster, Engine, EngineFailure, Job, LogKind, Running, Site, Topic
+from engines.logs.protocol import LogFailure
+from engines.protocol import Engine, EngineFailure, Job, LogKind, Topic
+from harness.deployment import Deployment
+from harness.faults.fault import Fault
+from harness.gauge import Gauge
 from harness.hold import held_still
 from harness.instrument import Instrument
 from harness.load import closing_keys
+from harness.observer import Observer
 from harness.plan import CasePlan
-from harness.readback import read_back
+from harness.quiescence import Rest
+from harness.readback import read_all, read_back
+from harness.setting import Setting
+from harness.strikes import Campaign
+from harness.threads import dump
 from results.history import (
     Closing,
     Committed,
@@ -53,58 +59,31 @@ CLOSING_LEAD_MS = 60_000
 CLOSING_ROUND_S: dict[LogKind, float] = {"kafka": 1.1, "embedded": 0.5}
 """Closing rounds are this far apart: Kafka Streams looks for due windows on a record, and at most once a second."""
 
-STILL_S = 5.0
-"""Outputs must stand still for this long, or two commit intervals if that is longer, before a trial is over."""
-
 _BASE_MS = 60_000
 _LEAD_NS = 300_000_000
 _LOOK_S = 0.1
 _ATTEND_S = 1.0
 _SETTLE_S = 0.02
-_REST_S = 90.0
 _ANSWER_S = 60.0
 _BACKLOG_S = 600.0
-
-
-class Observer(Protocol):
-    """Is told what a run is doing."""
-
-    def step(self, case: str, text: str) -> None: ...
-
-    def progress(self, case: str, phase: str, done: float, total: float, text: str) -> None: ...
-
-    def finished(self, case: str, outcome_text: str) -> None: ...
-
-
-@dataclass(frozen=True)
-class Setting:
-    """Where a trial takes place.
-
-    folder: the history's, with trial.json in it. site: the engine's. log: a connection of the harness's own.
-    location, engine_location: the log's address for our instruments and for the engine. scratch: for the job's state.
-    bystanders: pids by role of processes that are sampled beside the engine's (the broker). log_failure: why the log no
-    longer works, or None while it does.
-    """
-
-    folder: Path
-    site: Site
-    scratch: Path
-    log: Log
-    kind: LogKind
-    location: str
-    engine_location: str
-    log_failure: Callable[[], EngineFailure | None]
-    bystanders: dict[str, list[int]] = field(default_factory=dict)
 
 
 class Trial:
     """Conducts one case. `conduct` is the whole experiment, top to bottom."""
 
     def __init__(
-        self, case: CasePlan, engine: Engine, workload: Workload, setting: Setting, prefix: str, observer: Observer
+        self,
+        case: CasePlan,
+        engine: Engine,
+        workload: Workload,
+        setting: Setting,
+        prefix: str,
+        observer: Observer,
+        fault: Fault | None = None,
     ) -> None:
-        """prefix: of the names of topics and of the job, unique on the log."""
+        """prefix: of the names of topics and of the job, unique on the log. fault: the one that the case asks for."""
         self._case, self._engine, self._setting, self._observer = case, engine, setting, observer
+        self._fault = fault
         self._query = workload.query(case.parameters)
         self._prefix = prefix
         self._input, self._output = f"{prefix}-input", f"{prefix}-output"
@@ -132,6 +111,7 @@ class Trial:
                 self._come_to_rest()
             self._marks.write(Ended(at_ns=time.monotonic_ns()))
         except (EngineFailure, LogFailure) as failure:
+            self._dump_threads()
             self._fail(failure.what, failure.where)
         except Exception as error:
             # An engine may come from anyone and raise anything; its trial failed, and the run goes on.
@@ -203,21 +183,18 @@ class Trial:
             interval_ms=self._case.interval_ms,
             memory_mb=self._case.worker_memory_mb,
             directory=directory,
+            timeouts=self._case.timeouts,
         )
-        cluster: Cluster = self._engine.open(self._setting.site)
-        stack.callback(cluster.close)
-        began = time.monotonic_ns()
-        self._running: Running = cluster.submit(job)
-        stack.callback(self._running.stop)
-        self._running.wait_ready(READY_S)
-        ready = time.monotonic_ns()
+        self._deployment = Deployment(self._engine, self._setting.site, job, READY_S)
+        stack.callback(self._deployment.close)
+        startup_s = self._deployment.start()
         self._marks.write(
-            EngineReady(at_ns=ready, settings=dict(self._running.settings), startup_s=(ready - began) / 1e9)
+            EngineReady(at_ns=time.monotonic_ns(), settings=dict(self._deployment.settings), startup_s=startup_s)
         )
         self._attend()
 
     def _run_paced(self, paced: Paced) -> None:
-        """Send at a constant rate, open loop, and wait for every result."""
+        """Send at a constant rate, open loop, let strikes fall where they are planned, and wait for every result."""
         self._phase = "paced"
         duration_s = paced.duration_s
         count = round(duration_s * paced.rate)
@@ -227,13 +204,51 @@ class Trial:
         self._generator.send(
             {"do": "paced", "phase": "paced", "segment": asdict(segment), "rate": paced.rate, "start_ns": start_ns}
         )
-        while self._generator.receive(_LOOK_S) is None:
-            elapsed_s = max(0.0, (time.monotonic_ns() - start_ns) / 1e9)
-            part = "warm-up" if elapsed_s < paced.warmup_s else "measured"
-            self._progress(min(elapsed_s, duration_s), duration_s, f"{part}, {paced.rate:,.0f} events/s")
-            self._attend()
-        self._marks.write(Loaded(at_ns=time.monotonic_ns(), phase="paced"))
+        with ExitStack() as stack:
+            campaign = self._campaign(stack)
+            cut = False
+            while (answered := self._generator.receive(_LOOK_S)) is None:
+                elapsed_s = max(0.0, (time.monotonic_ns() - start_ns) / 1e9)
+                part = "warm-up" if elapsed_s < paced.warmup_s else "measured"
+                text = f"{part}, {paced.rate:,.0f} events/s"
+                if campaign is not None:
+                    text += f", {campaign.exposed} of {campaign.tried} strikes exposed"
+                    if elapsed_s >= paced.warmup_s:
+                        campaign.start()
+                    if campaign.over and not cut:
+                        # Nothing more is to be learned from the rest of the load.
+                        self._generator.send({"do": "cut"})
+                        cut = True
+                self._progress(min(elapsed_s, duration_s), duration_s, text)
+                self._attend()
+            if campaign is not None:
+                campaign.stop()
+        sent = int(answered["count"])
+        if cut:
+            segment = replace(segment, count=sent)
+        self._marks.write(Loaded(at_ns=time.monotonic_ns(), phase="paced", count=sent if cut else None))
         self._close("paced", segment)
+
+    def _campaign(self, stack: ExitStack) -> Campaign | None:
+        """What strikes while the load goes on; None where nothing is to."""
+        strikes, log = self._case.strikes, self._setting.gauge_log
+        if strikes is None or self._fault is None or log is None:
+            return None
+        gauge = Gauge(log, (self._input, self._output), self._case.partitions, self._deployment.progress)
+        stack.enter_context(gauge)
+        campaign = Campaign(
+            self._case,
+            strikes,
+            self._fault,
+            self._query,
+            self._deployment,
+            gauge,
+            self._marks.write,
+            self._setting,
+            self._input,
+        )
+        stack.callback(campaign.end)
+        return campaign
 
     def _run_drains(self, drain: Drain) -> None:
         """Give the idle engine ever larger backlogs until one lasts long enough or the budget is spent.
@@ -282,7 +297,7 @@ class Trial:
         A commit makes partitions visible one after the other, within milliseconds. An engine whose watermark is the
         largest over all partitions (Spark's) would take the rest for late if it looked in between; so none can.
         """
-        with held_still([pid for pids in self._running.processes().values() for pid in pids]):
+        with held_still([pid for pids in self._deployment.processes().values() for pid in pids]):
             # What the engine had asked the log before it was stopped is answered before the commit.
             time.sleep(_SETTLE_S)
             self._generator.ask({"do": "commit"}, _ANSWER_S)
@@ -327,40 +342,19 @@ class Trial:
         return int(status["last_row_ns"])
 
     def _come_to_rest(self) -> None:
-        """Wait until nothing is on its way: equal end offsets for both isolation levels, and outputs stand still.
-
-        Meanwhile the input is read back: offsets that are the same afterwards did not change in between.
-        """
+        """Wait until nothing is on its way; store what the engine was given and, after strikes, all that it wrote."""
         self._phase = "quiescence"
-        still_s = max(2 * self._case.interval_ms / 1000, STILL_S)
-        ends: list[int] | None = self._end_offsets(self._output, "read_uncommitted")
-        since_s = time.monotonic()
-        self._read_back()
-        self._say("waiting until outputs stand still")
-        deadline_s = time.monotonic() + still_s + _REST_S
-        while True:
-            committed = self._end_offsets(self._output, "read_committed")
-            written = self._end_offsets(self._output, "read_uncommitted")
-            if committed != written or written != ends:
-                ends, since_s = written, time.monotonic()
-            elif time.monotonic() - since_s >= still_s:
-                break
-            self._attend()
-            if time.monotonic() > deadline_s:
-                raise EngineFailure(
-                    f"outputs did not come to rest within {_REST_S:g} s: end offsets {committed} committed, "
-                    f"{written} written",
-                    str(self._setting.site.logs),
-                )
-            time.sleep(_LOOK_S)
-        self._marks.write(Quiescent(at_ns=time.monotonic_ns(), end_offsets=ends or [], still_s=still_s))
-        counted = self._running.counters()
-        self._marks.write(Counters(at_ns=time.monotonic_ns(), late=counted.get("late"), broken=counted.get("broken")))
-
-    def _read_back(self) -> None:
-        """Store what the engine was given."""
+        rest = Rest(self._setting.log, self._output, self._case.partitions, self._case.interval_ms)
+        # Meanwhile the input is read back: offsets that are the same afterwards did not change in between.
         self._say("reading back the input")
         read_back(self._setting.log, self._input, self._case.partitions, self._setting.folder)
+        self._say("waiting until outputs stand still")
+        ends = rest.wait(self._attend, self._setting.site.logs)
+        self._marks.write(Quiescent(at_ns=time.monotonic_ns(), end_offsets=ends, still_s=rest.still_s))
+        counted = self._deployment.counters()
+        self._marks.write(Counters(at_ns=time.monotonic_ns(), late=counted.get("late"), broken=counted.get("broken")))
+        if self._case.strikes is not None:
+            read_all(self._setting.log, self._output, self._case.partitions, self._setting.folder)
 
     # What the parts share.
 
@@ -385,12 +379,12 @@ class Trial:
         """Once a second: is the engine alive, and which processes are its own?"""
         if time.monotonic() - self._attended_s < _ATTEND_S:
             return
-        failure = self._setting.log_failure() or self._running.failure()
+        failure = self._deployment.failure() or (None if self._deployment.struck else self._setting.log_failure())
         if failure is not None:
             raise failure
         watched: dict[str, list[int]] = {
-            **{str(role): pids for role, pids in self._running.processes().items()},
-            **self._setting.bystanders,
+            **{str(role): pids for role, pids in self._deployment.processes().items()},
+            **self._setting.bystanders(),
             "generator": [self._generator.pid],
             "collector": [self._collector.pid],
             "sampler": [self._sampler.pid],
@@ -399,6 +393,11 @@ class Trial:
             self._sampler.ask({"do": "watch", "roles": watched}, _ANSWER_S)
             self._watched = watched
         self._attended_s = time.monotonic()
+
+    def _dump_threads(self) -> None:
+        """What every process of the engine was doing as it failed; a hang says no more than this."""
+        if hasattr(self, "_deployment"):
+            dump(self._deployment.processes(), self._setting.site.java_home, self._setting.folder / "logs")
 
     def _say(self, text: str) -> None:
         self._observer.step(self._case.name, text)

@@ -11,7 +11,7 @@ _MAX_IDS = 5
 
 def what(offence: Offence) -> str:
     """The kind of the offence, and what it counts as where that is another word."""
-    return offence.kind if offence.kind == offence.count_as else f"{offence.count_as} ({offence.kind})"
+    return offence.kind if offence.count_as in (offence.kind, "match") else f"{offence.count_as} ({offence.kind})"
 
 
 def window(offence: Offence) -> str:

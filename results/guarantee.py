@@ -9,7 +9,10 @@ from results.result import Kind, Seen, Verdict
 CLAIMS = ("exactly-once", "at-least-once", "at-most-once")
 
 ALWAYS_WRONG: tuple[Kind, ...] = ("wrong value", "broken audit", "conflict", "unexpected", "malformed")
-"""What no guarantee allows."""
+"""What no guarantee of processing allows."""
+
+NEVER_DELIVERED: tuple[Kind, ...] = ("aborted read", "out of order")
+"""What no guarantee of delivery allows."""
 
 
 def processing_seen(kinds: Mapping[Kind, int], verdict: Verdict) -> Seen:
@@ -22,9 +25,9 @@ def processing_seen(kinds: Mapping[Kind, int], verdict: Verdict) -> Seen:
     return "exact" if verdict.match else "unknown"
 
 
-def delivery_seen(verdict: Verdict) -> Seen:
-    """Is each row there once?"""
-    if verdict.missing and verdict.duplicate:
+def delivery_seen(kinds: Mapping[Kind, int], verdict: Verdict) -> Seen:
+    """Is each row there once, and in the order that is promised?"""
+    if any(kinds.get(kind) for kind in NEVER_DELIVERED) or (verdict.missing and verdict.duplicate):
         return "broken"
     if verdict.missing or verdict.duplicate:
         return "at-most-once" if verdict.missing else "at-least-once"
@@ -37,7 +40,7 @@ def violations(processing: str, delivery: str, kinds: Mapping[Kind, int], verdic
     A missing row may be an event lost in processing (it was alone in its window) or a row lost in delivery, so either
     claim of at-most-once allows it.
     """
-    forbidden: list[Kind] = [kind for kind in ALWAYS_WRONG if kinds.get(kind)]
+    forbidden: list[Kind] = [kind for kind in (*ALWAYS_WRONG, *NEVER_DELIVERED) if kinds.get(kind)]
     short = kinds.get("loss", 0) - verdict.missing
     if (verdict.missing and "at-most-once" not in (processing, delivery)) or (short and processing != "at-most-once"):
         forbidden.append("loss")

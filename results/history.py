@@ -5,6 +5,7 @@
     FOLDER/sends/*.parquet   what the load generator sent, and when             (SENDS)
     FOLDER/input/*.parquet   the input log as committed, read back afterwards   (INPUT)
     FOLDER/output/*.parquet  every output row with the time it became visible   (OUTPUT)
+    FOLDER/physical/*.parquet  every record of the output log, after strikes    (PHYSICAL)
     FOLDER/samples/*.parquet CPU and memory of every process by role            (SAMPLES)
     FOLDER/logs/             what every process printed
 
@@ -15,6 +16,7 @@ ties it to wall time. `_ms` times are epoch milliseconds.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -61,7 +63,25 @@ began, its waited-for children included. pss_bytes is null where only the reside
 METHOD_VERSION = 2
 """The version of METHOD.md by which histories of today are recorded and judged."""
 
-TABLES: Mapping[str, pa.Schema] = {"sends": SENDS, "input": INPUT, "output": OUTPUT, "samples": SAMPLES}
+PHYSICAL = pa.schema(
+    [
+        ("partition", pa.int32()),
+        ("offset", pa.int64()),
+        ("time_ms", pa.int64()),
+        ("committed", pa.bool_()),
+        ("value", pa.binary()),
+    ]
+)
+"""Every record of the output log, also of aborted transactions, as read after a trial with strikes by readers of both
+isolation levels; committed: whether the reader of committed records was given it."""
+
+TABLES: Mapping[str, pa.Schema] = {
+    "sends": SENDS,
+    "input": INPUT,
+    "output": OUTPUT,
+    "samples": SAMPLES,
+    "physical": PHYSICAL,
+}
 _NULLABLE = {"value", "pss_bytes"}
 
 
@@ -103,6 +123,26 @@ class Drain(_Model):
     intervals: float = Field(gt=0)
     budget_s: float = Field(gt=0)
     max_events: int = Field(gt=0)
+
+
+Aim = Literal["share", "outputs", "phase", "row", "committing", "restore"]
+"""When to strike: at a share of the load; every so many outputs; at a phase of the commit interval; as an output row
+appears that was not seen before; while a commit is under way; a second time, while the job restores."""
+
+
+class Strikes(_Model):
+    """Faults of one kind, one after the other, while the load goes on.
+
+    wanted: so many exposed strikes make a claim tested. most: no more than this are tried. hold_s: how long one lasts
+    before it is healed. Phases of the commit interval are drawn from 0.1 to 0.9, seeded.
+    """
+
+    fault: str
+    aim: Aim
+    wanted: int = Field(ge=1)
+    most: int = Field(ge=1)
+    hold_s: float = Field(ge=0)
+    timeouts: Literal["default", "tuned"]
 
 
 class Clock(_Model):
@@ -149,6 +189,7 @@ class TrialPlan(_Model):
     """Events per second of event time, in every phase."""
     paced: Paced | None
     drain: Drain | None
+    strikes: Strikes | None = None
     machine: Machine
     clock: Clock
     versions: dict[str, str]
@@ -198,10 +239,12 @@ class Committed(_Mark):
 
 
 class Loaded(_Mark):
-    """The last event of a phase is acknowledged."""
+    """The last event of a phase is acknowledged. count: how many events that were, where the phase was cut short (its
+    strikes were over); None for all of its segment."""
 
     mark: Literal["loaded"] = "loaded"
     phase: str
+    count: int | None = None
 
 
 class Closing(_Mark):
@@ -238,6 +281,47 @@ class Counters(_Mark):
     broken: int | None = None
 
 
+class Strike(_Mark):
+    """A step of a strike, numbered from 1. aimed: in words. detail: what was done, or why it is not confirmed.
+
+    injected: confirmed (the process is gone, the link cut). unconfirmed: it could not be, so the trial proves nothing.
+    healed: undone, and what died was started again. missed: the aim was not met in time, nothing was done.
+    """
+
+    mark: Literal["strike"] = "strike"
+    number: int
+    fault: str
+    step: Literal["injecting", "injected", "unconfirmed", "healing", "healed", "missed"]
+    aimed: str = ""
+    detail: str = ""
+
+
+class Exposed(_Mark):
+    """What was at stake as a strike was injected: what a weaker guarantee would have lost or repeated.
+
+    outputs: records physically in the output log (also of open transactions) since the last durable commit that was
+    seen. inputs: input records appended since then. unanswered: input records behind the last commit whose rows are
+    not in the output log; None where that cannot be told (windowed queries; engines that do not say). aborted: of the
+    outputs, those in a transaction that was open. commit_age_s: how old that commit was.
+    """
+
+    mark: Literal["exposed"] = "exposed"
+    number: int
+    outputs: int
+    inputs: int
+    unanswered: int | None = None
+    aborted: int = 0
+    commit_age_s: float
+
+
+class Noticed(_Mark):
+    """The first sign from outside, after a strike, that the engine knows: its state's word changed, or a process."""
+
+    mark: Literal["noticed"] = "noticed"
+    number: int
+    sign: str
+
+
 class Failed(_Mark):
     """The trial could not go on: what happened in which phase, where to look."""
 
@@ -255,7 +339,19 @@ class Ended(_Mark):
 
 
 Mark = Annotated[
-    EngineReady | PhaseBegin | Committed | Loaded | Closing | Complete | Quiescent | Counters | Failed | Ended,
+    EngineReady
+    | PhaseBegin
+    | Committed
+    | Loaded
+    | Closing
+    | Complete
+    | Strike
+    | Exposed
+    | Noticed
+    | Quiescent
+    | Counters
+    | Failed
+    | Ended,
     Field(discriminator="mark"),
 ]
 _MARK: TypeAdapter[Mark] = TypeAdapter(Mark)
@@ -282,14 +378,16 @@ class TableWriter:
 
 
 class MarkWriter:
-    """Appends marks, each a line, flushed at once."""
+    """Appends marks, each a line, flushed at once. Any thread may write."""
 
     def __init__(self, folder: Path) -> None:
         self._file = (folder / "marks.jsonl").open("a", encoding="utf-8")
+        self._lock = threading.Lock()
 
     def write(self, mark: Mark) -> None:
-        self._file.write(mark.model_dump_json() + "\n")
-        self._file.flush()
+        with self._lock:
+            self._file.write(mark.model_dump_json() + "\n")
+            self._file.flush()
 
     def close(self) -> None:
         self._file.close()

@@ -14,12 +14,13 @@ from results.history import METHOD_VERSION, DamagedHistory, EngineReady, History
 from results.latency import latency
 from results.measured import Measured
 from results.offences import Findings, findings
-from results.phase import Phase, last_lines, obstacle, phases, unfinished
+from results.phase import Phase, as_sent, last_lines, obstacle, phases, unfinished
 from results.processes import Processes
 from results.replay import CannotJudge
 from results.resources import busy, memory, startup
 from results.result import CaseResult, Guarantee, Kind, Offence, Outcome, PhaseKind, Verdict
 from results.schedule import schedule
+from results.strikes import Struck, strikes, tested, unproven, untested
 from results.throughput import throughput
 
 _NO_FINDINGS = Findings(Verdict(), 0, {}, [])
@@ -64,11 +65,16 @@ class _Case:
         for phase in self.phases if self.seen else []:
             self.doubts += self.seen.problems[phase.name] if self.seen else []
         self.doubts += _unknown_claims(self.history)
+        # Strikes fall into the paced phase only.
+        self.struck: list[Struck] | None = None
+        if self.kind == "paced" and self.history.plan.strikes is not None:
+            self.struck = strikes(self.history)
+            self.doubts += unproven(self.struck)
 
     def result(self) -> CaseResult:
         plan, found = self.history.plan, self._findings()
         self._measure()
-        processing, delivery = processing_seen(found.kinds, found.verdict), delivery_seen(found.verdict)
+        processing, delivery = processing_seen(found.kinds, found.verdict), delivery_seen(found.kinds, found.verdict)
         forbidden = violations(plan.processing_claimed, plan.delivery_claimed, found.kinds, found.verdict)
         if not self.doubts and not forbidden and "unknown" in (processing, delivery):
             self.doubts.append("there is no right row: nothing says that the engine does what it should")
@@ -127,6 +133,7 @@ class _Case:
             return
         if self.kind == "paced" and (paced := plan.paced):
             phase = self.phases[0]
+            paced = as_sent(paced, phase)
             first_ns = phase.start_ns + int(paced.warmup_s * 1e9)
             last_ns = first_ns + int(paced.measured_s * 1e9)
             self._add("latency", lambda: latency(seen, phase, paced))
@@ -149,10 +156,14 @@ class _Case:
             return "unknown", self.doubts[0] + beside
         if forbidden:
             return "fail", _account(found, forbidden)
-        untested = "; no fault was injected, so the guarantee is untested" if self.history.plan.fault == "none" else ""
+        remark = "; no fault was injected, so the guarantee is untested" if self.history.plan.fault == "none" else ""
+        if self.struck is not None:
+            if (why := untested(self.struck)) is not None:
+                return "unknown", why
+            remark = f"; {tested(self.history.plan, self.struck, bool(found.kinds))}"
         if found.kinds:
-            return "pass", f"as claimed, {_account(found, list(found.kinds))}{untested}"
-        return "pass", f"each of {found.verdict.match:,} rows is right and there once{untested}"
+            return "pass", f"as claimed, {_account(found, list(found.kinds))}{remark}"
+        return "pass", f"each of {found.verdict.match:,} rows is right and there once{remark}"
 
 
 def _account(found: Findings, kinds: list[Kind]) -> str:

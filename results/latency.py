@@ -29,9 +29,7 @@ def latency(seen: Examination, phase: Phase, paced: Paced) -> Measured:
     """
     windowed = seen.replay.query.time_window is not None
     due = seen.comparison.due
-    mine = np.flatnonzero((due.phases == seen.phases.index(phase)) & due.timed)
-    last_ns = phase.segment.planned_ns(due.last_ids[mine], paced.rate)
-    final_ns = _closed_ns(seen, phase, paced, due.identity[1, mine]) if windowed else last_ns
+    mine, final_ns, last_ns = planned(seen, phase, paced)
     measured = (final_ns >= paced.warmup_s * 1e9) & (final_ns < paced.duration_s * 1e9)
     mine, final_ns, last_ns = mine[measured], final_ns[measured], last_ns[measured]
     found, visible_ns = Measured(), seen.comparison.first_visible_ns[mine]
@@ -56,6 +54,18 @@ def latency(seen: Examination, phase: Phase, paced: Paced) -> Measured:
         found.series.append(_curve("event-time latency percentiles", "event-time latency, ms", samples[1]))
     found.series += _by_second(final_ns, result_ns, paced)
     return found
+
+
+def planned(seen: Examination, phase: Phase, paced: Paced) -> tuple[Integers, Integers, Integers]:
+    """The due rows of a paced phase whose latency counts: their indices; when, in ns from the phase's start, what makes
+    them final is planned (-1 for a time window that no event of the phase closes); and when their last event is.
+    """
+    due = seen.comparison.due
+    mine = np.flatnonzero((due.phases == seen.phases.index(phase)) & due.timed)
+    last_ns = phase.segment.planned_ns(due.last_ids[mine], paced.rate)
+    if seen.replay.query.time_window is None:
+        return mine, last_ns, last_ns
+    return mine, _closed_ns(seen, phase, paced, due.identity[1, mine]), last_ns
 
 
 def _closed_ns(seen: Examination, phase: Phase, paced: Paced, ends: Integers) -> Integers:

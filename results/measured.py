@@ -17,9 +17,19 @@ class Measured:
     notes: list[str] = field(default_factory=list)
     series: list[Series] = field(default_factory=list)
 
-    def add(self, name: str, value: float, unit: str, better: Better, n: int | None = None) -> None:
+    def add(
+        self,
+        name: str,
+        value: float,
+        unit: str,
+        better: Better,
+        n: int | None = None,
+        bounds: tuple[float, float] | None = None,
+    ) -> None:
+        """bounds: low and high of the value."""
         # Rounded beyond what any clock here resolves, so that stored text is the same wherever it is computed.
-        self.metrics[name] = Metric(value=round(float(value), 6), unit=unit, better=better, n=n)
+        low, high = (None, None) if bounds is None else (round(float(bound), 6) for bound in bounds)
+        self.metrics[name] = Metric(value=round(float(value), 6), unit=unit, better=better, n=n, low=low, high=high)
 
     def lack(self, names: Iterable[str], why: str) -> None:
         self.absent |= dict.fromkeys(names, why)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from results.history import (
@@ -14,6 +14,7 @@ from results.history import (
     Failed,
     History,
     Loaded,
+    Paced,
     PhaseBegin,
     Quiescent,
 )
@@ -44,6 +45,7 @@ def phases(history: History) -> list[Phase]:
             return next((mark.at_ns for mark in history.of(kind) if mark.phase == name), None)
 
         segment = Segment(**begin.segment.model_dump())
+        segment = replace(segment, count=_sent(history, name, segment.count))
         if segment.count <= 0 or segment.first < 0 or segment.first + segment.count > CONTROL_IDS or segment.rate <= 0:
             raise DamagedHistory(f"phase {name} has no such segment: {segment}", history.folder / "marks.jsonl")
         found.append(Phase(name, begin.kind, segment, begin.start_ns, at(Committed), at(Loaded), at(Complete)))
@@ -58,6 +60,18 @@ def phases(history: History) -> list[Phase]:
                 f"phases {before.name} and {after.name} overlap in event time", history.folder / "marks.jsonl"
             )
     return found
+
+
+def _sent(history: History, phase: str, planned: int) -> int:
+    """How many events of a phase were sent; less than planned where it was cut short."""
+    counts: list[int] = [mark.count for mark in history.of(Loaded) if mark.phase == phase and mark.count is not None]
+    return min([planned, *counts])
+
+
+def as_sent(paced: Paced, phase: Phase) -> Paced:
+    """What a paced phase was, where it was cut short of what was planned."""
+    measured_s = min(paced.measured_s, phase.segment.count / paced.rate - paced.warmup_s)
+    return paced if measured_s <= 0 else paced.model_copy(update={"measured_s": measured_s})
 
 
 def unfinished(history: History) -> str | None:

@@ -15,7 +15,16 @@ Outcome = Literal["pass", "fail", "unknown", "unsupported", "unavailable"]
 Better = Literal["lower", "higher", "none"]
 Seen = Literal["exact", "at-least-once", "at-most-once", "broken", "unknown"]
 Kind = Literal[
-    "loss", "double count", "wrong value", "broken audit", "conflict", "duplicate", "unexpected", "malformed"
+    "loss",
+    "double count",
+    "wrong value",
+    "broken audit",
+    "conflict",
+    "duplicate",
+    "unexpected",
+    "malformed",
+    "aborted read",
+    "out of order",
 ]
 """What is wrong with a row, in METHOD.md's words."""
 
@@ -38,16 +47,22 @@ class Verdict(_Model):
 
 
 class Metric(_Model):
-    """A measured value. n: how many rows, events or samples it rests on, where that says something."""
+    """A measured value. n: how many rows, events, samples or strikes it rests on, where that says something.
+
+    low, high: of a median over strikes, its 95 % interval; where there are too few for one, their range.
+    """
 
     value: float
     unit: str
     better: Better
     n: int | None = None
+    low: float | None = None
+    high: float | None = None
 
 
 class Offence(_Model):
-    """A row that is not as it should be, and what the audit sums say about it.
+    """A row that is not as it should be, and what the audit sums say about it. count_as: what the verdict counts it as;
+    a row may match and still be out of order, or of an aborted transaction.
 
     start, end: the time window, epoch ms. identity: what else names the row, by name. partition, offset: where the row
     stands in the output log; None for a missing row.
@@ -56,7 +71,7 @@ class Offence(_Model):
     """
 
     kind: Kind
-    count_as: Literal["missing", "duplicate", "wrong", "unexpected"]
+    count_as: Literal["match", "missing", "duplicate", "wrong", "unexpected"]
     phase: str
     key: str | None
     start: int | None
@@ -88,6 +103,39 @@ class Series(_Model):
     y: list[float]
 
 
+class StrikeResult(_Model):
+    """One strike: what was done, what was at stake, and how the engine came back. Seconds count from the injection.
+
+    at_s: when it was injected, after the paced phase began; None where it was not. aim, detail: in words. exposed:
+    whether it counts as a test of the guarantee. outputs, inputs, unanswered, aborted, commit_age_s: as in
+    `results.history.Exposed`. sign: of the engine, that it noticed. healed_s: until what was done was undone, and what
+    died was started again. caught_up_s: None where it did not catch up within watched_s, the time until the next strike
+    or the end of the load. repeated: rows that were there before and came again, until the next strike.
+    """
+
+    number: int
+    fault: str
+    aim: str
+    detail: str
+    state: Literal["confirmed", "unconfirmed", "missed"]
+    exposed: bool = False
+    outputs: int | None = None
+    inputs: int | None = None
+    unanswered: int | None = None
+    aborted: int | None = None
+    commit_age_s: float | None = None
+    at_s: float | None = None
+    sign: str = ""
+    detected_s: float | None = None
+    healed_s: float | None = None
+    first_output_s: float | None = None
+    caught_up_s: float | None = None
+    watched_s: float | None = None
+    max_latency_ms: float | None = None
+    lost_service_s: float | None = None
+    repeated: int | None = None
+
+
 class CaseResult(_Model):
     """One engine in one phase. guarantee: of delivery, as claimed in the mode that ran.
 
@@ -117,6 +165,7 @@ class CaseResult(_Model):
     kinds: dict[Kind, int] = {}
     offences: list[Offence] = []
     series: list[Series] = []
+    strikes: list[StrikeResult] = []
     settings: dict[str, str] = {}
     engine_version: str = ""
     trial: str = ""

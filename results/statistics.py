@@ -41,6 +41,30 @@ def curve(ordered: Samples) -> tuple[list[float], list[float]]:
     return [float(percent) for percent in shown], [percentile(ordered, percent) for percent in shown]
 
 
+INTERVAL_SAMPLES = 5
+"""Fewer samples than this give no interval of their median, only their range."""
+
+_RESAMPLES = 10_000
+_SEED = 20_260_101
+
+
+def median_interval(samples: Samples) -> tuple[float, float, float]:
+    """The median, and low and high of its 95 % bootstrap percentile interval; of too few samples, of their range.
+
+    Efron, Tibshirani: An Introduction to the Bootstrap (1993), chapter 13. The same samples give the same interval.
+    Raises ValueError for no samples.
+    """
+    values = np.sort(np.asarray(samples, dtype=np.float64))
+    if not len(values):
+        raise ValueError("a median of no samples does not exist")
+    median = float(np.median(values))
+    if len(values) < INTERVAL_SAMPLES:
+        return median, float(values[0]), float(values[-1])
+    drawn = np.random.default_rng(_SEED).integers(0, len(values), (_RESAMPLES, len(values)))
+    medians = np.sort(np.median(values[drawn], axis=1))
+    return median, percentile(medians, "2.5"), percentile(medians, "97.5")
+
+
 def thinned(x: Samples, y: Samples, most: int) -> tuple[list[float], list[float]]:
     """At most `most` points of a series, keeping the largest y of each stretch, so that no peak is lost."""
     if len(x) <= most:

@@ -43,6 +43,14 @@ class Blocked(_View):
     remedy: str = ""
 
 
+class AskedStrikes(_View):
+    """Which faults were to strike, and how."""
+
+    fault: Name
+    aim: Name
+    timeouts: Name
+
+
 class AskedCase(_View):
     """A case that was asked for: one trial, or none if it is blocked."""
 
@@ -51,7 +59,7 @@ class AskedCase(_View):
     workload: Name
     log: str
     guarantee: str
-    fault: str = "none"
+    strikes: AskedStrikes | None = None
     paced: object | None = None
     drain: object | None = None
     blocked: Blocked | None = None
@@ -59,7 +67,15 @@ class AskedCase(_View):
     @property
     def trial(self) -> str:
         """The name of its folder in cases/."""
-        return f"{self.engine}.{self.mode}.{self.workload}"
+        plain = f"{self.engine}.{self.mode}.{self.workload}"
+        strikes = self.strikes
+        if strikes is None:
+            return plain if self.guarantee == "exactly-once" else f"{plain}.{self.guarantee}"
+        return f"{plain}.{self.guarantee}.{strikes.fault}.{strikes.aim}.{strikes.timeouts}"
+
+    @property
+    def fault(self) -> str:
+        return self.strikes.fault if self.strikes else "none"
 
     @property
     def kinds(self) -> list[PhaseKind]:

@@ -16,6 +16,7 @@ from engines.protocol import Claim, Environment, Support
 from harness import cli
 from harness.catalogue import Catalogue
 from harness.doctor import Provisioned
+from harness.faults import discover as discover_faults
 from harness.plan import RunPlan
 from harness.problem import Problem
 from tests.judge.recording import Recording
@@ -32,6 +33,8 @@ class Fake:
     version: str = "1.0"
     environment: Environment = field(default_factory=Environment)
     refuses: str = ""
+    roles: tuple[str, ...] = ("worker",)
+    poison: str = "skipped"
 
     def support(self, query: Any, guarantee: str, mode: str) -> Support:
         return Support("unsupported", self.refuses) if self.refuses else Support("native")
@@ -48,6 +51,7 @@ CATALOGUE = Catalogue(
         "refusing": Fake("refusing", refuses="has no windows"),
     },
     {"sensors": Sensors()},
+    discover_faults(),
 )
 
 SUITE = """

@@ -14,7 +14,7 @@ import pytest
 
 from engines.logs import connect
 from engines.logs import kafka as module
-from engines.logs.kafka import GroupOffsets, KafkaLog
+from engines.logs.kafka import GroupOffsets, GroupOnlooker, KafkaLog
 from engines.logs.protocol import Chunk, LogFailure, Reader
 from harness.broker import Broker
 from harness.doctor import prepare_broker
@@ -238,3 +238,22 @@ def test_offsets_are_committed_with_their_metadata_outside_and_inside_a_transact
     assert offsets.committed([0, 1]) == {0: (9, "epoch=3"), 1: (4, "epoch=2")}
     writer.close()
     offsets.close()
+
+
+def test_an_onlooker_sees_what_was_committed_and_never_waits_for_an_open_transaction(log: KafkaLog, topic: str):
+    group = f"{topic}-group"
+    offsets, onlooker = (
+        GroupOffsets(log.bootstrap, topic, group),
+        GroupOnlooker(log.bootstrap, topic, PARTITIONS, group),
+    )
+    offsets.commit({0: (7, "")})
+    writer = log.writer(topic, f"{topic}-writer")
+    writer.begin()
+    offsets.commit_in(writer, {0: (9, ""), 1: (4, "")}, WAIT_S)
+    assert onlooker.committed() == {0: 7}
+    writer.commit(WAIT_S)
+    deadline = time.monotonic() + WAIT_S
+    while onlooker.committed() != {0: 9, 1: 4}:
+        assert time.monotonic() < deadline
+    for one in (writer, offsets, onlooker):
+        one.close()

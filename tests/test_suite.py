@@ -55,7 +55,7 @@ class Alpha:
     modes: dict[str, str] = field(default_factory=lambda: {"fast": "", "safe": ""})
 
 
-CATALOGUE = Catalogue({"alpha": Alpha(), "broken": Unavailable("broken", "ImportError: x")}, {"sensors": Sensors()})
+CATALOGUE = Catalogue({"alpha": Alpha(), "broken": Unavailable("broken", "ImportError: x")}, {"sensors": Sensors()}, {})
 
 
 def read(tmp_path: Path, text: str, **overrides: str) -> suite.Suite:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from engines.protocol import Claim, Cluster, EngineFailure, Environment, Guarantee, LogKind, Poison, Site, Support
+from engines.protocol import Claim, Cluster, EngineFailure, Environment, Guarantee, LogKind, Poison, Role, Site, Support
 from workloads.query import Query
 
 from . import settings
@@ -26,6 +26,7 @@ class Flink:
     }
     logs: tuple[LogKind, ...] = ("kafka",)
     environment = Environment(group="flink", jars=("flink-kafka",), java=17)
+    roles: tuple[Role, ...] = ("worker", "coordinator")
     poison: Poison = "skipped"
     limits: Mapping[str, str] = {}
 

@@ -11,8 +11,9 @@ import json
 from collections.abc import Mapping
 
 from engines.consumer_group import ConsumerGroup
+from engines.logs.offsets import of_group
 from engines.process import Process
-from engines.protocol import Claim, Environment, Guarantee, Job, LogKind, Poison, Site, Support
+from engines.protocol import Claim, Environment, Guarantee, Job, LogKind, Poison, Role, Site, Support
 from engines.protocol import Running as RunningJob
 from workloads.query import Join, Machine, Project, Query, Running, Session, Sliding, Top, Tumbling, Windowed
 
@@ -26,8 +27,14 @@ CHANGELOG_CONFIGS = {
 }
 
 _MODE = "group"
-_TRANSACTION_MS = 10_000
+_DEFAULT_TRANSACTION_MS = 60_000
+_TUNED_SESSION_MS = 6_000
+"""The least that a broker allows by default (group.min.session.timeout.ms)."""
+_TUNED_HEARTBEAT_MS = 2_000
+"""At most a third of the session time-out, as kafka-python's manual asks."""
+_TUNED_TRANSACTION_MS = 6_000
 _TRANSACTION_INTERVALS = 3
+"""A transaction stays open for a whole commit interval, and its commit takes time as well."""
 _ABORT_MARGIN_S = 30.0
 """The broker looks for overdue transactions every 10 s by default."""
 
@@ -38,6 +45,7 @@ class KafkaClient:
     modes: Mapping[str, str] = {_MODE: "a consumer group of processes; state in a compacted changelog topic"}
     logs: tuple[LogKind, ...] = ("kafka",)
     environment = Environment(group="kafka-client")
+    roles: tuple[Role, ...] = ("worker",)
     poison: Poison = "skipped"
     limits: Mapping[str, str] = {}
 
@@ -77,7 +85,7 @@ class KafkaClientCluster:
                     env={"PYTHONPATH": str(self._site.root)},
                 )
             )
-        group = ConsumerGroup(workers, job.input.partitions, settings(job))
+        group = ConsumerGroup(workers, job.input.partitions, settings(job), of_group(job.input, job.name))
         self._submitted.append(group)
         return group
 
@@ -122,24 +130,34 @@ def instructions(job: Job, number: int) -> dict[str, object]:
         "interval_s": job.interval_ms / 1000,
         "memory_bytes": job.memory_mb << 20,
         "restore_timeout_s": _transaction_ms(job) / 1000 + _ABORT_MARGIN_S,
-        "consumer": address | {"group_id": job.name} | consumer_settings(),
+        "consumer": address | {"group_id": job.name} | consumer_settings(job),
         "producer": address | identity | producer_settings(job),
     }
 
 
-def consumer_settings() -> dict[str, object]:
+def consumer_settings(job: Job) -> dict[str, object]:
     """KafkaConsumer's arguments that differ from its defaults; names and addresses apart."""
-    return {"isolation_level": "read_committed", "enable_auto_commit": False, "auto_offset_reset": "earliest"}
+    chosen: dict[str, object] = {
+        "isolation_level": "read_committed",
+        "enable_auto_commit": False,
+        "auto_offset_reset": "earliest",
+    }
+    if job.timeouts == "tuned":
+        return chosen | {"session_timeout_ms": _TUNED_SESSION_MS, "heartbeat_interval_ms": _TUNED_HEARTBEAT_MS}
+    return chosen
 
 
 def producer_settings(job: Job) -> dict[str, object]:
     """KafkaProducer's arguments that differ from its defaults; names and addresses apart."""
-    return {"transaction_timeout_ms": _transaction_ms(job)} if job.guarantee == "exactly-once" else {}
+    transaction_ms = _transaction_ms(job)
+    if job.guarantee != "exactly-once" or transaction_ms == _DEFAULT_TRANSACTION_MS:
+        return {}
+    return {"transaction_timeout_ms": transaction_ms}
 
 
 def settings(job: Job) -> dict[str, str]:
     """Every setting that differs from kafka-python's defaults, and those of the loop itself."""
-    chosen = {f"KafkaConsumer.{name}": str(value) for name, value in consumer_settings().items()}
+    chosen = {f"KafkaConsumer.{name}": str(value) for name, value in consumer_settings(job).items()}
     chosen |= {f"KafkaProducer.{name}": str(value) for name, value in producer_settings(job).items()}
     if job.guarantee == "exactly-once":
         chosen["KafkaProducer.transactional_id"] = "one for each worker"
@@ -153,8 +171,9 @@ def settings(job: Job) -> dict[str, str]:
 
 
 def _transaction_ms(job: Job) -> int:
-    """How long the next owner of a dead worker's partitions may wait; Kafka Streams has 10 s, kafka-python a minute."""
-    return max(_TRANSACTION_MS, _TRANSACTION_INTERVALS * job.interval_ms)
+    """How long the next owner of a dead worker's partitions may wait for the transaction that it left open."""
+    wanted = _TUNED_TRANSACTION_MS if job.timeouts == "tuned" else _DEFAULT_TRANSACTION_MS
+    return max(wanted, _TRANSACTION_INTERVALS * job.interval_ms)
 
 
 engine = KafkaClient()

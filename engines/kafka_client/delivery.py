@@ -125,7 +125,7 @@ class ExactlyOnce(Delivery):
         # Before the offsets: whoever owns the partitions next then finds this transaction in the changelog, and waits
         # for its outcome, if the offsets were accepted.
         # Not for longer than the transaction lives: after an epoch bump kafka-python waits for its delivery time-out.
-        self._settle(self._settings["transaction_timeout_ms"] / 1000)
+        self._settle(self._producer.config["transaction_timeout_ms"] / 1000)
         self._producer.send_offsets_to_transaction(self._positions(offsets), self._consumer.group_metadata())
         self._producer.commit_transaction()
         self._producer.begin_transaction()

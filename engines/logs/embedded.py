@@ -309,9 +309,10 @@ class FrameReader:
 class EmbeddedReader:
     def __init__(self, path: Path, partitions: int) -> None:
         self._frames = FrameReader(path, dict.fromkeys(range(partitions), 0))
+        self._ends: dict[int, int] = {}
 
     def poll(self, timeout_s: float) -> list[Chunk]:
-        return [
+        chunks = [
             Chunk(
                 frame.partition,
                 range(frame.first, frame.first + frame.count),
@@ -320,6 +321,12 @@ class EmbeddedReader:
             )
             for frame in self._frames.poll(timeout_s)
         ]
+        self._ends |= {chunk.partition: chunk.offsets[-1] + 1 for chunk in chunks}
+        return chunks
+
+    def ends(self) -> dict[int, int]:
+        """Nothing but records takes an offset, so the end is where reading stands."""
+        return dict(self._ends)
 
     def close(self) -> None:
         self._frames.close()
@@ -363,7 +370,13 @@ class EmbeddedLog:
         """Nothing lingers here: what is written leaves at once."""
         return EmbeddedWriter(self.path(topic), transactional_id is not None)
 
-    def reader(self, topic: str, partitions: int, isolation: Isolation = "read_committed") -> EmbeddedReader:  # noqa: ARG002
+    def reader(
+        self,
+        topic: str,
+        partitions: int,
+        isolation: Isolation = "read_committed",  # noqa: ARG002 - there is nothing uncommitted to be seen
+        ends: bool = False,  # noqa: ARG002 - known without looking
+    ) -> EmbeddedReader:
         return EmbeddedReader(self.path(topic), partitions)
 
     def end_offsets(self, topic: str, partitions: int, isolation: Isolation) -> list[int]:  # noqa: ARG002

@@ -37,6 +37,7 @@ _DELIVERY_MS = 60_000
 _TRANSACTION_MS = 120_000
 _POLL_RECORDS = 20_000
 _ASK_AGAIN_S = 0.02
+_ONLOOKER_S = 1.0
 
 _logger = logging.getLogger(__name__)
 _logger.addHandler(logging.NullHandler())
@@ -203,15 +204,28 @@ class Records:
     """Records of given partitions as the client's own messages."""
 
     def __init__(
-        self, bootstrap: str, topic: str, starts: Mapping[int, int], isolation: Isolation, gather_s: float = 0.0
+        self,
+        bootstrap: str,
+        topic: str,
+        starts: Mapping[int, int],
+        isolation: Isolation,
+        gather_s: float = 0.0,
+        ends: bool = False,
     ) -> None:
-        """starts: first offset a partition. gather_s: how long to let more arrive once something came, after a wait."""
+        """starts: first offset a partition. gather_s: how long to let more arrive once something came, after a wait.
+
+        ends: whether to note where the log ends, which wakes the reader each time that it is there.
+        """
         self._bootstrap, self._topic, self._gather_s = bootstrap, topic, gather_s
         with _failures(bootstrap, f"opening a reader of topic {topic}"):
             self._consumer = Consumer(
-                client_settings(bootstrap) | reader_settings(isolation) | {"group.id": f"reader-{uuid.uuid4()}"}
+                client_settings(bootstrap)
+                | reader_settings(isolation)
+                | {"group.id": f"reader-{uuid.uuid4()}", "enable.partition.eof": ends}
             )
             self._consumer.assign([TopicPartition(topic, number, offset) for number, offset in starts.items()])
+        self.ends: dict[int, int] = {}
+        """By partition, the largest offset at which the log was seen to end for this reader, markers counted."""
 
     def poll(self, timeout_s: float) -> list[Message]:
         """What is there, at once, in runs of one partition each; waits up to timeout_s for a first record."""
@@ -233,6 +247,8 @@ class Records:
             error = message.error()
             if error is None:
                 yield message
+            elif error.code() == KafkaError._PARTITION_EOF:
+                self.ends[message.partition()] = message.offset()
             elif not error.retriable() and error.code() != KafkaError._ALL_BROKERS_DOWN:
                 raise LogFailure(f"reading topic {self._topic} failed: {error.str()}", self._bootstrap)
 
@@ -257,13 +273,13 @@ class GroupOffsets:
         """Committed offset and its metadata, by partition; partitions without are left out."""
         asked = [TopicPartition(self._topic, partition) for partition in partitions]
         with _failures(self._bootstrap, f"asking for committed offsets of topic {self._topic}"):
-            answers = self._checked(self._consumer.committed(asked, timeout=_REQUEST_S))
+            answers = self.checked(self._consumer.committed(asked, timeout=_REQUEST_S))
         return {answer.partition: (answer.offset, answer.metadata or "") for answer in answers if answer.offset >= 0}
 
     def commit(self, offsets: Mapping[int, tuple[int, str]]) -> None:
         """Commit offsets with their metadata, outside any transaction."""
         with _failures(self._bootstrap, f"committing offsets of topic {self._topic}"):
-            self._checked(self._consumer.commit(offsets=self._positions(offsets), asynchronous=False))
+            self.checked(self._consumer.commit(offsets=self._positions(offsets), asynchronous=False))
 
     def commit_in(self, writer: KafkaWriter, offsets: Mapping[int, tuple[int, str]], timeout_s: float) -> None:
         """Make offsets with their metadata part of a writer's open transaction."""
@@ -273,7 +289,7 @@ class GroupOffsets:
         return [TopicPartition(self._topic, number, offset, metadata) for number, (offset, metadata) in offsets.items()]
 
     @staticmethod
-    def _checked(answers: list[TopicPartition]) -> list[TopicPartition]:
+    def checked(answers: list[TopicPartition]) -> list[TopicPartition]:
         for answer in answers:
             if answer.error is not None:
                 raise KafkaException(answer.error)
@@ -283,12 +299,39 @@ class GroupOffsets:
         self._consumer.close()
 
 
+class GroupOnlooker:
+    """Reads what a group has committed of a topic, often and without waiting: an `engines.logs.offsets.OffsetReader`.
+
+    Read uncommitted, which for offsets means: those of an open transaction are neither shown nor waited for, while
+    read committed would wait until a dead worker's transaction times out.
+    """
+
+    def __init__(self, bootstrap: str, topic: str, partitions: int, group: str) -> None:
+        self._bootstrap, self._topic = bootstrap, topic
+        self._asked = [TopicPartition(topic, partition) for partition in range(partitions)]
+        settings = client_settings(bootstrap) | reader_settings("read_uncommitted") | {"group.id": group}
+        # A broker that was started again is to be seen at once; by default the next try may be ten seconds away.
+        settings |= {"reconnect.backoff.max.ms": 500}
+        with _failures(bootstrap, f"opening group {group}"):
+            self._consumer = Consumer(settings)
+
+    def committed(self) -> dict[int, int]:
+        """Committed offset by partition. Raises LogFailure if they do not come within a second."""
+        with _failures(self._bootstrap, f"asking for committed offsets of topic {self._topic}"):
+            answers = GroupOffsets.checked(self._consumer.committed(self._asked, timeout=_ONLOOKER_S))
+        return {answer.partition: answer.offset for answer in answers if answer.offset >= 0}
+
+    def close(self) -> None:
+        self._consumer.close()
+
+
 _partition_of = methodcaller("partition")
 
 
 class KafkaReader:
-    def __init__(self, bootstrap: str, topic: str, partitions: int, isolation: Isolation) -> None:
-        self._records = Records(bootstrap, topic, dict.fromkeys(range(partitions), OFFSET_BEGINNING), isolation)
+    def __init__(self, bootstrap: str, topic: str, partitions: int, isolation: Isolation, ends: bool) -> None:
+        starts = dict.fromkeys(range(partitions), OFFSET_BEGINNING)
+        self._records = Records(bootstrap, topic, starts, isolation, ends=ends)
 
     def poll(self, timeout_s: float) -> list[Chunk]:
         chunks = []
@@ -303,6 +346,9 @@ class KafkaReader:
                 )
             )
         return chunks
+
+    def ends(self) -> dict[int, int]:
+        return dict(self._records.ends)
 
     def close(self) -> None:
         self._records.close()
@@ -339,8 +385,10 @@ class KafkaLog:
     def writer(self, topic: str, transactional_id: str | None = None, linger_ms: float = 2.0) -> KafkaWriter:
         return KafkaWriter(self.bootstrap, topic, transactional_id, linger_ms)
 
-    def reader(self, topic: str, partitions: int, isolation: Isolation = "read_committed") -> KafkaReader:
-        return KafkaReader(self.bootstrap, topic, partitions, isolation)
+    def reader(
+        self, topic: str, partitions: int, isolation: Isolation = "read_committed", ends: bool = False
+    ) -> KafkaReader:
+        return KafkaReader(self.bootstrap, topic, partitions, isolation, ends)
 
     def end_offsets(self, topic: str, partitions: int, isolation: Isolation) -> list[int]:
         level = IsolationLevel.READ_COMMITTED if isolation == "read_committed" else IsolationLevel.READ_UNCOMMITTED

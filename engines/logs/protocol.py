@@ -70,6 +70,13 @@ class Reader(Protocol):
         """What is there, at once; waits up to timeout_s for something."""
         ...
 
+    def ends(self) -> dict[int, int]:
+        """By partition, the largest offset at which it was seen to end, transactions' markers counted.
+
+        Only for a reader that was asked to look for it.
+        """
+        ...
+
     def close(self) -> None: ...
 
 
@@ -85,7 +92,9 @@ class Log(Protocol):
         """
         ...
 
-    def reader(self, topic: str, partitions: int, isolation: Isolation = "read_committed") -> Reader: ...
+    def reader(
+        self, topic: str, partitions: int, isolation: Isolation = "read_committed", ends: bool = False
+    ) -> Reader: ...
 
     def end_offsets(self, topic: str, partitions: int, isolation: Isolation) -> list[int]:
         """Next offset a partition: of the last stable offset (read_committed) or the high watermark."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from engines.process import Process
+from engines.logs.offsets import CommittedOffsets, OffsetReader, of_group
+from engines.process import Process, tail
 from engines.protocol import (
     Claim,
     Counter,
@@ -17,6 +20,7 @@ from engines.protocol import (
     Job,
     LogKind,
     Poison,
+    Progress,
     Role,
     Running,
     Site,
@@ -24,10 +28,12 @@ from engines.protocol import (
 )
 from engines.runtime.counters import counters
 from engines.runtime.deployment import Deployment
-from engines.runtime.supervisor import ALL_READY
+from engines.runtime.supervisor import all_ready
 from workloads.query import Query
 
 MODE = "default"
+_END_S = 10.0
+_POLL_S = 0.02
 
 
 def _version() -> str:
@@ -42,6 +48,7 @@ class BuiltinEngine:
 
     logs: tuple[LogKind, ...] = ("kafka", "embedded")
     environment = Environment()
+    roles: tuple[Role, ...] = ("worker", "coordinator")
     poison: Poison = "skipped"
     limits: Mapping[str, str] = {}
 
@@ -88,16 +95,21 @@ class BuiltinCluster:
 
 
 class SupervisedJob:
+    """Implements `engines.protocol.Running`, `Observable` and `Revivable`."""
+
     def __init__(self, deployment: Deployment, engine: str, root: Path) -> None:
         job = deployment.job
         job.directory.mkdir(parents=True, exist_ok=True)
         deployment.roster.unlink(missing_ok=True)
         deployment.save()
         self._roster, self._directory = deployment.roster, job.directory
+        self._slots = len(deployment.slots)
+        self._offsets = _committed(job)
         self._stopped = False
+        self._changing = threading.Lock()
         self.settings: Mapping[str, str] = {
             "interval": f"{job.interval_ms} ms",
-            "workers": str(len(deployment.slots)),
+            "workers": str(self._slots),
             "RLIMIT_DATA": f"{job.memory_mb} MiB",
         } | _log_settings(job)
         self._process = Process(
@@ -109,28 +121,112 @@ class SupervisedJob:
         )
 
     def wait_ready(self, timeout_s: float) -> None:
-        # With the pid, because a restarted job goes on in the same log.
-        pattern = rf"{ALL_READY} \(supervisor {self._process.pid}\)"
-        self._process.wait_for_line(pattern, timeout_s, "while the workers started")
+        deadline = time.monotonic() + timeout_s
+        process, phase = self._process, "while the workers started"
+        while True:
+            dead = process.died(phase)
+            if dead:
+                raise dead
+            # A worker that has just died may still be on the roster.
+            workers = [pid for pid in self._workers() if _runs(pid)]
+            if len(workers) == self._slots and self._said(all_ready(process.pid, workers)):
+                return
+            if time.monotonic() > deadline:
+                raise EngineFailure(
+                    f"{len(workers)} of {self._slots} workers ran and not all were ready within {timeout_s:g} s; "
+                    f"last lines of {process.name}:\n{tail(process.log)}",
+                    str(process.log),
+                    "see each worker's log beside it",
+                )
+            time.sleep(_POLL_S)
+
+    def _said(self, line: str) -> bool:
+        return f"{line}\n" in self._process.log.read_text(errors="replace")
 
     def processes(self) -> Mapping[Role, list[int]]:
-        if self._process.exit_code is not None:
+        process = self._process
+        if process.exit_code is not None:
             return {"coordinator": [], "worker": []}
+        return {"coordinator": [process.pid], "worker": self._workers()}
+
+    def _workers(self) -> list[int]:
+        """Pids of the workers as the supervisor, which may be dead, last wrote them down."""
         try:
             workers: list[int] = json.loads(self._roster.read_text())
         except FileNotFoundError:
-            workers = []
-        return {"coordinator": [self._process.pid], "worker": workers}
+            return []
+        return workers
 
     def failure(self) -> EngineFailure | None:
         return None if self._stopped else self._process.died("while the job ran")
+
+    def progress(self) -> Progress:
+        """Commits and inputs are both the sum of the tasks' committed input offsets, on Kafka with the markers of
+        transactions in the input. While a broker does not answer they stay as they were. The state is what the
+        supervisor knows of its workers, with their pids: so it changes, however soon a dead one is replaced.
+        """
+        total = self._offsets.total()
+        workers = self._workers()
+        state = f"{len(workers)} of {self._slots} workers run: {' '.join(map(str, workers))}" if workers else ""
+        return Progress(commits=total or 0, inputs=total, state=state)
+
+    def revive(self) -> list[str]:
+        """Dead workers are started again by the supervisor; a dead supervisor is by this, once its workers are gone."""
+        with self._changing:
+            if self._stopped:
+                raise EngineFailure("a stopped job cannot be revived", remedy="submit it again")
+            if self._process.exit_code is None:
+                return []
+            # They end by themselves, but for one that is paused; two generations at once would fence each other.
+            self._process.kill()
+            self._wait_for_end(self._workers())
+            self._roster.unlink(missing_ok=True)
+            self._process = self._process.again()
+            return [self._process.name]
+
+    def _wait_for_end(self, pids: list[int]) -> None:
+        deadline = time.monotonic() + _END_S
+        while left := [pid for pid in pids if _runs(pid)]:
+            if time.monotonic() > deadline:
+                raise EngineFailure(
+                    f"{self._process.name} cannot be started again: its workers {left} still run {_END_S:g} s after "
+                    f"they were killed; its last lines:\n{tail(self._process.log)}",
+                    str(self._process.log),
+                )
+            time.sleep(_POLL_S)
 
     def counters(self) -> Mapping[Counter, int]:
         return counters(self._directory)
 
     def stop(self) -> None:
         self._stopped = True
-        self._process.stop()
+        with self._changing:
+            self._process.stop()
+        self._offsets.close()
+
+
+def _runs(pid: int) -> bool:
+    """What only waits to be reaped does not run any more."""
+    # Imported here because each worker loads this module, and none needs it.
+    import psutil
+
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _committed(job: Job) -> CommittedOffsets:
+    if job.input.log == "kafka":
+        return of_group(job.input, job.name)
+
+    def connect() -> OffsetReader:
+        # Imported here because only one of the two logs need be loaded.
+        from engines.runtime.embedded import CheckpointOffsets
+
+        return CheckpointOffsets(job)
+
+    return CommittedOffsets(connect)
 
 
 def _log_settings(job: Job) -> dict[str, str]:

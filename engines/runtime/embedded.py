@@ -81,3 +81,19 @@ class EmbeddedConnector:
         self._output.close()
         if self._reader is not None:
             self._reader.close()
+
+
+class CheckpointOffsets:
+    """Where the last commit of each task of a job ended: an `engines.logs.offsets.OffsetReader`."""
+
+    def __init__(self, job: Job) -> None:
+        """Raises LogFailure if the output topic does not exist."""
+        self._job = job.name
+        self._output = TopicFile(EmbeddedLog(Path(job.output.location)).path(job.output.name))
+
+    def committed(self) -> dict[int, int]:
+        found = self._output.execute("SELECT task, next FROM checkpoints WHERE job = ?", (self._job,))
+        return dict(found.fetchall())
+
+    def close(self) -> None:
+        self._output.close()

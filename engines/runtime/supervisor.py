@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from engines.process import tail
@@ -23,7 +24,6 @@ from engines.runtime.deployment import Deployment, replace
 from engines.runtime.stop import Stop
 from engines.runtime.worker import COMMITTED, READY
 
-ALL_READY = "all workers are ready"
 _RESTART_S = 0.5
 _LOOK_S = 0.2
 _STOP_S = 5.0
@@ -34,6 +34,11 @@ _MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(64 << 20), "MALLOC_TRIM_THRESHOLD_": st
 """glibc keeps freed memory up to these sizes; giving every large array back to the kernel took a fifth of the time."""
 
 _logger = logging.getLogger(__name__)
+
+
+def all_ready(supervisor: int, workers: Sequence[int | None]) -> str:
+    """What a supervisor logs each time that all its workers are ready; by their pids, as a log may hold older lines."""
+    return f"supervisor {supervisor}: all workers are ready: {' '.join(map(str, workers))}"
 
 
 class Worker:
@@ -103,7 +108,7 @@ def supervise(deployment: Deployment, stop: Stop) -> int:
     """Keep the workers running until they are to stop or the parent is gone; the exit code."""
     parent = os.getppid()
     workers = [Worker(deployment, slot) for slot in deployment.slots]
-    announced = False
+    announced: list[int | None] | None = None
     with selectors.DefaultSelector() as selector:
         try:
             while not stop.requested and os.getppid() == parent:
@@ -120,9 +125,10 @@ def supervise(deployment: Deployment, stop: Stop) -> int:
                     if worker.deaths >= (_TRIES if announced else _FIRST_TRIES):
                         _logger.error("worker %d died %d times without a commit; giving up", worker.slot, worker.deaths)
                         return 1
-                if not announced and all(worker.ready for worker in workers):
-                    announced = True
-                    _logger.info("%s (supervisor %d)", ALL_READY, os.getpid())
+                pids = [worker.pid for worker in workers]
+                if pids != announced and all(worker.ready for worker in workers):
+                    announced = pids
+                    _logger.info("%s", all_ready(os.getpid(), pids))
         finally:
             deadline = time.monotonic() + _STOP_S
             for worker in workers:

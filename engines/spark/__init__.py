@@ -11,6 +11,7 @@ from engines.protocol import (
     Guarantee,
     LogKind,
     Poison,
+    Role,
     Site,
     Support,
 )
@@ -43,6 +44,7 @@ class Spark:
     }
     logs: tuple[LogKind, ...] = ("kafka",)
     environment = Environment(group="spark", jars=("spark-kafka",), java=17)
+    roles: tuple[Role, ...] = ("worker", "coordinator")
     poison: Poison = "skipped"
     limits: Mapping[str, str] = {}
 

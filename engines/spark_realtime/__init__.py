@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from engines.protocol import Claim, Cluster, Environment, Guarantee, LogKind, Poison, Site, Support
+from engines.protocol import Claim, Cluster, Environment, Guarantee, LogKind, Poison, Role, Site, Support
 from engines.spark import emulations
 from engines.spark import engine as spark
 from engines.spark.cluster import NEVER_AT_MOST_ONCE, open_here
@@ -46,6 +46,7 @@ class SparkRealtime:
     }
     logs: tuple[LogKind, ...] = ("kafka",)
     environment = Environment(group="spark-realtime", jars=("spark-kafka",), java=17)
+    roles: tuple[Role, ...] = ("worker", "coordinator")
     poison: Poison = "skipped"
     limits: Mapping[str, str] = {}
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from harness.faults.fault import Need, Target
 
+POISON = b"streamgauge: a record that is no event"
+"""What is written into the input; readers of events pass over it."""
+
 
 class Poison:
     name = "poison"

@@ -29,8 +29,8 @@ from workloads.stream import CONTROL, CONTROL_IDS, partition_of
 ROOT = Path(__file__).resolve().parents[2]
 PARTITIONS = 4
 INTERVAL_MS = 500
-READY_S = 180.0
-ANSWER_S = 120.0
+READY_S = 240.0
+ANSWER_S = 240.0
 _ROUND_S = 1.1
 _LEAD_MS = 60_000
 _BATCH = 500

@@ -13,7 +13,7 @@ from tests.conformance.comparison import (
 from tests.conformance.driver import Stage
 from tests.conformance.streams import LATE, WORKLOADS, stream_of
 
-pytestmark = [pytest.mark.java, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.java, pytest.mark.timeout(700)]
 
 
 @pytest.mark.parametrize("workload", WORKLOADS)

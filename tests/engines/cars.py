@@ -68,12 +68,15 @@ class Stream:
             log,
             topic,
             {
-                p: [(b"~", event(0, f"~close-{p}-{self.closes}-{i}", ahead + i * 5_000)) for i in range(2)]
+                p: [(name.encode(), event(0, name, ahead + i * 5_000)) for i, name in enumerate(self._closers(p))]
                 for p in range(PARTITIONS)
             },
             2,
         )
         self.sent += 5_000
+
+    def _closers(self, partition: int) -> list[str]:
+        return [f"~close-{partition}-{self.closes}-{number}" for number in range(2)]
 
     @staticmethod
     def _write(log: Log, topic: str, parts: dict[int, list[tuple[bytes, bytes]]], cut: int) -> None:

@@ -23,7 +23,7 @@ from engines.discovery import discover
 from engines.logs import connect
 from engines.logs.embedded import EmbeddedLog
 from engines.logs.protocol import Log, LogFailure
-from engines.protocol import Engine, EngineFailure, Job, Site
+from engines.protocol import Engine, EngineFailure, Job, Observable, Revivable, Site
 from engines.runtime.cluster import BuiltinEngine
 from engines.runtime.connector import Checkpoint, Results, WorkerFailure
 from engines.runtime.deployment import Deployment
@@ -84,7 +84,9 @@ def check_kills_and_rescaling(engine: Engine, site: Site, job: Job, log: Log) ->
             pids = running.processes()["worker"]
             os.kill(pids[victim], signal.SIGKILL)
             stream.send(log, job.input.name, 2_000)
-            wait_until(lambda pids=pids: len(set(running.processes()["worker"]) - set(pids)) == 1)
+            assert running.revive() == []
+            running.wait_ready(WAIT_S)
+            assert len(set(running.processes()["worker"]) - set(pids)) == 1
         stream.close(log, job.input.name)
         output.wait(lambda: output.closing(1), running)
         before = all_pids(running)
@@ -125,6 +127,48 @@ def test_workers_end_with_their_supervisor_and_the_harness_is_told(site: Site, j
     assert "SIGKILL while the job ran" in failure.what
     cluster.close()
     assert running.failure() is None
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_a_supervisor_that_was_killed_is_revived_and_nothing_is_lost_or_repeated(
+    name: str, site: Site, job: Job, log: EmbeddedLog
+):
+    stream, output = Stream(), Output(log, job.output.name)
+    cluster = engine_named(name).open(site)
+    try:
+        running = cluster.submit(job)
+        assert isinstance(running, Observable)
+        assert isinstance(running, Revivable)
+        running.wait_ready(WAIT_S)
+        assert running.revive() == []
+        stream.send(log, job.input.name, 2_000)
+        wait_until(lambda: running.progress().inputs == 2_000)
+        assert running.progress().commits == 2_000
+        before, state = running.processes(), running.progress().state
+        assert state == f"2 of 2 workers run: {' '.join(map(str, before['worker']))}"
+        # One of them cannot notice that its supervisor is gone, and would go on later.
+        os.kill(before["worker"][0], signal.SIGSTOP)
+        os.kill(before["coordinator"][0], signal.SIGKILL)
+        wait_until(lambda: running.failure() is not None)
+        assert running.progress().state == state, "nobody noticed yet"
+        stream.send(log, job.input.name, 2_000)
+        assert len(running.revive()) == 1
+        assert running.failure() is None
+        assert alive([*before["coordinator"], *before["worker"]]) == []
+        running.wait_ready(WAIT_S)
+        assert not set(all_pids(running)) & {pid for pids in before.values() for pid in pids}
+        stream.close(log, job.input.name)
+        output.wait(lambda: output.closing(1), running)
+        wait_until(lambda: running.progress().inputs == 4_000 + 2 * PARTITIONS)
+        running.stop()
+        assert running.progress().inputs == 4_000 + 2 * PARTITIONS
+        with pytest.raises(EngineFailure, match="stopped"):
+            running.revive()
+    finally:
+        cluster.close()
+    output.read(1.0)
+    output.close()
+    assert output.rows == Counter(stream.expected())
 
 
 def test_everything_ends_with_the_process_that_submitted_the_job(site: Site, job: Job, tmp_path: Path):

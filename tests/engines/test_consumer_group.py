@@ -9,14 +9,43 @@ import psutil
 import pytest
 
 from engines.consumer_group import ConsumerGroup
+from engines.logs.offsets import CommittedOffsets
+from engines.logs.protocol import LogFailure
 from engines.process import Process
-from engines.protocol import EngineFailure
+from engines.protocol import EngineFailure, Observable, Revivable
 
 SLEEP = "exec sleep 60"
 
 
+class Offsets:
+    """A log's committed offsets as a test sets them; None while the log is down."""
+
+    def __init__(self) -> None:
+        self.now: dict[int, int] | None = {}
+        self.connected = self.closed = 0
+
+    def connect(self) -> Offsets:
+        if self.now is None:
+            raise LogFailure("no broker")
+        self.connected += 1
+        return self
+
+    def committed(self) -> dict[int, int]:
+        if self.now is None:
+            raise LogFailure("no broker")
+        return self.now
+
+    def close(self) -> None:
+        self.closed += 1
+
+
 @pytest.fixture
-def group(tmp_path):
+def offsets() -> Offsets:
+    return Offsets()
+
+
+@pytest.fixture
+def group(tmp_path, offsets):
     """A group of shell scripts over four partitions."""
     made = []
 
@@ -25,7 +54,7 @@ def group(tmp_path):
             Process(f"worker-{number}", ["sh", "-c", script], tmp_path / f"worker-{number}.log")
             for number, script in enumerate(scripts)
         ]
-        made.append(ConsumerGroup(workers, 4, {"a.setting": "1"}, stop_timeout_s=5))
+        made.append(ConsumerGroup(workers, 4, {"a.setting": "1"}, CommittedOffsets(offsets.connect), stop_timeout_s=5))
         return made[-1]
 
     yield make
@@ -124,3 +153,108 @@ def test_stopping_ends_every_worker_lets_it_finish_and_is_no_failure(group, tmp_
     assert running.failure() is None
     assert running.processes() == {"worker": []}
     assert not any(psutil.pid_exists(pid) for pid in pids)
+
+
+def kill(running: ConsumerGroup, number: int) -> int:
+    """SIGKILL one of the workers that live; its pid, once it is dead."""
+    pid = running.processes()["worker"][number]
+    psutil.Process(pid).kill()
+    deadline = time.monotonic() + 5
+    while pid in running.processes()["worker"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return pid
+
+
+def test_dead_workers_are_started_again_in_their_places_and_the_living_are_left_alone(group):
+    running = group(*(f"echo assigned $$ {number}; {SLEEP}" for number in range(4)))
+    assert isinstance(running, Revivable)
+    running.wait_ready(10)
+    before = running.processes()["worker"]
+    kill(running, 2)
+    kill(running, 0)
+    assert running.revive() == ["worker-0", "worker-2"]
+    assert running.failure() is None
+    after = running.processes()["worker"]
+    assert [old == new for old, new in zip(before, after, strict=True)] == [False, True, False, True]
+    running.wait_ready(10)
+    assert running.revive() == []
+    assert running.processes()["worker"] == after
+
+
+def test_a_revived_group_is_ready_once_the_new_process_answers_and_not_by_what_the_dead_one_said(group, tmp_path):
+    late = f"test -e {tmp_path}/again && exec sleep 60; touch {tmp_path}/again; echo assigned $$ 0 1; {SLEEP}"
+    running = group(late, f"echo assigned $$ 2 3; {SLEEP}")
+    running.wait_ready(10)
+    kill(running, 0)
+    running.revive()
+    with pytest.raises(EngineFailure, match=r"worker-0 None, worker-1 \[2, 3\]"):
+        running.wait_ready(0.5)
+
+
+def test_a_stopped_group_is_not_revived(group):
+    running = group(SLEEP)
+    running.stop()
+    with pytest.raises(EngineFailure, match="stopped"):
+        running.revive()
+    assert running.processes() == {"worker": []}
+
+
+def test_what_a_dead_worker_counted_is_counted_on(group, tmp_path):
+    again = f"test -e {tmp_path}/again && echo counters $$ late=2 broken=0 && {SLEEP}; touch {tmp_path}/again"
+    running = group(f"{again}; echo counters $$ late=5 broken=1; {SLEEP}")
+    counted(running, {"late": 5, "broken": 1})
+    kill(running, 0)
+    running.revive()
+    counted(running, {"late": 7, "broken": 1})
+
+
+def test_progress_is_the_sum_of_the_committed_offsets_and_never_falls(group, offsets):
+    running = group(SLEEP)
+    assert isinstance(running, Observable)
+    assert offsets.connected == 0, "nobody asked yet"
+    assert (running.progress().commits, running.progress().inputs) == (0, 0)
+    offsets.now = {0: 10, 3: 5}
+    assert (running.progress().commits, running.progress().inputs) == (15, 15)
+    offsets.now = {0: 9, 1: 1}
+    assert running.progress().commits == 16
+    assert offsets.connected == 1
+
+
+def test_progress_stays_as_it_was_while_the_broker_is_down(group, offsets):
+    offsets.now = None
+    running = group(SLEEP)
+    assert (running.progress().commits, running.progress().inputs) == (0, None)
+    offsets.now = {0: 7}
+    assert running.progress().inputs == 7
+    offsets.now = None
+    assert (running.progress().commits, running.progress().inputs) == (7, 7)
+    running.stop()
+    assert offsets.closed == 1
+    offsets.now = {0: 8}
+    assert running.progress().inputs == 7
+    assert offsets.connected == 1
+
+
+def state(running: ConsumerGroup, expected: str) -> None:
+    deadline = time.monotonic() + 10
+    while running.progress().state != expected:
+        assert time.monotonic() < deadline, running.progress().state
+        time.sleep(0.02)
+
+
+def test_the_state_changes_when_the_group_notices_and_not_when_a_worker_dies(group, tmp_path):
+    noticing = f"until test -e {tmp_path}/noticed; do sleep 0.05; done"
+    running = group(
+        f"echo assigned $$ 0 2; {SLEEP}",
+        f"echo assigned $$ 1 3; {noticing}; echo assigned $$; echo assigned $$ 0 1 2 3; {SLEEP}",
+    )
+    state(running, "2 of 2 workers answer for 4 partitions, assignment 2")
+    kill(running, 0)
+    state(running, "2 of 2 workers answer for 4 partitions, assignment 2")
+    (tmp_path / "noticed").touch()
+    state(running, "2 of 2 workers answer for 4 partitions, assignment 4")
+
+
+def test_a_group_that_has_not_formed_yet_has_no_state(group):
+    assert group(SLEEP).progress().state == ""

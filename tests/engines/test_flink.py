@@ -450,7 +450,7 @@ def test_a_manager_that_does_not_answer_is_unreachable_and_not_a_failure():
 
 
 @pytest.mark.java
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(700)
 @pytest.mark.parametrize("example", ["sliding-top", "count", "until", "deduplicate-running"])
 def test_python_workers_give_the_rows_of_the_reference(stage, example):
     events = stream(example, 1500)
@@ -458,7 +458,7 @@ def test_python_workers_give_the_rows_of_the_reference(stage, example):
 
 
 @pytest.mark.java
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(700)
 @pytest.mark.parametrize(
     ("mode", "example", "parallelism"),
     [
@@ -474,7 +474,7 @@ def test_a_job_that_is_stopped_goes_on_where_it_ended(stage, mode, example, para
 
 
 @pytest.mark.java
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(700)
 def test_a_record_that_is_no_event_is_skipped_by_python_workers(stage):
     example, events = "tumbling", stream("tumbling", 1500)
     whole = dict(events[0])

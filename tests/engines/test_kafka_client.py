@@ -285,10 +285,25 @@ def test_each_worker_has_a_transactional_id_of_its_own_that_is_the_same_next_tim
 
 
 def test_a_long_commit_interval_gets_a_longer_transaction_time_out(job):
-    assert instructions(job, 0)["producer"]["transaction_timeout_ms"] == 10_000
-    slow = replace(job, interval_ms=10_000)
-    assert instructions(slow, 0)["producer"]["transaction_timeout_ms"] == 30_000
-    assert settings(slow)["KafkaProducer.transaction_timeout_ms"] == "30000"
+    slow = replace(job, interval_ms=30_000)
+    assert instructions(slow, 0)["producer"]["transaction_timeout_ms"] == 90_000
+    assert settings(slow)["KafkaProducer.transaction_timeout_ms"] == "90000"
+
+
+def test_time_outs_are_its_own_unless_they_are_to_be_tuned(job):
+    told = settings(job)
+    assert not {name for name in told if "timeout" in name or "heartbeat" in name}
+    assert instructions(job, 0)["restore_timeout_s"] == 90.0
+    tuned = replace(job, timeouts="tuned")
+    changed = {
+        "KafkaConsumer.session_timeout_ms": "6000",
+        "KafkaConsumer.heartbeat_interval_ms": "2000",
+        "KafkaProducer.transaction_timeout_ms": "6000",
+    }
+    assert settings(tuned) == told | changed
+    assert instructions(tuned, 0)["consumer"]["session_timeout_ms"] == 6_000
+    assert instructions(tuned, 0)["producer"]["transaction_timeout_ms"] == 6_000
+    assert settings(replace(tuned, interval_ms=5_000))["KafkaProducer.transaction_timeout_ms"] == "15000"
 
 
 @pytest.mark.java

@@ -116,6 +116,18 @@ def test_a_long_commit_interval_gets_a_longer_transaction_time_out(job):
     assert streams_config(slow)["producer.transaction.timeout.ms"] == "30000"
 
 
+def test_time_outs_are_its_own_unless_they_are_to_be_tuned(job):
+    tuned = dataclasses.replace(job, timeouts="tuned")
+    session = {"session.timeout.ms": "6000", "heartbeat.interval.ms": "2000"}
+    assert told(tuned) == told(job) | session | {"producer.transaction.timeout.ms": "6000"}
+    assert application(tuned, job.directory, 256)["settings"].items() >= session.items()
+    slow = dataclasses.replace(tuned, interval_ms=5_000)
+    assert streams_config(slow)["producer.transaction.timeout.ms"] == "15000"
+    plain = dataclasses.replace(tuned, guarantee="at-least-once")
+    assert streams_config(plain).items() >= session.items()
+    assert "producer.transaction.timeout.ms" not in streams_config(plain)
+
+
 def test_at_least_once_reads_committed_input_as_exactly_once_does_by_itself(job):
     config = streams_config(dataclasses.replace(job, guarantee="at-least-once"))
     assert config["main.consumer.isolation.level"] == "read_committed"

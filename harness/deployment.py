@@ -1,0 +1,145 @@
+"""A job under test through its life: submitted, seen, broken by faults, started again."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+
+from engines.protocol import (
+    Cluster,
+    Counter,
+    Engine,
+    EngineFailure,
+    Job,
+    Observable,
+    Progress,
+    Revivable,
+    Role,
+    Running,
+    Site,
+)
+
+_REVIVALS = 3
+_LOOK_S = 0.01
+
+
+class Deployment:
+    """One job of one engine. Safe to use from the trial's thread and from the one that strikes."""
+
+    def __init__(self, engine: Engine, site: Site, job: Job, ready_s: float) -> None:
+        """ready_s: how long the job may take to be ready, each time that it is submitted."""
+        self._engine, self._site, self._job, self._ready_s = engine, site, job, ready_s
+        self._cluster: Cluster | None = None
+        self._running: Running | None = None
+        self._lock = threading.Lock()
+        self._under_fault = False
+        self._commits = 0
+
+    def start(self) -> float:
+        """Submit the job and wait until it is ready; seconds that took. Raises EngineFailure."""
+        self._cluster = self._engine.open(self._site)
+        began_s = time.monotonic()
+        self._submit(self._job)
+        return time.monotonic() - began_s
+
+    def close(self) -> None:
+        """End the job and its cluster. May be called twice."""
+        if self._running is not None:
+            self._running.stop()
+        if self._cluster is not None:
+            self._cluster.close()
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        return self._now().settings
+
+    @property
+    def parallelism(self) -> int:
+        return self._job.parallelism
+
+    @property
+    def observable(self) -> bool:
+        """Whether the engine shows its durable commits, which strikes are aimed by."""
+        return isinstance(self._now(), Observable)
+
+    def processes(self) -> Mapping[Role, list[int]]:
+        return self._now().processes()
+
+    def counters(self) -> Mapping[Counter, int]:
+        return self._now().counters()
+
+    def progress(self) -> Progress:
+        """How far the job is; all zero while it is submitted anew."""
+        with self._lock:
+            running = self._running
+        found = running.progress() if isinstance(running, Observable) else Progress(0)
+        # A job that was just submitted again may not know yet what was committed before.
+        self._commits = max(self._commits, found.commits)
+        return replace(found, commits=self._commits)
+
+    def failure(self) -> EngineFailure | None:
+        """Why the job no longer runs; None while it does, and while a fault is the reason."""
+        return None if self._under_fault else self._now().failure()
+
+    @property
+    def struck(self) -> bool:
+        """Whether a fault is on."""
+        return self._under_fault
+
+    @contextmanager
+    def under_fault(self) -> Iterator[None]:
+        """While entered, what dies was killed on purpose."""
+        self._under_fault = True
+        try:
+            yield
+        finally:
+            self._under_fault = False
+
+    def revive(self) -> None:
+        """Start again what died, as an operator would, and wait until the job is ready. Raises EngineFailure."""
+        running = self._now()
+        if not isinstance(running, Revivable):
+            if running.failure() is not None:
+                self.relaunch(None)
+            return
+        for left in reversed(range(_REVIVALS)):
+            running.revive()
+            try:
+                running.wait_ready(self._ready_s)
+            except EngineFailure:
+                # Another blow may have fallen meanwhile.
+                if not left or running.failure() is None:
+                    raise
+            else:
+                return
+
+    def relaunch(self, parallelism: int | None) -> None:
+        """End what is left of the job and submit it again; returns once it is ready. Raises EngineFailure."""
+        self._now().stop()
+        with self._lock:
+            self._running = None
+        if parallelism is not None:
+            self._job = replace(self._job, parallelism=parallelism)
+        self._submit(self._job)
+
+    def _submit(self, job: Job) -> None:
+        if self._cluster is None:
+            raise RuntimeError("a job is submitted before its cluster was opened")
+        running = self._cluster.submit(job)
+        with self._lock:
+            self._running = running
+        running.wait_ready(self._ready_s)
+
+    def _now(self) -> Running:
+        """The job as it runs; waits while it is submitted anew."""
+        deadline_s = time.monotonic() + self._ready_s
+        while True:
+            with self._lock:
+                if self._running is not None:
+                    return self._running
+            if time.monotonic() > deadline_s:
+                raise EngineFailure(f"the job was not submitted again within {self._ready_s:g} s", str(self._site.logs))
+            time.sleep(_LOOK_S)

@@ -1,0 +1,107 @@
+"""The gauge: how far the job and its logs are, looked at many times a second on a thread of its own.
+
+Strikes are aimed by what it shows, and what was at stake at a strike is read off it. It holds up nothing and touches
+nothing: it asks the logs for their end offsets, and the job for its durable commits.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from engines.logs.protocol import Log, LogFailure
+from engines.protocol import Progress
+
+_LOOK_S = 0.04
+_STOP_S = 30.0
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was there at a moment (CLOCK_MONOTONIC ns).
+
+    inputs, written, visible: end offsets summed over partitions: of the input as committed, of the output physically,
+    and of the output as committed. commit: the last durable commit that was seen, and when and with which inputs and
+    written it was first seen.
+    """
+
+    at_ns: int
+    inputs: int
+    written: int
+    visible: int
+    progress: Progress
+    commit_ns: int
+    commit_inputs: int
+    commit_written: int
+
+    @property
+    def outputs_at_stake(self) -> int:
+        """Output records since the last durable commit."""
+        return self.written - self.commit_written
+
+    @property
+    def inputs_at_stake(self) -> int:
+        return self.inputs - self.commit_inputs
+
+
+class Gauge:
+    """Reads while it is entered. `reading` is the newest; conditions are awaited with `until`."""
+
+    def __init__(self, log: Log, topics: tuple[str, str], partitions: int, progress: Callable[[], Progress]) -> None:
+        """log: a connection of its own. topics: input and output."""
+        self._log, (self._input, self._output), self._partitions = log, topics, partitions
+        self._progress = progress
+        self._stop = threading.Event()
+        self._changed = threading.Condition()
+        self._reading: Reading | None = None
+        self._thread = threading.Thread(target=self._run, name="gauge", daemon=True)
+
+    def __enter__(self) -> Gauge:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join(_STOP_S)
+
+    @property
+    def reading(self) -> Reading | None:
+        return self._reading
+
+    def until(self, met: Callable[[Reading], bool], deadline_s: float, given_up: threading.Event) -> Reading | None:
+        """The first reading that meets the condition; None at the deadline (monotonic seconds) or once given up."""
+        seen = None
+        while not given_up.is_set() and (left_s := deadline_s - time.monotonic()) > 0:
+            with self._changed:
+                self._changed.wait(min(left_s, 0.1))
+                now = self._reading
+            if now is not None and now is not seen and met(now):
+                return now
+            seen = now
+        return None
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            # Its broker may be down on purpose: the reading stays as it was.
+            with suppress(LogFailure):
+                reading = self._look()
+                with self._changed:
+                    self._reading = reading
+                    self._changed.notify_all()
+            self._stop.wait(_LOOK_S)
+
+    def _look(self) -> Reading:
+        # The commit is asked for before the offsets: what is written in between counts as at stake or not at all.
+        progress = self._progress()
+        inputs = sum(self._log.end_offsets(self._input, self._partitions, "read_committed"))
+        written = sum(self._log.end_offsets(self._output, self._partitions, "read_uncommitted"))
+        visible = sum(self._log.end_offsets(self._output, self._partitions, "read_committed"))
+        last, now_ns = self._reading, time.monotonic_ns()
+        if last is not None and progress.commits == last.progress.commits:
+            commit = last.commit_ns, last.commit_inputs, last.commit_written
+        else:
+            commit = now_ns, inputs, written
+        return Reading(now_ns, inputs, written, visible, progress, *commit)

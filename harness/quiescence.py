@@ -1,0 +1,45 @@
+"""Quiescence: nothing is on its way any more, so what is there can be judged."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from engines.logs.protocol import Log
+from engines.protocol import EngineFailure
+
+STILL_S = 5.0
+"""Outputs must stand still for this long, or two commit intervals if that is longer, before a trial is over."""
+
+_REST_S = 90.0
+_LOOK_S = 0.1
+
+
+class Rest:
+    """Equal end offsets for both isolation levels, which stand still. The time counts from when this is made."""
+
+    def __init__(self, log: Log, topic: str, partitions: int, interval_ms: int) -> None:
+        self._log, self._topic, self._partitions = log, topic, partitions
+        self.still_s = max(2 * interval_ms / 1000, STILL_S)
+        self._ends = log.end_offsets(topic, partitions, "read_uncommitted")
+        self._since_s = time.monotonic()
+
+    def wait(self, attend: Callable[[], None], logs: Path) -> list[int]:
+        """The end offsets at rest. attend: called between looks. Raises EngineFailure if there is no rest in time."""
+        deadline_s = time.monotonic() + self.still_s + _REST_S
+        while True:
+            committed = self._log.end_offsets(self._topic, self._partitions, "read_committed")
+            written = self._log.end_offsets(self._topic, self._partitions, "read_uncommitted")
+            if committed != written or written != self._ends:
+                self._ends, self._since_s = written, time.monotonic()
+            elif time.monotonic() - self._since_s >= self.still_s:
+                return self._ends
+            attend()
+            if time.monotonic() > deadline_s:
+                raise EngineFailure(
+                    f"outputs did not come to rest within {_REST_S:g} s: end offsets {committed} committed, "
+                    f"{written} written",
+                    str(logs),
+                )
+            time.sleep(_LOOK_S)

@@ -1,0 +1,312 @@
+"""Strikes: faults of one kind, aimed, one after the other, on a thread of their own while the load goes on.
+
+Waiting for an aim never holds up the load. Between strikes the job must have got on: it has committed again, and its
+results have caught up with the load for some seconds. Every step is a mark of the history.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+from engines.logs.protocol import Log
+from engines.protocol import EngineFailure, Role
+from harness.deployment import Deployment
+from harness.faults.fault import Fault, Target, Unconfirmed
+from harness.faults.poison import POISON
+from harness.faults.processes import kill
+from harness.gauge import Gauge, Reading
+from harness.plan import CasePlan
+from harness.setting import Setting
+from results.history import Exposed, Mark, Noticed, Strike, Strikes
+from workloads.query import Project, Query, Running
+
+PHASES = (0.1, 0.3, 0.5, 0.7, 0.9)
+"""Phases of the commit interval; each is drawn once before any is drawn again."""
+
+OUTPUTS = 500
+"""With the aim `outputs`, a strike comes after so many output records."""
+
+RECOVER_S = {"default": 180.0, "tuned": 90.0}
+"""How long a job may take to catch up after a strike, by its time-outs; the next strike comes then at the latest."""
+
+STEADY_S = 7.0
+"""A job has caught up when its results keep up with the load for so long: more than the five seconds judged."""
+
+_BASE_S = 5.0
+_AIM_S = 15.0
+_NOTICE_S = 60.0
+_BEHIND_S = 2.0
+
+
+class Campaign:
+    """Strikes until enough were exposed, the most were tried, or the load ends."""
+
+    def __init__(
+        self,
+        case: CasePlan,
+        plan: Strikes,
+        fault: Fault,
+        query: Query,
+        deployment: Deployment,
+        gauge: Gauge,
+        mark: Callable[[Mark], None],
+        setting: Setting,
+        topic: str,
+    ) -> None:
+        """mark: writes to the history. topic: the input, which poison is written into."""
+        self._plan, self._fault, self._deployment, self._gauge, self._mark = plan, fault, deployment, gauge, mark
+        self._interval_s = case.interval_ms / 1000
+        self._at_most_once = case.guarantee == "at-most-once"
+        # On the embedded log rows appear with their commit: at stake are inputs that came since the last one.
+        self._embedded = setting.kind == "embedded"
+        # Of these queries each input record gives one output record, so what is unanswered can be counted.
+        shape = query.shape
+        self._record_wise = isinstance(shape, Project | Running) and not query.where and query.deduplicate is None
+        self._chance = random.Random(f"{case.seed} {plan.fault} {plan.aim}")  # noqa: S311 - it must be repeatable
+        self._phases: list[float] = []
+        self._aimed = ""
+        self._target = Target(
+            processes=deployment.processes,
+            revive=deployment.revive,
+            relaunch=deployment.relaunch,
+            broker=setting.broker,
+            link=setting.link,
+            state=setting.scratch / "job",
+            poison=lambda: _write_poison(setting.log, topic),
+            parallelism=deployment.parallelism,
+            chance=self._chance,
+        )
+        self._stop = threading.Event()
+        self._error: Exception | None = None
+        self._thread = threading.Thread(target=self._run, name="strikes", daemon=True)
+        self._started = False
+        self.exposed = self.tried = 0
+
+    def start(self) -> None:
+        """Once; may be called again. Raises EngineFailure if the trial lacks what the fault needs."""
+        if self._started:
+            return
+        lack = self._target.lacks(self._fault.needs)
+        if lack:
+            raise EngineFailure(f"fault {self._fault.name} cannot be injected: {lack}")
+        self._started = True
+        self._thread.start()
+
+    @property
+    def over(self) -> bool:
+        return self._started and not self._thread.is_alive()
+
+    def end(self) -> None:
+        """No further strike; returns once the one under way is healed. May be called twice."""
+        self._stop.set()
+        if self._started:
+            # What a strike waits for is bounded, so this is.
+            self._thread.join()
+
+    def stop(self) -> None:
+        """The same, but raises what went wrong in a strike."""
+        self.end()
+        if self._error is not None:
+            raise self._error
+
+    def _run(self) -> None:
+        try:
+            base = self._base_rate()
+            while self.exposed < self._plan.wanted and self.tried < self._plan.most and not self._stop.is_set():
+                self.tried += 1
+                self._strike(self.tried, base)
+        except Exception as error:
+            self._error = error
+
+    def _base_rate(self) -> float:
+        """Visible output records a second before the first strike."""
+        first = self._gauge.until(lambda _: True, time.monotonic() + _AIM_S, self._stop)
+        if first is None:
+            raise EngineFailure(f"the logs did not answer within {_AIM_S:g} s, so no strike can be aimed")
+        self._stop.wait(_BASE_S + 2 * self._interval_s)
+        last = self._gauge.reading or first
+        return (last.visible - first.visible) * 1e9 / max(1, last.at_ns - first.at_ns)
+
+    def _strike(self, number: int, base: float) -> None:
+        if self._aim() is None:
+            if not self._stop.is_set():
+                self._note(number, "missed", f"the aim was not met within {_AIM_S:g} s")
+            return
+        with self._deployment.under_fault():
+            self._hit(number)
+        self._catch_up(base)
+
+    def _hit(self, number: int) -> None:
+        """Inject, look what was at stake, hold, heal; once more while it restores where that is the aim."""
+        reading = self._gauge.reading
+        before = reading.progress.state if reading else ""
+        self._note(number, "injecting")
+        try:
+            done = self._fault.inject(self._target)
+            injected_ns = time.monotonic_ns()
+            self._note(number, "injected", done)
+            threading.Thread(target=self._watch, args=(number, before), daemon=True).start()
+            self._expose(number, injected_ns)
+            self._stop.wait(self._plan.hold_s)
+        except Unconfirmed as error:
+            self._note(number, "unconfirmed", str(error))
+        finally:
+            self._note(number, "healing")
+            if self._plan.aim == "restore":
+                threading.Thread(target=self._strike_again, args=(number,), daemon=True).start()
+            self._fault.heal(self._target)
+            self._note(number, "healed")
+
+    def _strike_again(self, number: int) -> None:
+        """A second blow as soon as the first one's successor is there: while it restores."""
+        deadline_s = time.monotonic() + _AIM_S
+        known = set(self._pids())
+        while time.monotonic() < deadline_s and not self._stop.is_set():
+            fresh = [pid for pid in self._pids("worker") if pid not in known]
+            if fresh:
+                kill(fresh[:1])
+                self._note(number, "injected", f"worker {fresh[0]}, which was started after the first blow, is gone")
+                return
+            self._stop.wait(0.01)
+
+    def _pids(self, *roles: Role) -> list[int]:
+        processes = self._deployment.processes()
+        return [pid for role, pids in processes.items() if not roles or role in roles for pid in pids]
+
+    def _expose(self, number: int, injected_ns: int) -> None:
+        """What was at stake: by a reading made after the blow, while nothing can have been committed since."""
+        after = (
+            self._gauge.until(lambda reading: reading.at_ns > injected_ns, time.monotonic() + 1.0, threading.Event())
+            or self._gauge.reading
+        )
+        if after is None:
+            return
+        unanswered = None
+        if self._record_wise and after.progress.inputs is not None:
+            unanswered = max(0, after.progress.inputs - after.written)
+        found = Exposed(
+            at_ns=time.monotonic_ns(),
+            number=number,
+            outputs=max(0, after.outputs_at_stake),
+            inputs=max(0, after.inputs_at_stake),
+            unanswered=unanswered,
+            aborted=max(0, after.written - after.visible),
+            commit_age_s=max(0, after.at_ns - after.commit_ns) / 1e9,
+        )
+        self._mark(found)
+        if self._embedded:
+            at_stake = found.inputs
+        elif self._at_most_once:
+            at_stake = found.unanswered or 0
+        else:
+            at_stake = found.outputs + found.aborted
+        if at_stake:
+            self.exposed += 1
+
+    def _watch(self, number: int, before: str) -> None:
+        """Note when the engine first shows that it noticed: its word for how it is changes."""
+        changed = self._gauge.until(
+            lambda reading: reading.progress.state not in ("", before), time.monotonic() + _NOTICE_S, self._stop
+        )
+        if changed is not None:
+            self._mark(Noticed(at_ns=changed.at_ns, number=number, sign=changed.progress.state))
+
+    def _catch_up(self, base: float) -> None:
+        """Until the job committed again and its results keep up with the load, or the time for that is over."""
+        began = self._gauge.reading
+        deadline_s = time.monotonic() + RECOVER_S[self._plan.timeouts]
+        if began is None or not self._until(
+            lambda reading: reading.progress.commits > began.progress.commits, deadline_s
+        ):
+            return
+        steady = _Steady(base, _BEHIND_S + self._interval_s)
+        self._until(steady.seen, deadline_s)
+
+    def _aim(self) -> Reading | None:
+        """The reading at which to strike; None if the aim was not met in time or the load ended."""
+        deadline_s = time.monotonic() + _AIM_S + 2 * self._interval_s
+        now = self._gauge.reading
+        if now is None:
+            return None
+        match self._plan.aim:
+            case "share":
+                self._aimed = "a share of the load"
+                self._stop.wait(self._chance.uniform(0.0, 2 * self._interval_s))
+                return None if self._stop.is_set() else self._gauge.reading
+            case "outputs":
+                self._aimed = f"{OUTPUTS} outputs later"
+                return self._until(lambda reading: reading.written >= now.written + OUTPUTS, deadline_s)
+            case "row":
+                self._aimed = "a new output row"
+                return self._until(lambda reading: reading.written > now.written, deadline_s)
+            case "committing":
+                self._aimed = "while a commit is under way"
+                return self._until(lambda reading: reading.progress.committing, deadline_s)
+            case "phase" | "restore":
+                return self._aim_at_phase(now, deadline_s)
+
+    def _aim_at_phase(self, now: Reading, deadline_s: float) -> Reading | None:
+        """A phase of the interval from one commit to the next; at most once, right after a commit."""
+        if self._at_most_once:
+            self._aimed = "right after a commit"
+            return self._until(lambda reading: reading.progress.commits > now.progress.commits, deadline_s)
+        self._phases = self._phases or self._chance.sample(PHASES, len(PHASES))
+        phase = self._phases.pop()
+        self._aimed = f"{phase:g} of the commit interval"
+        fresh = self._until(lambda reading: reading.progress.commits > now.progress.commits, deadline_s)
+        if fresh is None:
+            return None
+        due_ns = fresh.commit_ns + int(phase * self._interval_s * 1e9)
+        self._stop.wait(max(0.0, (due_ns - time.monotonic_ns()) / 1e9))
+        # Something must be at stake: where rows come in bursts, the phase alone does not see to that.
+        return self._until(
+            lambda reading: (reading.inputs_at_stake if self._embedded else reading.outputs_at_stake) > 0, deadline_s
+        )
+
+    def _until(self, met: Callable[[Reading], bool], deadline_s: float) -> Reading | None:
+        return self._gauge.until(met, deadline_s, self._stop)
+
+    def _note(self, number: int, step: str, detail: str = "") -> None:
+        self._mark(
+            Strike.model_validate(
+                {
+                    "at_ns": time.monotonic_ns(),
+                    "number": number,
+                    "fault": self._fault.name,
+                    "step": step,
+                    "aimed": self._aimed,
+                    "detail": detail,
+                }
+            )
+        )
+
+
+def _write_poison(log: Log, topic: str) -> None:
+    """One record that is no event, acknowledged."""
+    writer = log.writer(topic)
+    try:
+        writer.write(0, [b"poison"], [POISON])
+        writer.flush(_AIM_S)
+    finally:
+        writer.close()
+
+
+class _Steady:
+    """Whether results kept up with the load for long enough: as many as before, but for what is on its way."""
+
+    def __init__(self, base: float, behind_s: float) -> None:
+        """base: records a second. behind_s: so many seconds' worth may come a little early or late."""
+        self._base, self._behind_s = base, behind_s
+        self._past: deque[Reading] = deque()
+
+    def seen(self, reading: Reading) -> bool:
+        self._past.append(reading)
+        while len(self._past) > 1 and reading.at_ns - self._past[1].at_ns >= STEADY_S * 1e9:
+            self._past.popleft()
+        span_s = (reading.at_ns - self._past[0].at_ns) / 1e9
+        visible = reading.visible - self._past[0].visible
+        return span_s >= STEADY_S and abs(visible - self._base * span_s) <= self._base * self._behind_s

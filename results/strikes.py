@@ -1,0 +1,123 @@
+"""Strikes as a trial's marks tell them, and what so many of them say about a guarantee (METHOD.md, "Faults")."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from results.history import Exposed, History, Noticed, Strike, TrialPlan
+
+
+@dataclass(frozen=True)
+class Struck:
+    """One strike. Times are monotonic ns, None where it did not come to that.
+
+    injected_ns: of its first blow; healed_ns: of its last healing. unconfirmed: why it could not be confirmed, else
+    empty. exposed: whether something was at stake that a weaker guarantee would have lost or repeated.
+    """
+
+    number: int
+    fault: str
+    aimed: str
+    detail: str
+    injected_ns: int | None
+    healed_ns: int | None
+    noticed_ns: int | None
+    sign: str
+    unconfirmed: str
+    exposure: Exposed | None
+    exposed: bool
+
+    @property
+    def missed(self) -> bool:
+        """Whether nothing was done, because the aim was not met in time."""
+        return self.injected_ns is None and not self.unconfirmed
+
+
+def strikes(history: History) -> list[Struck]:
+    """All strikes that were tried, by number."""
+    marks: list[Strike] = history.of(Strike)
+    return [_struck(history, number) for number in sorted({mark.number for mark in marks})]
+
+
+def _struck(history: History, number: int) -> Struck:
+    steps: list[Strike] = [mark for mark in history.of(Strike) if mark.number == number]
+    injected = [mark for mark in steps if mark.step == "injected"]
+    healed = [mark.at_ns for mark in steps if mark.step == "healed"]
+    failed = [mark for mark in steps if mark.step == "unconfirmed"]
+    missed = [mark.detail for mark in steps if mark.step == "missed"]
+    exposure: Exposed | None = next((mark for mark in history.of(Exposed) if mark.number == number), None)
+    injected_ns = injected[0].at_ns if injected else None
+    noticed = [
+        mark
+        for mark in history.of(Noticed)
+        if mark.number == number and injected_ns is not None and mark.at_ns >= injected_ns
+    ]
+    unconfirmed = ""
+    if failed:
+        unconfirmed = failed[0].detail or "no reason was recorded"
+    elif not injected and not missed:
+        unconfirmed = "the trial recorded no end of it"
+    return Struck(
+        number=number,
+        fault=steps[0].fault,
+        aimed=steps[-1].aimed or steps[0].aimed,
+        detail="; ".join([mark.detail for mark in injected if mark.detail] or missed),
+        injected_ns=injected_ns,
+        healed_ns=max(healed, default=None),
+        noticed_ns=noticed[0].at_ns if noticed else None,
+        sign=noticed[0].sign if noticed else "",
+        unconfirmed=unconfirmed,
+        exposure=exposure,
+        exposed=bool(injected) and not failed and exposure is not None and _at_stake(history.plan, exposure) > 0,
+    )
+
+
+def _at_stake(plan: TrialPlan, exposure: Exposed) -> int:
+    """Records that a weaker guarantee would have lost or repeated.
+
+    At most once loses what is committed as read and not answered yet. Every other guarantee is at stake with what was
+    written since the last durable commit; on the embedded log, which shows nothing of an open transaction, with what
+    was to be read since then.
+    """
+    if "at-most-once" in (plan.processing_claimed, plan.delivery_claimed) and exposure.unanswered is not None:
+        return exposure.unanswered
+    if plan.log == "embedded":
+        return exposure.inputs
+    if "at-most-once" in (plan.processing_claimed, plan.delivery_claimed):
+        return 0  # It cannot be told.
+    return exposure.outputs + exposure.aborted
+
+
+def unproven(struck: list[Struck]) -> list[str]:
+    """Why strikes leave the trial without a verdict, whatever its rows are."""
+    return [
+        f"strike {strike.number} ({strike.fault}) could not be confirmed: {strike.unconfirmed}"
+        for strike in struck
+        if strike.unconfirmed
+    ]
+
+
+def untested(struck: list[Struck]) -> str | None:
+    """Why the guarantee was not tested, or None if it was."""
+    if any(strike.exposed for strike in struck):
+        return None
+    if not struck:
+        return "untested: no strike was tried"
+    return f"untested: none of {len(struck)} strike{'s' if len(struck) > 1 else ''} was exposed"
+
+
+def tested(plan: TrialPlan, struck: list[Struck], weakness: bool) -> str:
+    """What exposed strikes say of a trial in which nothing was seen that the claims forbid.
+
+    weakness: whether something was seen that only a weaker guarantee than exactly-once allows.
+    """
+    exposed = sum(strike.exposed for strike in struck)
+    wanted = plan.strikes.wanted if plan.strikes else exposed
+    aimed = f"{exposed} aimed strike{'s' if exposed > 1 else ''}"
+    said = f"no violation seen in {aimed}"
+    if exposed < wanted:
+        said += f", {exposed} of {wanted} exposed strikes"
+    weak = [claim for claim in (plan.delivery_claimed, plan.processing_claimed) if claim != "exactly-once"]
+    if weak and not weakness:
+        said += f"; weakness not shown: {weak[0]} is claimed, and neither a loss nor a repetition was seen"
+    return said

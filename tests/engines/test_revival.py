@@ -1,0 +1,104 @@
+"""Workers of the consumer-group engines, killed on a broker and started again: every row is still right, and once."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import cars
+import pytest
+from cars import PARTITIONS, Stream, job_on
+
+from engines.logs import connect
+from engines.protocol import Engine, Site
+
+WAIT_S = 120.0
+ROUND_S = 1.2
+"""Kafka Streams looks for closed windows once a second at most, and only as a record comes."""
+
+
+def canonical(row: str | bytes) -> str:
+    return json.dumps(json.loads(row), sort_keys=True)
+
+
+def wait_until(what: Callable[[], bool], state: Callable[[], object]) -> None:
+    deadline = time.monotonic() + WAIT_S
+    while not what():
+        assert time.monotonic() < deadline, state()
+        time.sleep(0.05)
+
+
+@pytest.mark.java
+@pytest.mark.parametrize("name", ["kafka_client", "kafka_streams"])
+def test_a_killed_worker_is_revived_and_every_row_is_there_once(
+    name: str, broker: str, site: Callable[[Engine], Site], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    # A broker deletes what is old by its event time, and Kafka Streams keeps that in its changelogs.
+    monkeypatch.setattr(cars, "START_MS", int(time.time()) * 1000)
+    engine: Engine = importlib.import_module(f"engines.{name}").engine
+    log, directory = connect(broker, "kafka"), tmp_path / "job"
+    directory.mkdir()
+    topics = (f"revived-{name}-in", f"revived-{name}-out")
+    for topic in topics:
+        log.create(topic, PARTITIONS)
+    job = replace(
+        job_on("kafka", broker, directory, f"revived-{name}", topics),
+        mode=next(iter(engine.modes)),
+        interval_ms=500,
+        timeouts="tuned",
+        memory_mb=1024,
+    )
+    stream, reader = Stream(), log.reader(job.output.name, PARTITIONS)
+    rows: Counter[str] = Counter()
+    closed: set[str] = set()
+
+    def read(timeout_s: float) -> None:
+        for value in (value for chunk in reader.poll(timeout_s) for value in chunk.values):
+            key = json.loads(value)["key"]
+            if key.startswith("~"):
+                closed.add(key)
+            else:
+                rows[canonical(value)] += 1
+
+    cluster = engine.open(site(engine))
+    try:
+        running = cluster.submit(job)
+        running.wait_ready(WAIT_S)
+        before = running.processes()["worker"]
+        assert len(before) == 2
+        stream.send(log, job.input.name, 2_000)
+        wait_until(lambda: (running.progress().inputs or 0) >= 2_000, running.progress)
+        state = running.progress().state
+        assert state.startswith("2 of 2 workers answer for 3 partitions")
+        stream.send(log, job.input.name, 2_000)
+        os.kill(before[0], signal.SIGKILL)
+        wait_until(lambda: running.failure() is not None, running.processes)
+        assert len(running.revive()) == 1
+        assert running.failure() is None
+        running.wait_ready(WAIT_S)
+        after = running.processes()["worker"]
+        assert [old == new for old, new in zip(before, after, strict=True)] == [False, True]
+        assert running.progress().state != state
+        stream.send(log, job.input.name, 2_000)
+        deadline = time.monotonic() + WAIT_S
+        while not {f"~close-{partition}-1-0" for partition in range(PARTITIONS)} <= closed:
+            assert running.failure() is None, running.failure()
+            assert time.monotonic() < deadline, (rows.total(), closed, running.progress())
+            stream.close(log, job.input.name)
+            until = time.monotonic() + ROUND_S
+            while (left := until - time.monotonic()) > 0:
+                read(left)
+        wait_until(lambda: (running.progress().inputs or 0) >= 6_000, running.progress)
+        running.stop()
+        read(1.0)
+    finally:
+        cluster.close()
+        reader.close()
+    assert rows == Counter(map(canonical, stream.expected()))

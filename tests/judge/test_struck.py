@@ -1,0 +1,36 @@
+"""What strikes say of a guarantee, on histories made by hand."""
+
+from __future__ import annotations
+
+from results.history import Exposed, Strike, Strikes
+from tests.judge.recording import SECOND
+
+PLAN = Strikes(fault="kill-worker", aim="phase", wanted=2, most=3, hold_s=0, timeouts="tuned")
+
+
+def struck(recording, *inputs, step="injected"):
+    recording.plan = recording.plan.model_copy(update={"strikes": PLAN, "fault": "kill-worker"})
+    for number, at_stake in enumerate(inputs, 1):
+        at_ns = (1000 + 5 * number) * SECOND
+        recording.marks[-1:-1] = [
+            Strike(at_ns=at_ns, number=number, fault="kill-worker", step=step),
+            Exposed(at_ns=at_ns, number=number, outputs=0, inputs=at_stake, commit_age_s=0.5),
+        ]
+    return recording
+
+
+def test_no_exposed_strike_leaves_the_guarantee_untested(recording, judged):
+    case = judged(struck(recording, 0, 0))["paced"]
+    assert (case.outcome, case.reason) == ("unknown", "untested: none of 2 strikes was exposed")
+
+
+def test_fewer_exposed_strikes_than_wanted_are_said(recording, judged):
+    case = judged(struck(recording, 7, 0))["paced"]
+    assert case.outcome == "pass"
+    assert "no violation seen in 1 aimed strike, 1 of 2 exposed strikes" in case.reason
+
+
+def test_an_unconfirmed_strike_leaves_no_verdict(recording, judged):
+    case = judged(struck(recording, 7, 7, step="unconfirmed"))["paced"]
+    assert case.outcome == "unknown"
+    assert "strike 1 (kill-worker) could not be confirmed" in case.reason

@@ -1,0 +1,255 @@
+"""Strikes over made-up logs and a made-up job: aimed, exposed, apart from each other, and healed whatever happens."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from engines.logs.protocol import LogFailure
+from engines.protocol import EngineFailure, Progress
+from harness import strikes
+from harness.faults.fault import Need, Target, Unconfirmed
+from harness.gauge import Gauge
+from harness.strikes import PHASES, Campaign
+from results.history import Exposed, Strike, Strikes
+from workloads.query import Aggregate, Column, Project, Query, Tumbling, Windowed
+
+INTERVAL_S = 0.2
+RATE = 2_000
+WAIT_S = 30.0
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(strikes, "STEADY_S", 0.4)
+    monkeypatch.setattr(strikes, "_BASE_S", 0.5)
+    monkeypatch.setattr(strikes, "_BEHIND_S", 0.5)
+    monkeypatch.setattr(strikes, "_AIM_S", 3.0)
+
+
+@dataclass
+class World:
+    """A job that answers RATE records a second and commits each interval, unless it is down.
+
+    at_once: what is written is visible only with the commit, as in a transaction.
+    """
+
+    at_once: bool = True
+    down_since: float | None = None
+    lost_s: float = 0.0
+    began: float = field(default_factory=time.monotonic)
+
+    def lived_s(self) -> float:
+        now = time.monotonic() if self.down_since is None else self.down_since
+        return now - self.began - self.lost_s
+
+    def die(self) -> None:
+        self.down_since = time.monotonic()
+
+    def live(self) -> None:
+        if self.down_since is not None:
+            self.lost_s += time.monotonic() - self.down_since
+            self.down_since = None
+
+    def progress(self) -> Progress:
+        return Progress(
+            int(self.lived_s() / INTERVAL_S), self._committed(), state="down" if self.down_since else "running"
+        )
+
+    def _committed(self) -> int:
+        return int(self.lived_s() // INTERVAL_S * INTERVAL_S * RATE)
+
+    def end_offsets(self, topic: str, partitions: int, isolation: str) -> list[int]:
+        if topic == "input":
+            return [int((time.monotonic() - self.began) * RATE)]
+        return [self._committed() if isolation == "read_committed" and self.at_once else int(self.lived_s() * RATE)]
+
+
+class Job:
+    """Stands for a deployment."""
+
+    parallelism = 2
+
+    def __init__(self, world: World) -> None:
+        self.world, self.faults = world, 0
+
+    def processes(self) -> dict[str, list[int]]:
+        return {"worker": [1, 2]}
+
+    def revive(self) -> None:
+        self.world.live()
+
+    def relaunch(self, parallelism: int | None) -> None:
+        self.world.live()
+
+    @contextmanager
+    def under_fault(self) -> Iterator[None]:
+        self.faults += 1
+        yield
+
+
+class Death:
+    name = "death"
+    story = "the job dies"
+    needs: frozenset[Need] = frozenset({"worker"})
+    hold_s = 0.0
+
+    def __init__(self, world: World, confirmed: bool = True) -> None:
+        self.world, self.confirmed = world, confirmed
+        self.struck: list[float] = []
+        self.healed = 0
+
+    def inject(self, target: Target) -> str:
+        self.struck.append(self.world.lived_s())
+        self.world.die()
+        if not self.confirmed:
+            raise Unconfirmed("it still breathes")
+        return "it is gone"
+
+    def heal(self, target: Target) -> None:
+        self.healed += 1
+        target.revive()
+
+
+def query(windowed: bool) -> Query:
+    columns = tuple(Column(name, "text" if name == "key" else "integer") for name in ("id", "check", "key", "time"))
+    shape: Any = Windowed(Tumbling(1000), (Aggregate("most", "max", "time"),)) if windowed else Project(("time",))
+    return Query(columns=columns, time="time", key="key", shape=shape, watermark_delay_ms=0)
+
+
+@contextmanager
+def campaign(
+    world: World, fault: Any, marks: list[Any], *, guarantee: str = "exactly-once", windowed: bool = True, **plan: Any
+) -> Iterator[Campaign]:
+    given = {"fault": "death", "aim": "phase", "wanted": 3, "most": 5, "hold_s": 0.3, "timeouts": "tuned"} | plan
+    case: Any = SimpleNamespace(interval_ms=int(INTERVAL_S * 1000), guarantee=guarantee, seed=1)
+    setting: Any = SimpleNamespace(kind="kafka", broker=None, link=None, scratch=Path(), log=None)
+    log: Any = world
+    job: Any = Job(world)
+    with Gauge(log, ("input", "output"), 1, world.progress) as gauge:
+        made = Campaign(case, Strikes(**given), fault, query(windowed), job, gauge, marks.append, setting, "input")
+        try:
+            yield made
+        finally:
+            made.end()
+
+
+def wait_over(running: Campaign) -> None:
+    deadline_s = time.monotonic() + WAIT_S
+    while not running.over:
+        assert time.monotonic() < deadline_s, "the strikes did not come to an end"
+        time.sleep(0.01)
+
+
+def test_strikes_go_on_until_enough_were_exposed_and_tell_each_step():
+    world, marks = World(), []
+    fault = Death(world)
+    with campaign(world, fault, marks) as running:
+        running.start()
+        wait_over(running)
+        running.stop()
+        assert running.exposed == running.tried == 3
+    steps = [mark.step for mark in marks if isinstance(mark, Strike)]
+    assert steps == ["injecting", "injected", "healing", "healed"] * 3
+    exposed = [mark for mark in marks if isinstance(mark, Exposed)]
+    # What was written since the last commit is in the open transaction, and no more than an interval's worth.
+    assert all(0 < mark.aborted <= 1.5 * INTERVAL_S * RATE for mark in exposed)
+    assert fault.healed == 3
+
+
+def test_phases_of_the_commit_interval_are_all_aimed_at_before_one_comes_again():
+    world, marks = World(), []
+    with campaign(world, Death(world), marks, wanted=5) as running:
+        running.start()
+        wait_over(running)
+    aims = {mark.aimed for mark in marks if isinstance(mark, Strike)}
+    assert aims == {f"{phase:g} of the commit interval" for phase in PHASES}
+
+
+def test_the_job_commits_and_catches_up_between_two_strikes():
+    world, marks = World(), []
+    fault = Death(world)
+    with campaign(world, fault, marks) as running:
+        running.start()
+        wait_over(running)
+    apart = [later - earlier for earlier, later in zip(fault.struck, fault.struck[1:], strict=False)]
+    assert all(lived_s > strikes.STEADY_S for lived_s in apart)
+
+
+def test_at_most_once_is_struck_right_after_a_commit_and_exposed_by_what_is_unanswered():
+    # Nothing is ever unanswered in this job, so no strike is exposed, and the most are tried.
+    world, marks = World(at_once=False), []
+    with campaign(world, Death(world), marks, guarantee="at-most-once", windowed=False, wanted=2, most=2) as running:
+        running.start()
+        wait_over(running)
+        assert (running.exposed, running.tried) == (0, 2)
+    assert {mark.aimed for mark in marks if isinstance(mark, Strike)} == {"right after a commit"}
+    assert all(mark.unanswered is not None for mark in marks if isinstance(mark, Exposed))
+
+
+def test_a_fault_that_could_not_be_confirmed_is_told_and_healed_all_the_same():
+    world, marks = World(), []
+    fault = Death(world, confirmed=False)
+    with campaign(world, fault, marks, wanted=1, most=1) as running:
+        running.start()
+        wait_over(running)
+    assert [mark.step for mark in marks if isinstance(mark, Strike)] == [
+        "injecting",
+        "unconfirmed",
+        "healing",
+        "healed",
+    ]
+    assert fault.healed == 1
+
+
+def test_the_end_of_the_load_heals_the_strike_that_is_under_way():
+    world, marks = World(), []
+    fault = Death(world)
+    with campaign(world, fault, marks, hold_s=60.0) as running:
+        running.start()
+        deadline_s = time.monotonic() + WAIT_S
+        while not fault.struck:
+            assert time.monotonic() < deadline_s
+            time.sleep(0.01)
+        began_s = time.monotonic()
+        running.stop()
+        assert time.monotonic() - began_s < 10
+    assert fault.healed == 1
+    assert world.down_since is None
+
+
+def test_what_goes_wrong_in_a_strike_is_raised_at_its_end():
+    world, marks = World(), []
+
+    class Broken(Death):
+        def heal(self, target: Target) -> None:
+            raise EngineFailure("it does not come back")
+
+    with campaign(world, Broken(world), marks) as running:
+        running.start()
+        wait_over(running)
+        with pytest.raises(EngineFailure, match="does not come back"):
+            running.stop()
+
+
+def test_a_trial_without_what_a_fault_needs_is_refused():
+    world, marks = World(), []
+    fault = Death(world)
+    fault.needs = frozenset({"broker"})
+    with campaign(world, fault, marks) as running, pytest.raises(EngineFailure, match="no broker of its own"):
+        running.start()
+
+
+def test_a_log_that_does_not_answer_gives_no_reading_and_holds_up_nothing():
+    world = World()
+    log: Any = SimpleNamespace(end_offsets=lambda *_: (_ for _ in ()).throw(LogFailure("the broker is down")))
+    with Gauge(log, ("input", "output"), 1, world.progress) as gauge:
+        assert gauge.until(lambda _: True, time.monotonic() + 0.3, threading.Event()) is None

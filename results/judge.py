@@ -16,9 +16,10 @@ from results.measured import Measured
 from results.offences import Findings, findings
 from results.phase import Phase, as_sent, last_lines, obstacle, phases, unfinished
 from results.processes import Processes
+from results.recovery import recovered, tried
 from results.replay import CannotJudge
 from results.resources import busy, memory, startup
-from results.result import CaseResult, Guarantee, Kind, Offence, Outcome, PhaseKind, Verdict
+from results.result import CaseResult, Guarantee, Kind, Offence, Outcome, PhaseKind, StrikeResult, Verdict
 from results.schedule import schedule
 from results.strikes import Struck, strikes, tested, unproven, untested
 from results.throughput import throughput
@@ -56,6 +57,7 @@ class _Case:
     given: list[str]
     doubts: list[str] = field(init=False)
     measured: Measured = field(default_factory=Measured)
+    strikes: list[StrikeResult] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.phases = [phase for phase in self.began if phase.kind == self.kind]
@@ -70,6 +72,7 @@ class _Case:
         if self.kind == "paced" and self.history.plan.strikes is not None:
             self.struck = strikes(self.history)
             self.doubts += unproven(self.struck)
+            self.strikes = tried(self.struck, self.phases[0].start_ns if self.phases else None)
 
     def result(self) -> CaseResult:
         plan, found = self.history.plan, self._findings()
@@ -104,6 +107,7 @@ class _Case:
             kinds=found.kinds,
             offences=found.offences,
             series=self.measured.series,
+            strikes=self.strikes,
             settings=dict(sorted(ready[0].settings.items())) if ready else {},
             engine_version=plan.engine_version,
             trial=plan.name,
@@ -138,6 +142,11 @@ class _Case:
             last_ns = first_ns + int(paced.measured_s * 1e9)
             self._add("latency", lambda: latency(seen, phase, paced))
             self._add("send lag", lambda: schedule(self.history, phase, paced))
+            if (struck := self.struck) is not None:
+                found = self._part("recovery", lambda: recovered(seen, phase, paced, struck))
+                if found is not None:
+                    self.strikes, measured = found
+                    self.measured.update(measured)
             self._add("cpu", lambda: busy(processes, first_ns, last_ns))
         if self.kind == "drain" and (drain := plan.drain):
             self._add("throughput", lambda: throughput(seen, drain, plan.interval_ms, processes))

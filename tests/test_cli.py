@@ -291,9 +291,14 @@ def test_all_errors_of_a_command_are_told_at_once(bench: Bench, capsys: pytest.C
         (["run", "--sed", "1"], ["No such option: --sed", "Did you mean --seed", "streamgauge run --help"]),
         (["run", "quik"], ["unknown suite `quik`", "Did you mean `quick`?"]),
         (["run", "absent.toml"], ["there is no such suite file", "absent.toml", "quick"]),
-        (["run"], ["nothing to run", "Name a suite (pair, quick, shapes)"]),
+        (["run"], ["nothing to run", "Name a suite (ci, exactly-once"]),
         (["run", "--log", "kafak"], ["'kafak' is not one of 'embedded', 'kafka', 'auto'"]),
         (["run", "mine.toml", "--set", "x"], ["'x' is not KEY=VALUE", "option --set", "--set paced.rate=10k"]),
+        (
+            ["run", "--fault", "kil-worker", "-e", "alpha"],
+            ["unknown fault `kil-worker`", "Did you mean `kill-worker`?"],
+        ),
+        (["run", "--resume", "absent"], ["there is no such run", "absent"]),
         (["list", "engine"], ["'engine' is not one of 'engines'"]),
         (["setup", "alhpa"], ["unknown engine `alhpa`", "Did you mean `alpha`?"]),
         (["judge", "absent"], ["there is no such run", "absent"]),
@@ -341,10 +346,11 @@ def test_lists_are_for_people_and_for_programs(bench: Bench, capsys: pytest.Capt
         listed[what] = json.loads(capsys.readouterr().out)
     assert {"quick", "pair"} <= {entry["name"] for entry in listed["suites"]}
     assert {entry["name"]: entry for entry in listed["workloads"]}["sensors"]["parameters"]["keys"] == 1000
-    assert listed["faults"] == []
+    assert {"kill-worker", "pause-worker", "kill-broker"} <= {entry["name"] for entry in listed["faults"]}
+    assert all(entry["available"] and entry["needs"] for entry in listed["faults"])
     assert all({"name", "about", "available", "version", "modes", "logs"} <= set(entry) for entry in listed["engines"])
     assert bench("list", "faults") == 0
-    assert capsys.readouterr().out == "no faults yet\n"
+    assert re.search(r"^kill-worker +one worker is killed", capsys.readouterr().out, re.MULTILINE)
     assert bench("list", "workloads") == 0
     out = capsys.readouterr().out
     assert re.search(r"^sensors +A plant's sensors", out, re.MULTILINE)

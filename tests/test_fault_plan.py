@@ -1,0 +1,70 @@
+"""Which cases a suite with faults asks for, and which engines a fault cannot strike, and why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness import plan, suite
+from harness.plan import RunPlan, Selection
+from harness.suite import InvalidRequest
+from tests.playback import CATALOGUE, SUITE
+
+STEADY = "\n".join(line for line in SUITE.splitlines() if not line.startswith("drain"))
+
+
+def planned(tmp_path: Path, faults: str, log: str = "kafka", **chosen: object) -> RunPlan:
+    path = tmp_path / "mine.toml"
+    path.write_text(f"{STEADY}\n[faults]\n{faults}\n")
+    content = suite.load(str(path), {}, CATALOGUE)
+    selection = Selection(engines=("alpha",), log=log, **chosen)  # type: ignore[arg-type]
+    return plan.make("mine", content, selection, CATALOGUE, (log, None), lambda *_: None, "run")  # type: ignore[arg-type]
+
+
+def test_each_fault_and_profile_of_time_outs_is_a_case_with_a_name_of_its_own(tmp_path):
+    made = planned(tmp_path, 'inject = ["kill-worker", "cut-network"]\ntimeouts = ["default", "tuned"]')
+    assert [case.name for case in made.cases] == [
+        f"alpha.default.sensors.exactly-once.{fault}.phase.{timeouts}"
+        for fault in ("kill-worker", "cut-network")
+        for timeouts in ("default", "tuned")
+    ]
+    first = made.cases[0].strikes
+    assert first is not None
+    assert (first.wanted, first.most, first.hold_s, first.timeouts) == (5, 8, 0.0, "default")
+    # A fault that lasts has a time of its own, unless the suite gives one.
+    assert made.cases[2].strikes is not None
+    assert made.cases[2].strikes.hold_s == 8.0
+
+
+def test_a_guarantee_each_is_a_case(tmp_path):
+    made = planned(tmp_path, 'inject = "kill-worker"', guarantee="at-least-once")
+    assert [case.guarantee for case in made.cases] == ["at-least-once"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "log", "why"),
+    [
+        ("kill-coordinator", "kafka", "has no coordinator"),
+        ("kill-broker", "embedded", "the embedded log has no broker"),
+        ("cut-network", "embedded", "the embedded log has no broker"),
+    ],
+)
+def test_what_a_fault_needs_and_a_case_lacks_is_unsupported_with_the_reason(tmp_path, fault, log, why):
+    (case,) = planned(tmp_path, f'inject = "{fault}"', log).cases
+    assert case.blocked is not None
+    assert case.blocked.outcome == "unsupported"
+    assert why in case.blocked.reason
+
+
+def test_a_broker_of_somebody_else_is_never_broken(tmp_path):
+    (case,) = planned(tmp_path, 'inject = "kill-broker"', kafka="localhost:9092").cases
+    assert case.blocked is not None
+    assert "not ours" in case.blocked.reason
+
+
+def test_faults_strike_under_a_steady_load_only(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(SUITE + '\n[faults]\ninject = "kill-worker"\n')
+    with pytest.raises(InvalidRequest, match="steady load"):
+        suite.load(str(path), {}, CATALOGUE)

@@ -107,6 +107,10 @@ class Deployment:
             return
         for left in reversed(range(_REVIVALS)):
             running.revive()
+            if running.failure() is not None:
+                # What died cannot be started again by itself: a driver, or a JobManager that has forgotten the job.
+                self.relaunch(None)
+                return
             try:
                 running.wait_ready(self._ready_s)
             except EngineFailure:

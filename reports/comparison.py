@@ -1,4 +1,5 @@
-"""Results side by side: one comparison for each workload, log, fault and guarantee; one row for each engine in a mode.
+"""Results side by side: one comparison for each workload, log, guarantee, fault, aim and time-outs; one row for each
+engine in a mode.
 
 Results over different logs, or of different events, are never put in one comparison.
 """
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 
 from reports import units
 from results.history import TrialPlan
-from results.result import CaseResult, Metric, Offence, Outcome, RunResult, Seen, Series
+from results.result import CaseResult, Metric, Offence, Outcome, RunResult, Seen, Series, StrikeResult
 
 WORST_FIRST: tuple[Outcome, ...] = ("fail", "unknown", "unavailable", "unsupported", "pass")
 UNTESTED = "No fault was injected: what was seen of a guarantee holds for undisturbed operation only."
@@ -112,6 +113,17 @@ class Row:
         return next((word for word in order if word in seen), "exact")
 
     @property
+    def strikes(self) -> list[StrikeResult]:
+        return [strike for case in self.cases for strike in case.strikes]
+
+    @property
+    def seen_in_words(self) -> str:
+        """What was seen of delivery; untested where strikes were asked for, none was exposed and all was exact."""
+        struck = self.asked is not None and self.asked.strikes is not None
+        untested = struck and not any(strike.exposed for strike in self.strikes)
+        return "untested" if untested and self.seen == "exact" else self.seen
+
+    @property
     def claim_notes(self) -> list[str]:
         """What an engine's claim leaves out or rests on."""
         return list(dict.fromkeys(case.claim_note for case in self.cases if case.claim_note))
@@ -164,17 +176,24 @@ class Row:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Rows that may be compared: same workload and parameters, same log, same fault, same guarantee asked for."""
+    """Rows that may be compared: same workload and parameters, same log, same fault, same guarantee asked for.
+
+    aim, timeouts: of the strikes, empty where there were none.
+    """
 
     workload: str
     log: str
     fault: str
     guarantee: str
     rows: tuple[Row, ...]
+    aim: str = ""
+    timeouts: str = ""
 
     @property
     def title(self) -> str:
         fault = "" if self.fault == "none" else f", fault {self.fault}"
+        if self.aim:
+            fault += f" (aimed by {self.aim}), {self.timeouts} time-outs"
         return (
             f"{self.workload} on {'Kafka' if self.log == 'kafka' else f'the {self.log} log'}{fault}, {self.guarantee}"
         )
@@ -186,16 +205,30 @@ class Comparison:
 
 def compare(run: RunResult) -> list[Comparison]:
     """The comparisons of a run; rows stand in the order in which their cases ran."""
-    grouped: dict[tuple[str, str, str, str], dict[tuple[str, str], list[CaseResult]]] = {}
+    aimed: dict[_Asked, tuple[str, str]] = {}
     for case in run.cases:
-        # A case's own guarantee is what its engine claims, which may be less than what was asked of all.
-        asked = case.asked.guarantee if case.asked else case.guarantee
-        comparison = grouped.setdefault((case.workload, case.log, case.fault, asked), {})
-        comparison.setdefault((case.engine, case.mode), []).append(case)
+        if case.asked is not None and case.asked.strikes is not None:
+            aimed.setdefault(_asked(case), (case.asked.strikes.aim, case.asked.strikes.timeouts))
+    grouped: dict[tuple[_Asked, tuple[str, str]], dict[tuple[str, str], list[CaseResult]]] = {}
+    for case in run.cases:
+        asked = _asked(case)
+        # Of a case that did not run, the result does not say how strikes were to be aimed.
+        aim = aimed.get(asked, ("", ""))
+        if case.asked is not None:
+            aim = (case.asked.strikes.aim, case.asked.strikes.timeouts) if case.asked.strikes else ("", "")
+        grouped.setdefault((asked, aim), {}).setdefault((case.engine, case.mode), []).append(case)
     return [
-        Comparison(workload, log, fault, guarantee, tuple(Row(tuple(cases)) for cases in rows.values()))
-        for (workload, log, fault, guarantee), rows in grouped.items()
+        Comparison(*asked, tuple(Row(tuple(cases)) for cases in rows.values()), *aim)
+        for (asked, aim), rows in grouped.items()
     ]
+
+
+_Asked = tuple[str, str, str, str]
+
+
+def _asked(case: CaseResult) -> _Asked:
+    """Workload, log, fault and the guarantee that was asked of all: what an engine claims may be less."""
+    return case.workload, case.log, case.fault, case.asked.guarantee if case.asked else case.guarantee
 
 
 def speeds(row: Row) -> list[str]:

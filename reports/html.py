@@ -16,6 +16,8 @@ from markupsafe import Markup
 from reports import offence, summary, units
 from reports.comparison import Comparison, Row, compare, late, speeds, words
 from reports.figures import Figure, figures
+from reports.recovery import HEAD, STRIKES_HEAD, recoveries, strikes
+from results.history import Strikes
 from results.result import Offence, RunResult
 
 _FOLDER = Path(__file__).parent
@@ -70,6 +72,10 @@ def render(run: RunResult, command: str) -> str:
         charted=bool(specs),
         wrong=[(row.name, [_offence(found) for found in row.offences]) for row in rows if row.offences],
         checks=summary.checks(run, comparisons),
+        recovery_head=HEAD,
+        recoveries=[cells for comparison in comparisons for cells in recoveries(comparison)],
+        strikes_head=STRIKES_HEAD,
+        strikes=[cells for comparison in comparisons for cells in strikes(comparison)],
         late=[(name, text) for comparison in comparisons for name, text in late(comparison)],
         troubles=list(_troubles(rows)),
         asked=list(_asked(rows)),
@@ -107,7 +113,7 @@ def _row(row: Row) -> _RowView:
         counts=" / ".join(f"{count:,}" for count in shown) if any(counts.values()) else units.NONE,
         speeds=speeds(row),
         claimed=row.claimed,
-        seen=row.seen,
+        seen=row.seen_in_words,
         note="; ".join(row.claim_notes),
     )
 
@@ -148,6 +154,7 @@ def _asked(rows: Sequence[Row]) -> Iterator[Cells]:
             "worker memory": units.size(plan.worker_memory_mb * 1024**2),
             "guarantee": plan.guarantee,
             "fault": plan.fault,
+            **({"strikes": _strikes(plan.strikes)} if plan.strikes else {}),
         }
         if plan.paced:
             lasted = f"{plan.paced.warmup_s:g} s warm-up, {plan.paced.measured_s:g} s measured"
@@ -164,6 +171,11 @@ def _asked(rows: Sequence[Row]) -> Iterator[Cells]:
             yield key, next(iter(values))
         else:
             yield key, "; ".join(f"{value} ({', '.join(names)})" for value, names in values.items())
+
+
+def _strikes(asked: Strikes) -> str:
+    held = f", each held for {asked.hold_s:g} s" if asked.hold_s else ""
+    return f"{asked.wanted} exposed of at most {asked.most}, aimed by {asked.aim}{held}, {asked.timeouts} time-outs"
 
 
 def _machine(run: RunResult, rows: Sequence[Row]) -> Iterator[Cells]:
@@ -183,4 +195,7 @@ def _metrics(rows: Sequence[Row]) -> Iterator[Cells]:
         for case in row.cases:
             for name, metric in case.metrics.items():
                 value = units.quantity(metric.value, metric.unit)
+                if metric.low is not None and metric.high is not None:
+                    low, high = (units.quantity(end, metric.unit) for end in (metric.low, metric.high))
+                    value += f" [{low} to {high}]"
                 yield row.name, case.phase, name, value, metric.better, f"{metric.n:,}" if metric.n else units.NONE

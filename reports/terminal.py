@@ -11,6 +11,7 @@ from rich.text import Text
 
 from reports import offence, units
 from reports.comparison import UNTESTED, Comparison, Row, compare, late, speeds, words
+from reports.recovery import HEAD, recoveries
 from results.result import Offence, Outcome, RunResult
 
 _WIDE = 116
@@ -30,7 +31,7 @@ def render(run: RunResult, path: str, console: Console, program: str = "streamga
         console.print(Text(comparison.title, "bold"))
         if run.machine is not None:
             console.print(Text(units.machine(run.machine), "dim"))
-        for table in _tables(comparison, console.width):
+        for table in (*_tables(comparison, console.width), *_recovery(comparison, console.width)):
             console.print()
             console.print(table)
         remarks = list(_remarks(comparison))
@@ -61,6 +62,20 @@ def _tables(comparison: Comparison, width: int) -> Iterator[Table]:
         table.add_row(name, *_speeds(row))
     if table.row_count:
         yield table
+
+
+def _recovery(comparison: Comparison, width: int) -> Iterator[Table]:
+    """What strikes did, in one table or, where there is no room for it, in two."""
+    rows = list(recoveries(comparison))
+    places = range(len(HEAD))
+    for shown in (places,) if width >= _WIDE else (places[:5], (0, *places[5:])):
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
+        for place in shown:
+            table.add_column(HEAD[place])
+        for row in rows:
+            table.add_row(*(Text(row[place]) for place in shown))
+        if rows:
+            yield table
 
 
 def _table(*headings: str) -> Table:
@@ -104,7 +119,7 @@ def _counts(row: Row) -> Text:
 def _delivery(row: Row, words: Mapping[str, str]) -> Text:
     if not row.ran:
         return Text(units.NONE, "dim")
-    return Text(f"{words.get(row.claimed, row.claimed)} → {words.get(row.seen, row.seen)}")
+    return Text(f"{words.get(row.claimed, row.claimed)} → {words.get(row.seen_in_words, row.seen_in_words)}")
 
 
 def _remarks(comparison: Comparison) -> Iterator[Text]:

@@ -51,8 +51,8 @@ def violations(processing: str, delivery: str, kinds: Mapping[Kind, int], verdic
     return forbidden
 
 
-def in_words(processing: Seen, delivery: Seen, fault: str) -> str:
-    """The verdict of DESIGN.md in words, for both together."""
+def in_words(processing: Seen, delivery: Seen, fault: str, untested: bool = False) -> str:
+    """The verdict in words, for both together. untested: strikes were asked for, and none was exposed."""
     seen = {processing, delivery}
     if "broken" in seen or {"at-least-once", "at-most-once"} <= seen:
         return "broken"
@@ -62,4 +62,6 @@ def in_words(processing: Seen, delivery: Seen, fault: str) -> str:
         return "at-least-once seen (replays)"
     if "unknown" in seen:
         return "unknown"
+    if untested:
+        return "untested, no strike was exposed"
     return "exact, no fault injected" if fault == "none" else "exact"

@@ -96,7 +96,9 @@ class _Case:
             outcome=outcome,
             reason="; ".join([reason, *self.measured.notes]),
             verdict=found.verdict,
-            observed=in_words(processing, delivery, plan.fault),
+            observed=in_words(
+                processing, delivery, plan.fault, self.struck is not None and untested(self.struck) is not None
+            ),
             processing=Guarantee(claimed=plan.processing_claimed, seen=processing),
             delivery=Guarantee(claimed=plan.delivery_claimed, seen=delivery),
             claim_note=plan.claim_note,

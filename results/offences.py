@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from results.audit import SUMS, Explanation, describe, outputs
-from results.comparison import DUPLICATE, UNEXPECTED, WRONG
+from results.comparison import DUPLICATE, MATCH, UNEXPECTED, WRONG
 from results.examination import Examination
 from results.explanation import Explainer
 from results.result import Kind, Offence, PhaseKind, Verdict
 from results.rows import UNKNOWN_KEY
+from results.sequence import aborted_reads, out_of_order
 from workloads.query import Join, Query, Running, Windowed
 from workloads.stream import Integers
 
@@ -25,6 +26,11 @@ EXPLAINED = 20_000
 
 _IDS = 10
 _CAUSES: tuple[Kind, ...] = ("loss", "double count")
+_COUNTS_AS = {MATCH: "match", DUPLICATE: "duplicate", WRONG: "wrong", UNEXPECTED: "unexpected"}
+_FORBIDDEN: dict[Kind, str] = {
+    "aborted read": "its transaction was aborted, and a read_committed consumer was given it all the same",
+    "out of order": "a row of this key that a later event made final stands before it in the same partition",
+}
 
 
 @dataclass(frozen=True)
@@ -77,9 +83,16 @@ class _Finding:
         kinds["loss"] += len(missing)
         kinds["duplicate"] += len(duplicate)
         kinds["malformed"] += len(self._malformed)
+        never: dict[Kind, Integers] = {
+            "aborted read": aborted_reads(self._seen),
+            "out of order": out_of_order(self._seen),
+        }
+        never = {kind: rows[self._rows_here[rows]] for kind, rows in never.items()}
+        kinds.update({kind: len(rows) for kind, rows in never.items()})
         offences = [self._missing(due) for due in missing[:SHOWN].tolist()]
         offences += [self._wrong(row) for row in wrong[:SHOWN].tolist()]
         offences += [self._duplicate(row) for row in duplicate[:SHOWN].tolist()]
+        offences += [self._forbidden(kind, row) for kind, rows in never.items() for row in rows[:SHOWN].tolist()]
         strange = [self._malformed_row(number) for number in range(min(SHOWN, len(self._malformed)))]
         strange += [self._unexpected(row) for row in unexpected[:SHOWN].tolist()]
         verdict = Verdict(
@@ -174,21 +187,13 @@ class _Finding:
         )
 
     def _unexpected(self, row: int) -> Offence:
-        rows, kind, explanation = self._comparison.rows, self._kind_of_stray(row), self._explainer.of(row)
-        known = rows.keys[row] != UNKNOWN_KEY
+        kind, explanation = self._kind_of_stray(row), self._explainer.of(row)
+        known = self._comparison.rows.keys[row] != UNKNOWN_KEY
         ids = explanation.ids if explanation is not None and kind in _CAUSES else ()
-        bounds = _bounds(self._query, rows.identity[:, row])
-        return Offence(
+        return self._of_row(
+            row,
             kind=kind,
             count_as="unexpected",
-            phase=self._seen.phases[self._row_phases[row]].name,
-            key=self._seen.labels[rows.keys[row]] if known else rows.strangers[row],
-            start=bounds.start,
-            end=bounds.end,
-            identity=bounds.others,
-            partition=int(rows.partitions[row]),
-            offset=int(rows.offsets[row]),
-            found=self._named(rows.values[:, row]),
             ids=list(ids[:_IDS]),
             ids_count=len(ids),
             explanation=explanation.text
@@ -196,6 +201,11 @@ class _Finding:
             else _groundless(self._query)
             if known
             else "no event has this key",
+        )
+
+    def _forbidden(self, kind: Kind, row: int) -> Offence:
+        return self._of_row(
+            row, kind=kind, count_as=_COUNTS_AS[self._comparison.counts_as[row]], explanation=_FORBIDDEN[kind]
         )
 
     def _malformed_row(self, number: int) -> Offence:
@@ -211,6 +221,24 @@ class _Finding:
             offset=row.offset,
             found=row.text,
             explanation=row.why,
+        )
+
+    def _of_row(self, row: int, **what: object) -> Offence:
+        rows = self._comparison.rows
+        bounds = _bounds(self._query, rows.identity[:, row])
+        known = rows.keys[row] != UNKNOWN_KEY
+        return Offence.model_validate(
+            {
+                "phase": self._seen.phases[self._row_phases[row]].name,
+                "key": self._seen.labels[rows.keys[row]] if known else rows.strangers[row],
+                "start": bounds.start,
+                "end": bounds.end,
+                "identity": bounds.others,
+                "partition": int(rows.partitions[row]),
+                "offset": int(rows.offsets[row]),
+                "found": self._named(rows.values[:, row]),
+                **what,
+            }
         )
 
     def _of_due(self, due: int, row: int | None = None, **what: object) -> Offence:

@@ -17,7 +17,7 @@ from results.latency import planned
 from results.measured import Measured
 from results.phase import Phase
 from results.result import Series, StrikeResult
-from results.statistics import median_interval
+from results.statistics import median_interval, percentile
 from results.strikes import Struck
 from workloads.stream import Integers
 
@@ -84,6 +84,7 @@ def recovered(
         for (place, _), update in zip(begun, watch.each(), strict=True):
             results[place] = results[place].model_copy(update=update)
         found = _medians([results[place] for place, _ in begun], watch.why)
+        found.notes += [watch.unsteady] if watch.unsteady else []
         found.series += _series([results[place] for place, _ in begun], paced)
     found.add("strikes_exposed", sum(strike.exposed for strike in struck), "strikes", "none", n=len(struck))
     return results, found
@@ -170,6 +171,19 @@ class _Watch:
             self._bound_ns = int(BAND * self._baseline.p99_ns + interval_ms * 1e6)
             self._bound_lag = BAND * self._baseline.lag + self._baseline.rate * interval_ms / 1e3
 
+    @property
+    def unsteady(self) -> str | None:
+        """How latency fell before the first strike, if so much that the band is too wide to say when it was normal."""
+        if self._baseline is None:
+            return None
+        early, late = self._halves
+        if early <= BAND * late + self._seen.history.plan.interval_ms * 1e6:
+            return None
+        return (
+            f"not steady before the first strike: p99 {early / 1e9:.1f} s in the first half, {late / 1e9:.1f} s in the "
+            f"second; caught up is within {self._bound_ns / 1e9:.1f} s"
+        )
+
     def _before(self, from_ns: int, until_ns: int) -> _Baseline | None:
         inside = (self._final_ns >= from_ns) & (self._final_ns < until_ns) & (self._visible_ns < until_ns)
         new_ns = self._new_ns[(self._new_ns >= from_ns) & (self._new_ns < until_ns)]
@@ -177,9 +191,10 @@ class _Watch:
         if rows < BASELINE_ROWS or not len(new_ns):
             self.why = f"only {rows} rows were due and visible between warm-up and the first strike"
             return None
-        latency_ns = np.sort(self._visible_ns[inside] - self._final_ns[inside])
+        latency_ns = self._visible_ns[inside] - self._final_ns[inside]
+        self._halves = _p99(latency_ns[: rows // 2]), _p99(latency_ns[rows // 2 :])
         return _Baseline(
-            p99_ns=int(latency_ns[math.ceil(0.99 * rows) - 1]),
+            p99_ns=_p99(latency_ns),
             lag=int(self._lag[inside].max()),
             gap_ns=_longest(self._final_ns[inside]),
             pause_ns=_longest(new_ns),
@@ -248,8 +263,12 @@ class _Watch:
         return np.asarray(in_time & ~((due > 0) & (rows == 0)) & (np.array(lag) <= self._bound_lag), dtype=np.bool_)
 
     def _largest(self, from_ns: int, until_ns: int, next_ns: int) -> float | None:
-        """The largest latency, in ms, of rows due and not visible at any time between; until the next strike."""
-        owed = (self._final_ns < until_ns) & (self._visible_ns >= from_ns)
+        """The largest latency, in ms, of rows that were due and not visible at any time between; of those that were not
+        visible at the next strike, the age they then had.
+        """
+        # What was overdue already as the strike fell is owed to the one before it.
+        overdue_ns = from_ns - (0 if self._baseline is None else self._bound_ns)
+        owed = (self._final_ns >= overdue_ns) & (self._final_ns < until_ns) & (self._visible_ns >= from_ns)
         if not owed.any():
             return None
         return round(float((np.minimum(self._visible_ns[owed], next_ns) - self._final_ns[owed]).max()) / 1e6, 3)
@@ -269,6 +288,10 @@ def _lag(final_ns: Integers, arrived_ns: Integers, at_ns: Integers) -> Integers:
     """How many rows are due and not visible at these times. final_ns, arrived_ns: ascending."""
     due, there = (np.searchsorted(times, at_ns, side="right") for times in (final_ns, arrived_ns))
     return np.asarray(due - there, dtype=np.int64)
+
+
+def _p99(latency_ns: Integers) -> int:
+    return int(percentile(np.sort(latency_ns), "99"))
 
 
 def _longest(ascending: Integers) -> int:

@@ -95,27 +95,44 @@ class FlinkCluster:
         for file in ("log4j-console.properties", "log4j-cli.properties"):
             (self._conf / file).write_text(_LOGGING)
         self._library = library(site.directory / "lib", self._home, site.jars["flink-kafka"])
-        self._rpc, rest, self._blob = free_ports(3)
-        self._address = f"127.0.0.1:{rest}"
+        self._rpc, self._port, self._blob = free_ports(3)
+        self._address = f"127.0.0.1:{self._port}"
         self._workers: list[Process] = []
         self._size: dict[str, str] = {}
         self._submitted = 0
-        self._manager = self._start(
-            "jobmanager", {"rest.port": str(rest), "rest.bind-address": "127.0.0.1", **settings.MANAGER}
-        )
+        self._completed: dict[str, int] = {}
+        self._managing = dict(settings.MANAGER)
+        self._manager = self._start_manager()
         self._client = Client(self._start_client, site.directory / "requests")
 
     def submit(self, job: Job) -> FlinkJob:
+        self._manage(job)
         self._provide(job)
         self._submitted += 1
         description = self._site.directory / f"{job.name}-{self._submitted}.json"
         description.write_text(json.dumps(describe(job, self._site, self._address)))
-        return FlinkJob(job, self._client.ask(description), self._manager, self._workers, Rest(self._address))
+        submission = self._client.ask(description)
+        return FlinkJob(job, submission, self._manager, self._workers, Rest(self._address), self._completed)
 
     def close(self) -> None:
         self._client.close()
         for process in (*self._workers, self._manager):
             process.stop()
+
+    def _start_manager(self) -> Process:
+        told = {"rest.port": str(self._port), "rest.bind-address": "127.0.0.1", **self._managing}
+        return self._start("jobmanager", told)
+
+    def _manage(self, job: Job) -> None:
+        """See that the JobManager lives and is as the job needs it: one that died has forgotten its jobs."""
+        wanted = settings.manager(job)
+        if self._manager.exit_code is None and wanted == self._managing:
+            return
+        # Its TaskManagers would go on looking for the one that they know.
+        for process in (*self._workers, self._manager):
+            process.stop()
+        self._workers, self._size, self._managing = [], {}, wanted
+        self._manager = self._start_manager()
 
     def _provide(self, job: Job) -> None:
         """See that there are TaskManagers enough, all of them alive and as the job needs them."""

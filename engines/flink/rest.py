@@ -14,10 +14,14 @@ class Unreachable(Exception):
 
 
 class Rest:
-    """address: HOST:PORT of a JobManager."""
+    """address: HOST:PORT of a JobManager. timeout_s: how long it may take to answer."""
 
-    def __init__(self, address: str) -> None:
-        self._address = address
+    def __init__(self, address: str, timeout_s: float = _TIMEOUT_S) -> None:
+        self._address, self._timeout_s = address, timeout_s
+
+    def within(self, timeout_s: float) -> Rest:
+        """The same with another time-out."""
+        return Rest(self._address, timeout_s)
 
     def get(self, path: str) -> Any:
         """The JSON answer. Raises Unreachable."""
@@ -28,7 +32,7 @@ class Rest:
         self._ask("PATCH", f"/jobs/{job}?mode=cancel")
 
     def _ask(self, method: str, path: str) -> bytes:
-        connection = HTTPConnection(self._address, timeout=_TIMEOUT_S)
+        connection = HTTPConnection(self._address, timeout=self._timeout_s)
         try:
             connection.request(method, path)
             answer = connection.getresponse()

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from engines.process import Process, tail
-from engines.protocol import Counter, EngineFailure, Job, Role
+from engines.protocol import Counter, EngineFailure, Job, Progress, Role
 
 from . import metrics, settings
 from .client import Submission
 from .rest import Rest, Unreachable
 
 _STOP_S = 30.0
+_GLANCE_S = 0.5
 _POLL_S = 0.1
 _ENDED = ("FAILED", "CANCELED", "FINISHED", "SUSPENDED")
 
@@ -22,13 +25,26 @@ class FlinkJob:
     """A job that the client is submitting, or has submitted. On the cluster it has the job's name."""
 
     def __init__(
-        self, job: Job, submission: Submission, manager: Process, workers: Sequence[Process], rest: Rest
+        self,
+        job: Job,
+        submission: Submission,
+        manager: Process,
+        workers: list[Process],
+        rest: Rest,
+        completed: MutableMapping[str, int] | None = None,
     ) -> None:
+        """workers: the cluster's TaskManagers; revived ones take their places. completed: checkpoints of each job that
+        the cluster has run, by name, over all of its submissions.
+        """
         self.settings: Mapping[str, str] = settings.reported(job)
         self._name = job.name
         self._submission, self._manager, self._workers, self._rest = submission, manager, workers, rest
+        self._glance = rest.within(_GLANCE_S)
         self._id: str | None = None
         self._stopped = False
+        self._completed = {} if completed is None else completed
+        self._before = self._completed.get(job.name, 0)
+        self._progress = Progress(self._before)
 
     def wait_ready(self, timeout_s: float) -> None:
         """Ready: the job was submitted, every subtask runs, and a checkpoint was completed."""
@@ -77,6 +93,33 @@ class FlinkJob:
         except Unreachable:
             return {}
 
+    def progress(self) -> Progress:
+        """Commits are completed checkpoints, over all submissions of the job."""
+        try:
+            state = self._state(self._glance)
+        except EngineFailure:
+            # It could not be submitted, which `failure` says.
+            state = None
+        if state is None:
+            self._progress = replace(self._progress, committing=False, state="unreachable" if self._id else "")
+            return self._progress
+        try:
+            counts = self._glance.get(f"/jobs/{self._id}/checkpoints")["counts"]
+        except Unreachable:
+            self._progress = replace(self._progress, committing=False, state=state)
+            return self._progress
+        commits = max(self._progress.commits, self._before + int(counts["completed"]))
+        self._completed[self._name] = commits
+        self._progress = Progress(commits, committing=counts["in_progress"] > 0, state=state)
+        return self._progress
+
+    def revive(self) -> list[str]:
+        """Start dead TaskManagers again; the JobManager itself restarts the job on what is there."""
+        dead = [place for place, worker in enumerate(self._workers) if worker.exit_code is not None]
+        for place in dead:
+            self._workers[place] = self._workers[place].again()
+        return [self._workers[place].name for place in dead]
+
     def stop(self) -> None:
         """Cancel the job; its newest checkpoint stays. Raises EngineFailure if it has not ended after a while."""
         if self._stopped:
@@ -86,8 +129,10 @@ class FlinkJob:
         asked: set[str] = set()
         while self._manager.exit_code is None and (left := self._unended()):
             for identity in set(left) - asked:
-                self._rest.cancel(identity)
-                asked.add(identity)
+                # The JobManager may die meanwhile; one that does not answer is asked again.
+                with suppress(Unreachable):
+                    self._rest.cancel(identity)
+                    asked.add(identity)
             if time.monotonic() > deadline:
                 raise EngineFailure(
                     f"{self._name} is still {', '.join(left.values())} {_STOP_S:g} s after it was cancelled",
@@ -104,13 +149,13 @@ class FlinkJob:
             return {}
         return {job["jid"]: job["state"] for job in jobs if job["name"] == self._name and job["state"] not in _ENDED}
 
-    def _state(self) -> str | None:
+    def _state(self, rest: Rest | None = None) -> str | None:
         """The job's state, or None while the JobManager does not know it or does not answer."""
         self._id = self._id or self._submission.job()
         if self._id is None:
             return None
         try:
-            status: str = self._rest.get(f"/jobs/{self._id}/status")["status"]
+            status: str = (rest or self._rest).get(f"/jobs/{self._id}/status")["status"]
         except Unreachable:
             return None
         return status

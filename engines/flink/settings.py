@@ -37,7 +37,7 @@ def workers(job: Job) -> dict[str, str]:
     if job.mode != ROCKSDB_MODE:
         # The state is on the heap; managed memory only buffers the windows' local aggregation.
         memory["taskmanager.memory.managed.fraction"] = "0.1"
-    return {**memory, SLOTS: str(slots(job.parallelism))}
+    return {**memory, **heartbeats(job), SLOTS: str(slots(job.parallelism))}
 
 
 SLOTS = "taskmanager.numberOfTaskSlots"
@@ -49,6 +49,9 @@ MANAGER: Settings = {
     "metrics.fetcher.update-interval": "1000 ms",
 }
 
+_HEARTBEATS: Settings = {"heartbeat.interval": "1000", "heartbeat.timeout": "5000"}
+"""How soon a dead TaskManager is noticed where time-outs are tuned; Flink's own are 10 and 50 s."""
+
 _RESTART: Settings = {
     # Forever is the default: a job that fails again and again then stands still and never says so.
     "restart-strategy.type": "exponential-delay",
@@ -58,15 +61,35 @@ _RESTART: Settings = {
 }
 
 
+_PROMPT_RESTART: Settings = {
+    "restart-strategy.type": "fixed-delay",
+    # Counted over the job's whole life: a strike takes one or several.
+    "restart-strategy.fixed-delay.attempts": "200",
+    "restart-strategy.fixed-delay.delay": "500 ms",
+}
+"""Where time-outs are tuned, a restart does not wait ever longer."""
+
+
+def heartbeats(job: Job) -> Settings:
+    """What all processes of the cluster are told of how soon a dead one is noticed."""
+    return _HEARTBEATS if job.timeouts == "tuned" else {}
+
+
+def manager(job: Job) -> dict[str, str]:
+    """What the JobManager is told."""
+    return {**MANAGER, **heartbeats(job)}
+
+
 def pipeline(job: Job) -> dict[str, str]:
     """The submitted job's own configuration."""
+    restart = _RESTART if job.timeouts == "default" else _PROMPT_RESTART
     chosen = {
         "parallelism.default": str(job.parallelism),
         "execution.checkpointing.interval": f"{job.interval_ms} ms",
         "execution.checkpointing.mode": _MODES[job.guarantee],
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
         "table.local-time-zone": "UTC",
-        **_RESTART,
+        **restart,
     }
     if job.mode == ROCKSDB_MODE:
         chosen |= {"state.backend.type": "rocksdb", "execution.checkpointing.incremental": "true"}
@@ -106,4 +129,4 @@ def sink(job: Job) -> dict[str, str]:
 
 def reported(job: Job) -> dict[str, str]:
     """Every setting that differs from the default of Flink or of its wheel, but for names, addresses and paths."""
-    return {**MANAGER, **workers(job), **pipeline(job), **SOURCE, **sink(job)}
+    return {**manager(job), **workers(job), **pipeline(job), **SOURCE, **sink(job)}

@@ -119,7 +119,7 @@ class SparkCluster:
     def __init__(self, name: str, site: Site) -> None:
         self._name, self._site = name, site
         self._home = make_home(site)
-        self._drivers: dict[tuple[str, str], Driver] = {}
+        self._drivers: dict[tuple[str, ...], Driver] = {}
         self._started, self._submitted = 0, 0
 
     def submit(self, job: Job) -> SparkJob:
@@ -132,14 +132,14 @@ class SparkCluster:
         folder.mkdir()
         (folder / "job.json").write_text(json.dumps(describe(job)))
         driver.tell("start", folder)
-        return SparkJob(driver, folder, settings.reported(job))
+        return SparkJob(driver, folder, settings.reported(job), job.directory / "checkpoint")
 
     def close(self) -> None:
         for driver in self._drivers.values():
             driver.close()
 
     def _driver(self, job: Job) -> Driver:
-        size = (settings.tuning(job)["spark.master"], job.mode)
+        size = (settings.tuning(job)["spark.master"], job.mode, job.timeouts)
         known = self._drivers.get(size)
         if known is not None:
             if known.process.exit_code is None:

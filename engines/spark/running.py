@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Protocol
 
 from engines.process import Process, tail
-from engines.protocol import Counter, EngineFailure, Role
+from engines.protocol import Counter, EngineFailure, Progress, Role
 
+from .progress import progress
 from .session import members
 from .status import Status
 
@@ -34,8 +35,9 @@ class Driver(Protocol):
 class SparkJob:
     """A query of a driver that may run others as well."""
 
-    def __init__(self, driver: Driver, folder: Path, reported: Mapping[str, str]) -> None:
-        """folder: the submission's own, where the driver keeps its status."""
+    def __init__(self, driver: Driver, folder: Path, reported: Mapping[str, str], checkpoint: Path) -> None:
+        """folder: the submission's own, where the driver keeps its status. checkpoint: the query's."""
+        self._checkpoint = checkpoint
         self.settings = reported
         self._driver, self._folder = driver, folder
 
@@ -75,6 +77,13 @@ class SparkJob:
         """late: rows that a stateful operator dropped, which are fewer than events where it sums them up first."""
         status = Status.read(self._folder)
         return {"late": status.late, "broken": status.broken}
+
+    def progress(self) -> Progress:
+        return progress(self._checkpoint, Status.read(self._folder).phase)
+
+    def revive(self) -> list[str]:
+        """Nothing: Spark itself starts executors again, and its driver is submitted anew."""
+        return []
 
     def stop(self) -> None:
         """A driver that does not stop the query in time is ended."""

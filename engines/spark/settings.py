@@ -21,6 +21,14 @@ _ROCKSDB: Settings = {
     "spark.sql.streaming.stateStore.rocksdb.changelogCheckpointing.enabled": "true",
 }
 _STATE: Mapping[str, Settings] = {MICRO_BATCH: _ROCKSDB, HEAP_STATE: {}, REAL_TIME: _ROCKSDB}
+_PROMPT: Settings = {
+    "spark.executor.heartbeatInterval": "1s",
+    "spark.network.timeout": "10s",
+    # How often it is looked at, a minute by itself: a driver does not start where that is longer than the time-out.
+    "spark.network.timeoutInterval": "2s",
+}
+"""How soon an executor that says nothing is given up where time-outs are tuned; Spark's own are 10 and 120 s."""
+
 _SHORTEST_REAL_TIME_MS = 5_000
 _SHUFFLES = 2
 """At most that many has a query in real-time mode: one to drop duplicates, and one for windows."""
@@ -39,6 +47,7 @@ def tuning(job: Job) -> dict[str, str]:
         "spark.executor.memory": f"{job.memory_mb}m",
         "spark.sql.shuffle.partitions": str(job.parallelism),
         **_STATE[job.mode],
+        **(_PROMPT if job.timeouts == "tuned" else {}),
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
     }

@@ -33,6 +33,7 @@ READY_S = 240.0
 ANSWER_S = 240.0
 _ROUND_S = 1.1
 _LEAD_MS = 60_000
+_LOSSY_QUIET_S = 40.0
 _BATCH = 500
 
 
@@ -92,11 +93,12 @@ class Stage:
                 run.wait_for_progress()
                 run.stop()
                 run.start()
+            claim = engine.claim(guarantee, mode or next(iter(engine.modes)))
             run.send(events[half:])
-            run.close_windows()
+            run.close_windows(claim.lossy)
             run.stop()
             outcome = run.outcome()
-        updates = engine.claim(guarantee, mode or next(iter(engine.modes))).emits == "updates"
+        updates = claim.emits == "updates"
         return Outcome(_last(query, outcome.rows), outcome.strange) if updates else outcome
 
     def _site(self, engine: Engine) -> Site:
@@ -200,13 +202,17 @@ class _Run:
         while time.monotonic() < until_s and not any(CONTROL.encode() not in value for value in self._values):
             self._poll()
 
-    def close_windows(self) -> None:
-        """Closing rounds until each closing key's first one is answered; then until nothing more comes."""
+    def close_windows(self, lossy: bool) -> None:
+        """Closing rounds until each closing key's first one is answered; then until nothing more comes.
+
+        lossy: the answer to a closing key may be lost as any other row, so it is not waited for once nothing comes.
+        """
         self._largest_ms = self._largest_ms or time.time_ns() // 1_000_000
         first_ms, first_id = self._largest_ms + _LEAD_MS, self._control_id
         step_ms = -(-self._query.settle_ms // 1000) * 1000
         missing = set(closing_keys(PARTITIONS))
         deadline_s, next_s, rounds = time.monotonic() + ANSWER_S, 0.0, 0
+        heard_s = time.monotonic()
         while missing:
             if time.monotonic() >= next_s:
                 for name in closing_keys(PARTITIONS):
@@ -214,7 +220,11 @@ class _Run:
                         self._control(name, int(name.split("-")[1]), first_ms + rounds * step_ms, event)
                 self.flush()
                 rounds, next_s = rounds + 1, time.monotonic() + _ROUND_S
-            for value in self._poll():
+            found = self._poll()
+            heard_s = time.monotonic() if found else heard_s
+            if lossy and self._values and time.monotonic() - heard_s > _LOSSY_QUIET_S:
+                break
+            for value in found:
                 row = _decoded(value)
                 if row is not None and row["key"] in missing and answers(self._query, row, first_ms, first_id):
                     missing.discard(row["key"])

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -26,7 +27,7 @@ from engines.flink.cluster import describe, free_ports, library, refuse_spaces
 from engines.flink.rest import Rest, Unreachable
 from engines.flink.running import FlinkJob
 from engines.process import Process
-from engines.protocol import EngineFailure, Job, Site, Topic
+from engines.protocol import EngineFailure, Job, Progress, Site, Topic
 from tests.conformance.examples import EXAMPLES, stream
 from tests.conformance.reference import rows
 from workloads import sensors
@@ -230,6 +231,7 @@ class Manager:
 
     def __init__(self) -> None:
         self.state, self.vertices, self.completed, self.cancelled = "RUNNING", ["RUNNING", "RUNNING"], 1, False
+        self.underway = 0
         self.metrics = {
             "Source__input.numRecordsIn": 12,
             "Source__input.numRecordsOut": 9,
@@ -261,7 +263,9 @@ class Manager:
                     f"/jobs/f00/vertices/v0/subtasks/metrics?agg=sum&get={'%2C'.join(manager.metrics)}": [
                         {"id": name, "sum": float(value)} for name, value in manager.metrics.items()
                     ],
-                    "/jobs/f00/checkpoints": {"counts": {"completed": manager.completed}},
+                    "/jobs/f00/checkpoints": {
+                        "counts": {"completed": manager.completed, "in_progress": manager.underway}
+                    },
                     "/jobs/f00/exceptions": {"exceptionHistory": {"entries": [{"stacktrace": manager.causes}]}},
                 }
                 if self.path in known:
@@ -334,9 +338,9 @@ def says(answer: str) -> str:
 
 @pytest.fixture
 def submitted(job, manager, processes, clients, tmp_path) -> Callable[..., FlinkJob]:
-    def make(script: str = says('{"job": "f00"}'), workers: Sequence[Process] = ()) -> FlinkJob:
+    def make(script: str = says('{"job": "f00"}'), workers: list[Process] | None = None) -> FlinkJob:
         submission = clients(script).ask(tmp_path / "job-1.json")
-        return FlinkJob(job, submission, processes("manager", "exec sleep 60"), workers, manager.rest)
+        return FlinkJob(job, submission, processes("manager", "exec sleep 60"), workers or [], manager.rest)
 
     return make
 
@@ -370,6 +374,84 @@ def test_a_client_is_a_coordinator_only_while_it_submits(submitted):
 def test_counters_are_what_windows_dropped_and_what_the_source_skipped(running):
     running.wait_ready(10)
     assert running.counters() == {"late": 4, "broken": 3}
+
+
+def test_progress_is_completed_checkpoints_over_all_submissions(job, manager, running, processes, clients, tmp_path):
+    running.wait_ready(10)
+    manager.completed, manager.underway = 7, 1
+    assert running.progress() == Progress(7, committing=True, state="RUNNING")
+    completed: dict[str, int] = {"job-1": 7}
+    submission = clients(says('{"job": "f00"}')).ask(tmp_path / "job-1.json")
+    again = FlinkJob(job, submission, processes("manager", "exec sleep 60"), [], manager.rest, completed)
+    manager.completed, manager.state = 0, "RESTARTING"
+    deadline = time.monotonic() + 10
+    while again.progress().state != "RESTARTING":
+        assert time.monotonic() < deadline
+    assert again.progress().commits == 7
+    manager.completed = 2
+    assert again.progress().commits == 9
+    manager.server.shutdown()
+    assert completed == {"job-1": 9}
+
+
+def test_progress_says_what_was_last_known_where_nothing_answers(manager, running):
+    manager.completed = 3
+    running.wait_ready(10)
+    assert running.progress().commits == 3
+    manager.state, manager.completed = "RESTARTING", 0
+    assert running.progress() == Progress(3, state="RESTARTING")
+    manager.server.shutdown()
+    manager.server.server_close()
+    assert running.progress() == Progress(3, state="unreachable")
+
+
+def test_a_job_that_could_not_be_submitted_has_no_progress(submitted):
+    refused = submitted(says('{"error": "no such topic"}'))
+    deadline = time.monotonic() + 10
+    while refused.failure() is None:
+        assert time.monotonic() < deadline
+    assert refused.progress() == Progress(0)
+
+
+def test_a_job_whose_job_manager_was_killed_is_stopped_at_once(job, manager, processes, clients, tmp_path):
+    killed = processes("manager", "exec sleep 60")
+    submission = clients(says('{"job": "f00"}')).ask(tmp_path / "job-1.json")
+    running = FlinkJob(job, submission, killed, [], manager.rest)
+    running.wait_ready(10)
+    os.kill(killed.pid, signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while (failure := running.failure()) is None:
+        assert time.monotonic() < deadline
+    assert "manager was ended by SIGKILL" in failure.what
+    running.stop()
+    assert not manager.cancelled
+    assert running.processes()["coordinator"] == []
+
+
+def test_a_dead_task_manager_is_started_again_in_its_place(submitted, processes):
+    workers = [processes(f"worker-{number}", "exec sleep 60") for number in range(2)]
+    running = submitted(workers=workers)
+    running.wait_ready(10)
+    first, second = running.processes()["worker"]
+    os.kill(first, signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while not (revived := running.revive()):
+        assert time.monotonic() < deadline
+    assert revived == ["worker-0"]
+    after = running.processes()["worker"]
+    assert len(after) == 2
+    assert first not in after
+    assert second in after
+    assert running.revive() == []
+    assert running.failure() is None
+    workers[0].kill()
+
+
+def test_tuned_time_outs_notice_and_restart_sooner_and_are_reported(job):
+    assert not {name for name in settings.reported(job) if name.startswith("heartbeat")}
+    tuned = settings.reported(replace(job, timeouts="tuned"))
+    assert (tuned["heartbeat.interval"], tuned["heartbeat.timeout"]) == ("1000", "5000")
+    assert tuned["restart-strategy.type"] == "fixed-delay"
 
 
 def test_sources_that_do_not_count_make_no_counter_of_broken_records(manager):

@@ -90,6 +90,14 @@ def test_only_a_mode_with_rocksdb_sets_a_state_store(job):
     assert provider not in settings.tuning(replace(job, mode="heap-state"))
 
 
+def test_tuned_time_outs_are_looked_at_more_often_than_they_last(job):
+    waits = ("spark.executor.heartbeatInterval", "spark.network.timeoutInterval", "spark.network.timeout")
+    assert not set(waits) & settings.tuning(job).keys()
+    tuned = settings.tuning(replace(job, timeouts="tuned"))
+    beat, look, silence = (int(tuned[name].removesuffix("s")) for name in waits)
+    assert beat <= look < silence
+
+
 def test_a_status_adds_up_and_keeps_its_counts_when_the_phase_changes(tmp_path):
     assert Status.read(tmp_path) == Status("starting")
     status = Status("starting").counted(2, 0).now("ready").counted(1, 5)
@@ -174,7 +182,7 @@ def start(cluster: Cluster, make_job: Callable[..., Job]) -> Iterator[Callable[.
         job = again or replace(make_job(engine, mode=mode), query=EXAMPLES[example])
         running = cluster.submit(job)
         started.append(running)
-        running.wait_ready(180)
+        running.wait_ready(400)
         return job, running
 
     yield submit

@@ -1,0 +1,106 @@
+"""What strikes did to the engines of a comparison, and how they came back, as text for tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reports import units
+from reports.comparison import VIOLATIONS, Comparison, Row
+from results.result import Metric, StrikeResult
+
+HEAD = (
+    "engine",
+    "delivery: claimed → seen",
+    "fault",
+    "time-outs",
+    "exposed of tried",
+    "lost/dup/wrong",
+    "first output",
+    "caught up",
+)
+STRIKES_HEAD = (
+    "engine",
+    "strike",
+    "aim",
+    "what was done",
+    "exposed",
+    "noticed",
+    "healed",
+    "first output",
+    "caught up",
+    "largest latency",
+    "lost service",
+    "rows again",
+    "aborted copies",
+)
+
+Cells = tuple[str, ...]
+
+
+def recoveries(comparison: Comparison) -> Iterator[Cells]:
+    """A row of HEAD for each engine that strikes were tried on."""
+    for row in comparison.ran:
+        if not row.strikes:
+            continue
+        counts = row.counts
+        lost, again = (counts[name] for name in VIOLATIONS[:2])
+        wrong = sum(counts[name] for name in VIOLATIONS[2:])
+        yield (
+            row.name,
+            f"{row.claimed} → {row.seen_in_words}",
+            comparison.fault,
+            comparison.timeouts or units.NONE,
+            f"{sum(strike.exposed for strike in row.strikes)} of {len(row.strikes)}",
+            f"{lost:,}/{again:,}/{wrong:,}" if any(counts.values()) else units.NONE,
+            _median(row.metric("recovery_first_output")),
+            _caught_up(row),
+        )
+
+
+def strikes(comparison: Comparison) -> Iterator[Cells]:
+    """A row of STRIKES_HEAD for each strike."""
+    for row in comparison.ran:
+        for strike in row.strikes:
+            yield (
+                row.name,
+                str(strike.number),
+                strike.aim or units.NONE,
+                strike.detail if strike.state == "confirmed" else f"{strike.state}: {strike.detail}".rstrip(": "),
+                "yes" if strike.exposed else "no",
+                _seconds(strike.detected_s),
+                _seconds(strike.healed_s),
+                _seconds(strike.first_output_s),
+                _strike_caught_up(strike),
+                units.milliseconds(strike.max_latency_ms),
+                _seconds(strike.lost_service_s),
+                units.NONE if strike.repeated is None else f"{strike.repeated:,}",
+                units.NONE if strike.aborted_copies is None else f"{strike.aborted_copies:,}",
+            )
+
+
+def _caught_up(row: Row) -> str:
+    metric = row.metric("recovery_caught_up")
+    injected = [strike for strike in row.strikes if strike.at_s is not None]
+    watched = [strike.watched_s for strike in injected if strike.watched_s is not None]
+    if metric is not None:
+        return f"{_median(metric)} ({metric.n} of {len(injected)} recovered)"
+    # Where nothing could be measured, nothing is said of recovery.
+    if not watched or row.metric("recovery_lost_service") is None:
+        return units.NONE
+    return f"not within {_seconds(max(watched))} (0 of {len(injected)} recovered)"
+
+
+def _strike_caught_up(strike: StrikeResult) -> str:
+    if strike.caught_up_s is None and strike.lost_service_s is not None:
+        return f"not within {_seconds(strike.watched_s)}"
+    return _seconds(strike.caught_up_s)
+
+
+def _median(metric: Metric | None) -> str:
+    if metric is None or metric.low is None or metric.high is None:
+        return _seconds(None if metric is None else metric.value)
+    return f"{_seconds(metric.value)} [{units.significant(metric.low)} to {units.significant(metric.high)}]"
+
+
+def _seconds(value: float | None) -> str:
+    return units.quantity(value, "s")

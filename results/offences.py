@@ -21,7 +21,7 @@ from workloads.stream import Integers
 SHOWN = 5
 """How many offending rows are kept of each count, the first ones."""
 
-EXPLAINED = 20_000
+EXPLAINED = 200_000
 """So many wrong rows are explained, the first ones: there may be millions."""
 
 _IDS = 10

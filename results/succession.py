@@ -32,6 +32,9 @@ _MOST_LOST = 64
 _LOOK_BACK = 200
 """Events that are counted again are looked for among so many before the window, and its own."""
 
+_MOST_KNOWN = 16
+"""So many of the ways in which a key's running totals were off are tried on its next wrong row."""
+
 _FRUITLESS = 3
 """After so many rows of a key that nothing explains, no lost or repeated events are looked for in its others."""
 
@@ -54,14 +57,13 @@ def explain_running(query: Query, events: Columns, answers: list[Answer]) -> Ite
     """Explanations of a key's wrong rows. events: of the key. answers: in order of visibility."""
     first_places = _first_places(events[ID])
     summed = [output for output in outputs(query) if output.function in ("count", "sum")]
-    reached, before = -1, dict.fromkeys((output.name for output in summed), 0)
+    reached, before, totals = -1, dict.fromkeys((output.name for output in summed), 0), _Totals(query, events)
     for answer in answers:
         place = first_places.get(answer.identity)
         if place is None:
             continue
         if not answer.right and answer.due is not None:
-            so_far = {name: column[: place + 1] for name, column in events.items()}
-            explanation = explain(query, so_far, answer.due, answer.values)
+            explanation = totals.explain(answer, answer.due, place)
             grown = all(
                 answer.values[output.name] - before[output.name]
                 == (1 if output.column is None else int(events[output.column][place]))
@@ -72,6 +74,73 @@ def explain_running(query: Query, events: Columns, answers: list[Answer]) -> Ite
             yield answer.number, explanation
         reached = max(reached, place)
         before = {output.name: answer.values[output.name] for output in summed}
+
+
+class _Totals:
+    """What a key's running totals have too much or too little, from row to row: it stays in all later ones, and a
+    failure adds to what an earlier one left.
+    """
+
+    def __init__(self, query: Query, events: Columns) -> None:
+        self._query, self._events = query, events
+        self._known: list[tuple[Integers, Explanation | None]] = [(np.zeros(len(events[ID]), dtype=np.int64), None)]
+        """By how much each event counts too often, with what explained it; the newest last."""
+        self._fruitless = 0
+
+    def explain(self, answer: Answer, due: Mapping[str, int], place: int) -> Explanation:
+        once = np.zeros(len(self._events[ID]), dtype=np.int64)
+        once[: place + 1] = 1
+        for surplus, explanation in reversed(self._known[-_MOST_KNOWN:]):
+            if explanation is not None and not self._off(once + surplus, answer):
+                return explanation
+        so_far = {name: column[: place + 1] for name, column in self._events.items()}
+        thorough = self._fruitless < _FRUITLESS
+        for surplus, explanation in reversed(self._known[-_MOST_KNOWN:]):
+            if (found := self._counted_again(once + surplus, answer)) is None and explanation is None:
+                by_itself = explain(self._query, so_far, due, answer.values, thorough)
+                if by_itself.kind in ("loss", "double count"):
+                    times = (answer.values[SUMS[0]] - due[SUMS[0]]) // len(by_itself.ids)
+                    found = times * np.isin(self._events[ID], by_itself.ids).astype(np.int64), by_itself
+                elif by_itself.kind == "wrong value":
+                    return by_itself
+            if found is not None:
+                self._known.append((surplus + found[0], self._together(explanation, found[1])))
+                return self._known[-1][1] or found[1]
+        self._fruitless += 1
+        return explain(self._query, so_far, due, answer.values, False)
+
+    def _counted_again(self, weights: Integers, answer: Answer) -> tuple[Integers, Explanation] | None:
+        """A run of the key's events that are counted once more than these weights say.
+
+        They may come after the row's own: what a state held already is counted again as the log is replayed.
+        """
+        count, ids, checks = (
+            answer.values[name] - int(total)
+            for name, total in zip(
+                SUMS, (weights.sum(), *((self._events[name] * weights).sum() for name in (ID, CHECK))), strict=True
+            )
+        )
+        positions = find(self._events[ID], self._events[CHECK], count, ids, checks, False) if count > 0 else None
+        if positions is None:
+            return None
+        again = np.zeros(len(weights), dtype=np.int64)
+        again[positions] = 1
+        if self._off(weights + again, answer):
+            return None
+        named = tuple(int(value) for value in self._events[ID][positions])
+        ranged = ", a contiguous range of its key's events," if len(named) > 1 else ""
+        return again, counted(named, f"{describe(named)}{ranged}", 1, [])
+
+    def _off(self, weights: Integers, answer: Answer) -> list[str]:
+        return disagreeing(self._query, self._events, weights, answer.values)
+
+    @staticmethod
+    def _together(earlier: Explanation | None, new: Explanation) -> Explanation:
+        if earlier is None:
+            return new
+        if earlier.kind != new.kind:
+            return Explanation("broken audit", f"{earlier.text}, and {new.text}", new.ids)
+        return Explanation(new.kind, f"{new.text}, beside what was so before", new.ids)
 
 
 def explain_windows(

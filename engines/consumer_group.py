@@ -21,6 +21,15 @@ from engines.process import Process, tail
 from engines.protocol import Counter, EngineFailure, Progress, Role
 
 _POLL_S = 0.05
+TUNED_SESSION_MS = 6_000
+"""The least session time-out that a broker allows by default (group.min.session.timeout.ms)."""
+
+TUNED_HEARTBEAT_MS = 2_000
+"""At most a third of the session time-out, as the manuals of Kafka and kafka-python ask."""
+
+TUNED_TRANSACTION_MS = 6_000
+"""How long the transaction of a dead worker may stay open, unless a commit interval asks for more."""
+
 _LINE = re.compile(r"^(assigned|counters) (\d+)((?: \S+)*)$", re.MULTILINE)
 _COUNT = re.compile(r"(\w+)=(\d+)")
 

@@ -60,11 +60,6 @@ class Deployment:
     def parallelism(self) -> int:
         return self._job.parallelism
 
-    @property
-    def observable(self) -> bool:
-        """Whether the engine shows its durable commits, which strikes are aimed by."""
-        return isinstance(self._now(), Observable)
-
     def processes(self) -> Mapping[Role, list[int]]:
         return self._now().processes()
 

@@ -18,7 +18,7 @@ from harness.faults import Unavailable as UnavailableFault
 from harness.faults.fault import Fault
 from harness.problem import ExitCode, Problem
 from harness.suite import InvalidRequest, Suite, parameter
-from results.history import Drain, Paced, Strikes
+from results.history import Drain, Paced, Strikes, case_name
 from workloads.stream import Segment
 from workloads.workload import Parameters, Preparing, Unfit, Workload
 from workloads.workload import Unavailable as UnavailableWorkload
@@ -62,12 +62,10 @@ class CasePlan(_Model):
 
     @property
     def name(self) -> str:
-        """ENGINE.MODE.WORKLOAD, with strikes also .GUARANTEE.FAULT.AIM.TIMEOUTS: unique within a run."""
-        plain = f"{self.engine}.{self.mode}.{self.workload}"
+        """Unique within a run."""
         strikes = self.strikes
-        if strikes is None:
-            return plain if self.guarantee == "exactly-once" else f"{plain}.{self.guarantee}"
-        return f"{plain}.{self.guarantee}.{strikes.fault}.{strikes.aim}.{strikes.timeouts}"
+        aimed = (strikes.fault, strikes.aim, strikes.timeouts) if strikes is not None else None
+        return case_name(self.engine, self.mode, self.workload, self.guarantee, aimed)
 
     @property
     def timeouts(self) -> Timeouts:

@@ -61,8 +61,7 @@ class Campaign:
         self._plan, self._fault, self._deployment, self._gauge, self._mark = plan, fault, deployment, gauge, mark
         self._interval_s = case.interval_ms / 1000
         self._at_most_once = case.guarantee == "at-most-once"
-        # On the embedded log rows appear with their commit: at stake are inputs that came since the last one.
-        self._embedded = setting.kind == "embedded"
+        self._log = setting.kind
         # Of these queries each input record gives one output record, so what is unanswered can be counted.
         shape = query.shape
         self._record_wise = isinstance(shape, Project | Running) and not query.where and query.deduplicate is None
@@ -198,13 +197,7 @@ class Campaign:
             commit_age_s=max(0, after.at_ns - after.commit_ns) / 1e9,
         )
         self._mark(found)
-        if self._embedded:
-            at_stake = found.inputs
-        elif self._at_most_once:
-            at_stake = found.unanswered or 0
-        else:
-            at_stake = found.outputs + found.aborted
-        if at_stake:
+        if found.at_stake(self._log, self._at_most_once):
             self.exposed += 1
 
     def _watch(self, number: int, before: str) -> None:
@@ -263,8 +256,10 @@ class Campaign:
         due_ns = fresh.commit_ns + int(phase * self._interval_s * 1e9)
         self._stop.wait(max(0.0, (due_ns - time.monotonic_ns()) / 1e9))
         # Something must be at stake: where rows come in bursts, the phase alone does not see to that.
+        # On the embedded log rows appear with their commit: what came since then is what is there to be lost.
+        embedded = self._log == "embedded"
         return self._until(
-            lambda reading: (reading.inputs_at_stake if self._embedded else reading.outputs_at_stake) > 0, deadline_s
+            lambda reading: (reading.inputs_at_stake if embedded else reading.outputs_at_stake) > 0, deadline_s
         )
 
     def _until(self, met: Callable[[Reading], bool], deadline_s: float) -> Reading | None:

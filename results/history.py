@@ -145,6 +145,19 @@ class Strikes(_Model):
     timeouts: Literal["default", "tuned"]
 
 
+def case_name(
+    engine: str, mode: str, workload: str, guarantee: str, strikes: tuple[str, str, str] | None = None
+) -> str:
+    """ENGINE.MODE.WORKLOAD, and what else keeps a run's cases apart; its history's folder is called so.
+
+    strikes: fault, aim and time-outs, where some fall.
+    """
+    parts = [engine, mode, workload]
+    if strikes is not None or guarantee != "exactly-once":
+        parts.append(guarantee)
+    return ".".join((*parts, *(strikes or ())))
+
+
 class Clock(_Model):
     """The same instant on both clocks."""
 
@@ -312,6 +325,19 @@ class Exposed(_Mark):
     unanswered: int | None = None
     aborted: int = 0
     commit_age_s: float
+
+    def at_stake(self, log: str, at_most_once: bool) -> int:
+        """Records that a weaker guarantee than the claimed one would have lost or repeated.
+
+        At most once loses what is committed as read and not answered yet; with 0 where that cannot be told. Every
+        other guarantee is at stake with what was written since the last durable commit; on the embedded log, which
+        shows nothing of an open transaction, with what was to be read since then.
+        """
+        if at_most_once and self.unanswered is not None:
+            return self.unanswered
+        if log == "embedded":
+            return self.inputs
+        return 0 if at_most_once else self.outputs + self.aborted
 
 
 class Noticed(_Mark):

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from results.history import DamagedHistory
+from results.history import DamagedHistory, case_name
 from results.judge import judge
 from results.result import CaseResult, Outcome, PhaseKind, RunResult
 
@@ -67,11 +67,9 @@ class AskedCase(_View):
     @property
     def trial(self) -> str:
         """The name of its folder in cases/."""
-        plain = f"{self.engine}.{self.mode}.{self.workload}"
         strikes = self.strikes
-        if strikes is None:
-            return plain if self.guarantee == "exactly-once" else f"{plain}.{self.guarantee}"
-        return f"{plain}.{self.guarantee}.{strikes.fault}.{strikes.aim}.{strikes.timeouts}"
+        aimed = (strikes.fault, strikes.aim, strikes.timeouts) if strikes is not None else None
+        return case_name(self.engine, self.mode, self.workload, self.guarantee, aimed)
 
     @property
     def fault(self) -> str:

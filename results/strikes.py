@@ -52,7 +52,7 @@ def _struck(history: History, number: int) -> Struck:
         for mark in history.of(Noticed)
         if mark.number == number and injected_ns is not None and mark.at_ns >= injected_ns
     ]
-    unconfirmed = ""
+    plan, unconfirmed = history.plan, ""
     if failed:
         unconfirmed = failed[0].detail or "no reason was recorded"
     elif not injected and not missed:
@@ -68,24 +68,11 @@ def _struck(history: History, number: int) -> Struck:
         sign=noticed[0].sign if noticed else "",
         unconfirmed=unconfirmed,
         exposure=exposure,
-        exposed=bool(injected) and not failed and exposure is not None and _at_stake(history.plan, exposure) > 0,
+        exposed=bool(injected)
+        and not failed
+        and exposure is not None
+        and exposure.at_stake(plan.log, "at-most-once" in (plan.processing_claimed, plan.delivery_claimed)) > 0,
     )
-
-
-def _at_stake(plan: TrialPlan, exposure: Exposed) -> int:
-    """Records that a weaker guarantee would have lost or repeated.
-
-    At most once loses what is committed as read and not answered yet. Every other guarantee is at stake with what was
-    written since the last durable commit; on the embedded log, which shows nothing of an open transaction, with what
-    was to be read since then.
-    """
-    if "at-most-once" in (plan.processing_claimed, plan.delivery_claimed) and exposure.unanswered is not None:
-        return exposure.unanswered
-    if plan.log == "embedded":
-        return exposure.inputs
-    if "at-most-once" in (plan.processing_claimed, plan.delivery_claimed):
-        return 0  # It cannot be told.
-    return exposure.outputs + exposure.aborted
 
 
 def unproven(struck: list[Struck]) -> list[str]:

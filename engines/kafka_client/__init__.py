@@ -10,7 +10,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from engines.consumer_group import ConsumerGroup
+from engines.consumer_group import (
+    TUNED_HEARTBEAT_MS,
+    TUNED_SESSION_MS,
+    TUNED_TRANSACTION_MS,
+    ConsumerGroup,
+)
 from engines.logs.offsets import of_group
 from engines.process import Process
 from engines.protocol import Claim, Environment, Guarantee, Job, LogKind, Poison, Role, Site, Support
@@ -28,11 +33,6 @@ CHANGELOG_CONFIGS = {
 
 _MODE = "group"
 _DEFAULT_TRANSACTION_MS = 60_000
-_TUNED_SESSION_MS = 6_000
-"""The least that a broker allows by default (group.min.session.timeout.ms)."""
-_TUNED_HEARTBEAT_MS = 2_000
-"""At most a third of the session time-out, as kafka-python's manual asks."""
-_TUNED_TRANSACTION_MS = 6_000
 _TRANSACTION_INTERVALS = 3
 """A transaction stays open for a whole commit interval, and its commit takes time as well."""
 _ABORT_MARGIN_S = 30.0
@@ -143,7 +143,7 @@ def consumer_settings(job: Job) -> dict[str, object]:
         "auto_offset_reset": "earliest",
     }
     if job.timeouts == "tuned":
-        return chosen | {"session_timeout_ms": _TUNED_SESSION_MS, "heartbeat_interval_ms": _TUNED_HEARTBEAT_MS}
+        return chosen | {"session_timeout_ms": TUNED_SESSION_MS, "heartbeat_interval_ms": TUNED_HEARTBEAT_MS}
     return chosen
 
 
@@ -172,7 +172,7 @@ def settings(job: Job) -> dict[str, str]:
 
 def _transaction_ms(job: Job) -> int:
     """How long the next owner of a dead worker's partitions may wait for the transaction that it left open."""
-    wanted = _TUNED_TRANSACTION_MS if job.timeouts == "tuned" else _DEFAULT_TRANSACTION_MS
+    wanted = TUNED_TRANSACTION_MS if job.timeouts == "tuned" else _DEFAULT_TRANSACTION_MS
     return max(wanted, _TRANSACTION_INTERVALS * job.interval_ms)
 
 

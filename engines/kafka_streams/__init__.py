@@ -7,7 +7,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from engines.consumer_group import ConsumerGroup
+from engines.consumer_group import (
+    TUNED_HEARTBEAT_MS,
+    TUNED_SESSION_MS,
+    TUNED_TRANSACTION_MS,
+    ConsumerGroup,
+)
 from engines.logs.offsets import of_group
 from engines.process import Process
 from engines.protocol import (
@@ -37,11 +42,6 @@ _RETENTION = "retention-1h"
 _PROCESSING_GUARANTEE = {"exactly-once": "exactly_once_v2", "at-least-once": "at_least_once"}
 _DEFAULT_COMMIT_MS = {"exactly-once": 100, "at-least-once": 30_000}
 _DEFAULT_TRANSACTION_MS = 10_000
-_TUNED_SESSION_MS = 6_000
-"""The least that a broker allows by default (group.min.session.timeout.ms)."""
-_TUNED_HEARTBEAT_MS = 2_000
-"""At most a third of the session time-out, as Kafka's manual asks."""
-_TUNED_TRANSACTION_MS = 6_000
 _TRANSACTION_INTERVALS = 3
 """A transaction stays open for a whole commit interval; Kafka Streams refuses a time-out below that."""
 
@@ -210,7 +210,7 @@ def streams_config(job: Job) -> dict[str, str]:
         config["commit.interval.ms"] = str(job.interval_ms)
     if job.guarantee == "exactly-once":
         config["processing.guarantee"] = _PROCESSING_GUARANTEE[job.guarantee]
-        wanted_ms = _TUNED_TRANSACTION_MS if job.timeouts == "tuned" else _DEFAULT_TRANSACTION_MS
+        wanted_ms = TUNED_TRANSACTION_MS if job.timeouts == "tuned" else _DEFAULT_TRANSACTION_MS
         transaction_ms = max(wanted_ms, _TRANSACTION_INTERVALS * job.interval_ms)
         if transaction_ms != _DEFAULT_TRANSACTION_MS:
             config["producer.transaction.timeout.ms"] = str(transaction_ms)
@@ -218,8 +218,8 @@ def streams_config(job: Job) -> dict[str, str]:
         # Under exactly_once_v2 Kafka Streams sets this by itself; the input may be written in transactions.
         config["main.consumer.isolation.level"] = "read_committed"
     if job.timeouts == "tuned":
-        config["session.timeout.ms"] = str(_TUNED_SESSION_MS)
-        config["heartbeat.interval.ms"] = str(_TUNED_HEARTBEAT_MS)
+        config["session.timeout.ms"] = str(TUNED_SESSION_MS)
+        config["heartbeat.interval.ms"] = str(TUNED_HEARTBEAT_MS)
     return config
 
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from engines.discovery import Unavailable as UnavailableEngine
 from engines.protocol import Engine, Guarantee, LogKind, Timeouts
+from harness import disk
 from harness.catalogue import Catalogue
 from harness.faults import Unavailable as UnavailableFault
 from harness.faults.fault import Fault
@@ -242,6 +243,8 @@ def _invulnerable(case: CasePlan, engine: Engine, selection: Selection, catalogu
         if selection.kafka is not None:
             why = "a broker that is not ours is not to be broken"
             return Blocked(outcome="unsupported", reason=why, remedy="leave --kafka out, and one is started here")
+    if "disk" in fault.needs and (lacking := disk.lacking()):
+        return Blocked(outcome="unsupported", reason=lacking, remedy="run as root")
     return None
 
 

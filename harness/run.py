@@ -22,9 +22,11 @@ from engines.logs import connect
 from engines.protocol import Engine, Site
 from harness import machine
 from harness.broker import JARS, Broker, KafkaBroker, existing, free_port
+from harness.disk import SmallDisk, separate
 from harness.doctor import Provisioned
 from harness.faults import Unavailable as UnavailableFault
 from harness.faults import discover as discover_faults
+from harness.faults.fault import Need
 from harness.observer import Observer
 from harness.plan import CasePlan, RunPlan
 from harness.problem import ExitCode, Problem
@@ -71,6 +73,8 @@ def execute(plan: RunPlan, provisioned: Mapping[str, Provisioned], folder: Path,
     left = [case for case in plan.runnable if not _recorded(folder / "cases" / case.name)]
     if not left:
         return
+    if "disk" in _needs(left):
+        separate()
     with Warden(folder.name, scratch), ExitStack() as stack:
         log = _broker(plan, left, provisioned, folder, scratch, stack, observer)
         all_engines, all_workloads = discover_engines(), discover_workloads()
@@ -133,10 +137,8 @@ def _broker(
     tools = next(iter(provisioned.values()))
     if tools.java_home is None:
         raise Problem("a Kafka broker needs Java", "", "run `doctor`", ExitCode.ENVIRONMENT)
-    faults = discover_faults()
-    needs = {need for case in cases if case.strikes for need in getattr(faults[case.strikes.fault], "needs", ())}
     link, port = None, None
-    if "link" in needs:
+    if "link" in _needs(cases):
         # The proxy must be there first: the broker tells engines its port.
         port = free_port()
         link = Proxy(port, folder / "logs")
@@ -152,6 +154,12 @@ def _broker(
     stack.callback(broker.stop)
     broker.start()
     return _Place(broker, broker, link)
+
+
+def _needs(cases: Sequence[CasePlan]) -> set[Need]:
+    """What the cases' faults need."""
+    faults = discover_faults()
+    return {need for case in cases if case.strikes for need in getattr(faults[case.strikes.fault], "needs", ())}
 
 
 def _run_case(
@@ -194,6 +202,11 @@ def _run_case(
                 raise Problem(f"fault {found.name} was planned, but cannot be loaded: {found.why}", str(folder))
             fault, gauge_log = found, connect(location, case.log)
             stack.callback(gauge_log.close)
+        disk = None
+        if fault is not None and "disk" in fault.needs:
+            (work / "job").mkdir()
+            disk = SmallDisk(work / "job")
+            stack.callback(disk.close)
         setting = Setting(
             folder=history,
             site=site,
@@ -207,6 +220,7 @@ def _run_case(
             gauge_log=gauge_log,
             broker=place.own,
             link=place.link,
+            disk=disk,
         )
         write_whole(history / "trial.json", _trial_plan(case, engine, tools).model_dump_json(indent=2).encode())
         began_s = time.monotonic()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from engines.logs.protocol import Log
 from engines.protocol import EngineFailure, LogKind, Site
+from harness.disk import SmallDisk
 from harness.faults.fault import OwnBroker
 from harness.proxy import Proxy
 
@@ -17,10 +18,11 @@ class Setting:
     """Where a trial takes place.
 
     folder: the history's, with trial.json in it. site: the engine's. log: a connection of the harness's own.
-    location, engine_location: the log's address for our instruments and for the engine. scratch: for the job's state.
-    bystanders: pids by role of processes that are sampled beside the engine's (the broker). log_failure: why the log no
-    longer works, or None while it does. gauge_log: a further connection, for the thread that looks on while strikes
-    fall. broker, link: what faults may break, None where it is not ours.
+    location, engine_location: the log's address for our instruments and for the engine. scratch: for the job's
+    state. bystanders: pids by role of processes that are sampled beside the engine's (the broker). log_failure: why
+    the log no longer works, or None while it does. gauge_log: a further connection, for the thread that looks on
+    while strikes fall. broker, link: what faults may break, None where it is not ours. disk: the one under the
+    job's state, where faults fill it.
     """
 
     folder: Path
@@ -35,3 +37,9 @@ class Setting:
     gauge_log: Log | None = None
     broker: OwnBroker | None = None
     link: Proxy | None = None
+    disk: SmallDisk | None = None
+
+    @property
+    def state(self) -> Path:
+        """The job's state directory."""
+        return self.scratch / "job"

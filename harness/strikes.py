@@ -74,10 +74,11 @@ class Campaign:
             relaunch=deployment.relaunch,
             broker=setting.broker,
             link=setting.link,
-            state=setting.scratch / "job",
+            state=setting.state,
             poison=lambda: _write_poison(setting.log, topic),
             parallelism=deployment.parallelism,
             chance=self._chance,
+            disk=setting.disk,
         )
         self._stop = threading.Event()
         self._error: Exception | None = None

@@ -14,6 +14,7 @@ from typing import Any
 
 from engines.logs.protocol import LogFailure
 from engines.protocol import Engine, EngineFailure, Job, LogKind, Topic
+from harness.deadline import Deadline
 from harness.deployment import Deployment
 from harness.faults.fault import Fault
 from harness.gauge import Gauge
@@ -94,6 +95,7 @@ class Trial:
         # Every segment's base is a multiple of the window size, and of a minute so that times are easy to read.
         self._unit_ms = math.lcm(_BASE_MS, self._query.alignment_ms)
         self._base_ms = time.time_ns() // 1_000_000 // self._unit_ms * self._unit_ms
+        self._deadline = Deadline(case)
         self._attended_s = 0.0
         self._watched: dict[str, list[int]] = {}
 
@@ -170,8 +172,8 @@ class Trial:
         """Start the engine and wait until it is ready for the first event."""
         self._phase = "start of the engine"
         self._say("starting the engine")
-        directory = self._setting.scratch / "job"
-        directory.mkdir(parents=True)
+        directory = self._setting.state
+        directory.mkdir(parents=True, exist_ok=True)
         job = Job(
             name=self._prefix,
             query=self._query,
@@ -379,6 +381,7 @@ class Trial:
         """Once a second: is the engine alive, and which processes are its own?"""
         if time.monotonic() - self._attended_s < _ATTEND_S:
             return
+        self._deadline.check(self._phase, str(self._setting.site.logs))
         failure = self._deployment.failure() or (None if self._deployment.struck else self._setting.log_failure())
         if failure is not None:
             raise failure

@@ -57,6 +57,10 @@ def recoveries(comparison: Comparison) -> Iterator[Cells]:
         )
 
 
+_NEVER_LEFT = "band never left"
+"""Latency and lag stayed within what they were before: a wide band says little of how short the break was."""
+
+
 def strikes(comparison: Comparison) -> Iterator[Cells]:
     """A row of STRIKES_HEAD for each strike."""
     for row in comparison.ran:
@@ -83,7 +87,8 @@ def _caught_up(row: Row) -> str:
     injected = [strike for strike in row.strikes if strike.at_s is not None]
     watched = [strike.watched_s for strike in injected if strike.watched_s is not None]
     if metric is not None:
-        return f"{_median(metric)} ({metric.n} of {len(injected)} recovered)"
+        median = _median(metric) if metric.value or metric.high else _NEVER_LEFT
+        return f"{median} ({metric.n} of {len(injected)} recovered)"
     # Where nothing could be measured, nothing is said of recovery.
     if not watched or row.metric("recovery_lost_service") is None:
         return units.NONE
@@ -93,7 +98,7 @@ def _caught_up(row: Row) -> str:
 def _strike_caught_up(strike: StrikeResult) -> str:
     if strike.caught_up_s is None and strike.lost_service_s is not None:
         return f"not within {_seconds(strike.watched_s)}"
-    return _seconds(strike.caught_up_s)
+    return _NEVER_LEFT if strike.caught_up_s == 0 else _seconds(strike.caught_up_s)
 
 
 def _median(metric: Metric | None) -> str:

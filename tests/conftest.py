@@ -49,6 +49,10 @@ def stage(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sta
     stage.close()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--crash-points", type=int, default=0, help="kills of each built-in runner on each log")
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Tests of an engine's cluster, or of a file's, stay together: so each starts once.
 

@@ -6,11 +6,12 @@ import random
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
+from harness.disk import lacking
 from harness.faults import discover
 from harness.faults.fault import Fault, Target, Unconfirmed
 from harness.hold import state
@@ -63,8 +64,9 @@ def job() -> Iterator[Job]:
 
 def test_every_fault_of_the_folder_is_found_under_its_own_name():
     assert {
-        "cut-network", "delay-network", "kill-all", "kill-broker", "kill-coordinator", "kill-worker", "pause-broker",
-        "pause-worker", "poison", "rescale", "restart", "squeeze-cpu", "throttle-network",
+        "cut-network", "delay-network", "fill-disk", "kill-all", "kill-broker", "kill-coordinator", "kill-worker",
+        "pause-broker", "pause-worker", "poison", "rescale", "restart", "squeeze-cpu", "squeeze-memory",
+        "throttle-network",
     } <= set(FAULTS)  # fmt: skip
     assert all(found.story and name == found.name for name, found in FAULTS.items())
 
@@ -112,7 +114,7 @@ def test_cores_are_taken_and_given_back(job: Job):
     assert {state(pid) for pid in burners} == {""}
 
 
-@pytest.mark.parametrize("name", ["cut-network", "kill-broker", "pause-broker", "delay-network"])
+@pytest.mark.parametrize("name", ["cut-network", "kill-broker", "pause-broker", "delay-network", "fill-disk"])
 def test_what_the_trial_lacks_is_said_and_never_counted_as_done(job: Job, name: str):
     fault: Fault = FAULTS[name]
     assert "the trial has no" in str(job.target().lacks(fault.needs))
@@ -126,3 +128,84 @@ def test_a_process_that_does_not_die_leaves_the_fault_unconfirmed(job: Job, monk
     monkeypatch.setattr("os.kill", lambda *_: None)
     with pytest.raises(Unconfirmed, match="be gone after SIGKILL"):
         FAULTS["kill-worker"].inject(job.target())
+
+
+_HUNGRY = """
+import sys
+print(1, flush=True)
+for line in sys.stdin:
+    try:
+        bytearray(64 << 20)
+        print("had", flush=True)
+    except MemoryError:
+        print("refused", flush=True)
+"""
+
+
+def test_a_worker_under_a_memory_squeeze_is_refused_what_it_gets_before_and_after(job: Job):
+    with subprocess.Popen(
+        [sys.executable, "-I", "-c", _HUNGRY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+    ) as worker:
+        assert worker.stdin is not None
+        assert worker.stdout is not None
+        worker.stdout.readline()
+
+        def ask() -> str:
+            worker.stdin.write("more\n")
+            return worker.stdout.readline().strip()
+
+        squeezed = replace(job.target(), processes=lambda: {"worker": [worker.pid]})
+        fault = FAULTS["squeeze-memory"]
+        assert ask() == "had"
+        fault.inject(squeezed)
+        assert ask() == "refused"
+        fault.heal(squeezed)
+        assert ask() == "had"
+        worker.stdin.close()
+    assert job.asked == ["revive"]
+
+
+_FULL_DISK = """
+import errno, sys
+from pathlib import Path
+from types import SimpleNamespace
+from harness.disk import SmallDisk, separate
+from harness.faults.fault import Unconfirmed
+from harness.faults.fill_disk import fault
+
+separate()
+folder = Path(sys.argv[1])
+disk = SmallDisk(folder)
+target = SimpleNamespace(disk=disk, revive=lambda: print("revived"))
+try:
+    fault.inject(target)
+except Unconfirmed as error:
+    print(error)
+(folder / "state").write_bytes(b"kept")
+fault.inject(target)
+try:
+    (folder / "more").write_bytes(b"x")
+except OSError as error:
+    print(errno.errorcode[error.errno])
+fault.heal(target)
+(folder / "more").write_bytes(b"x")
+print((folder / "state").read_bytes())
+if sys.argv[2] == "close":
+    disk.close()
+    print(list(folder.iterdir()))
+"""
+
+
+@pytest.mark.skipif(lacking() is not None, reason=f"no disk of the job's own: {lacking()}")
+@pytest.mark.parametrize("end", ["close", "leave"])
+def test_a_full_disk_takes_nothing_until_it_is_healed_and_no_mount_is_left(tmp_path: Path, end: str):
+    done = subprocess.run([sys.executable, "-c", _FULL_DISK, tmp_path, end], capture_output=True, text=True)
+    assert done.stdout.splitlines() == [
+        "the job keeps nothing in its state directory, so a full disk cannot hurt it",
+        "ENOSPC",
+        "revived",
+        "b'kept'",
+        *(["[]"] if end == "close" else []),
+    ], done.stderr
+    assert str(tmp_path) not in Path("/proc/self/mounts").read_text()
+    assert list(tmp_path.iterdir()) == []

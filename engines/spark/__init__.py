@@ -18,7 +18,7 @@ from engines.protocol import (
 from workloads.query import Query, Windowed
 
 from .cluster import NEVER_AT_MOST_ONCE, open_here
-from .settings import HEAP_STATE, MICRO_BATCH
+from .settings import EXACTLY_ONCE_SINK, HEAP_STATE, MICRO_BATCH
 
 _SEQUENCE = "transformWithState calls a step of our own in Python for each event, sorted by its offset"
 _TOP = "two aggregations in a chain, the second of which sorts a window's items in an array"
@@ -41,6 +41,8 @@ class Spark:
     modes: Mapping[str, str] = {
         MICRO_BATCH: "Structured Streaming: every trigger, all that is there as one batch; the state in RocksDB",
         HEAP_STATE: "the same with the state on the executors' heap (HDFSBackedStateStoreProvider)",
+        EXACTLY_ONCE_SINK: "as micro-batch, but each batch goes to Kafka in a transaction of foreachBatch that "
+        "carries the batch's id, and a batch whose id is committed is not written again",
     }
     logs: tuple[LogKind, ...] = ("kafka",)
     environment = Environment(group="spark", jars=("spark-kafka",), java=17)
@@ -53,12 +55,20 @@ class Spark:
             return Support("unsupported", f"no mode {mode}; there are {', '.join(self.modes)}")
         if guarantee == "at-most-once":
             return Support("unsupported", NEVER_AT_MOST_ONCE)
+        if mode == EXACTLY_ONCE_SINK and guarantee == "at-least-once":
+            return Support("unsupported", "its transactions are the mode's only way to write")
         if mode == HEAP_STATE and query.ordered:
             return Support("unsupported", "transformWithState works with the state in RocksDB only")
         instead = emulations(query)
         return Support("emulated", "; ".join(instead)) if instead else Support("native")
 
     def claim(self, guarantee: Guarantee, mode: str) -> Claim:  # noqa: ARG002
+        if mode == EXACTLY_ONCE_SINK:
+            return Claim(
+                processing="exactly-once",
+                delivery="exactly-once",
+                note="a sink of ours, as Spark's guide says to build one: Spark itself has none for Kafka",
+            )
         return Claim(
             processing="exactly-once",
             delivery="at-least-once",

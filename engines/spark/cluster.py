@@ -114,12 +114,12 @@ def open_here(name: str, site: Site) -> SparkCluster:
 
 
 class SparkCluster:
-    """One driver for each size and mode that jobs ask for, started with the first of them; a new one if it died."""
+    """One driver for each set of settings that jobs ask for, started with the first of them; a new one if it died."""
 
     def __init__(self, name: str, site: Site) -> None:
         self._name, self._site = name, site
         self._home = make_home(site)
-        self._drivers: dict[tuple[str, ...], Driver] = {}
+        self._drivers: dict[tuple[tuple[str, str], ...], Driver] = {}
         self._started, self._submitted = 0, 0
 
     def submit(self, job: Job) -> SparkJob:
@@ -139,7 +139,7 @@ class SparkCluster:
             driver.close()
 
     def _driver(self, job: Job) -> Driver:
-        size = (settings.tuning(job)["spark.master"], job.mode, job.timeouts)
+        size = tuple(sorted(settings.tuning(job).items()))
         known = self._drivers.get(size)
         if known is not None:
             if known.process.exit_code is None:
@@ -167,6 +167,8 @@ def describe(job: Job) -> dict[str, Any]:
         },
         "trigger": settings.trigger(job),
         "output_mode": settings.output_mode(job),
+        "name": job.name,
+        "producer": settings.producer(job),
     }
 
 

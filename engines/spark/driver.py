@@ -16,7 +16,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark.errors import PySparkException
@@ -34,9 +34,12 @@ from pyspark.sql.streaming.query import StreamingQuery
 from workloads.query import Query
 
 from .events import BROKEN, EVENTS
-from .settings import REAL_TIME
+from .settings import EXACTLY_ONCE_SINK, REAL_TIME
 from .shapes import answer
 from .status import Phase, Status
+
+if TYPE_CHECKING:
+    from .sink import TransactionalSink
 
 _POLL_S = 0.02
 _BETWEEN_BATCHES_S = 20.0
@@ -55,6 +58,7 @@ class Submission:
         self._triggered = triggered
         self._job = json.loads((folder / "job.json").read_text())
         self._query: StreamingQuery | None = None
+        self._sink: TransactionalSink | None = None
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._status = Status("starting")
@@ -74,6 +78,9 @@ class Submission:
         except Exception as error:
             # An error of ours. Left alone it would end this thread, and nobody would hear of it.
             self._say("failed", f"{type(error).__name__}: {error}")
+        finally:
+            if self._sink is not None:
+                self._sink.close()
 
     def stop(self) -> None:
         """End the query between two batches, so that no batch is run again which has written its rows already.
@@ -104,15 +111,22 @@ class Submission:
     def _start(self) -> StreamingQuery:
         job = self._job
         records = self._session.readStream.format("kafka").options(**job["source"]).load()
-        return (
+        rows = (
             answer(records, Query.from_json(job["query"]), job["mode"])
-            .writeStream.format("kafka")
-            .queryName(str(self._folder))
+            .writeStream.queryName(str(self._folder))
             .outputMode(job["output_mode"])
             .options(**job["sink"])
             .trigger(**job["trigger"])
-            .start()
         )
+        if job["mode"] != EXACTLY_ONCE_SINK:
+            return rows.format("kafka").start()
+        # Only here is a Kafka client for Python needed.
+        from .sink import TransactionalSink
+
+        self._sink = TransactionalSink(
+            job["name"], job["sink"]["topic"], job["sink"]["kafka.bootstrap.servers"], job["producer"]
+        )
+        return rows.foreachBatch(self._sink.write).start()
 
     def _becomes_ready(self, query: StreamingQuery) -> bool:
         """True once the first trigger is over and all executors are there; False if the query ends before.

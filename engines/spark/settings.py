@@ -12,6 +12,7 @@ Settings = Mapping[str, str]
 MICRO_BATCH = "micro-batch"
 HEAP_STATE = "heap-state"
 REAL_TIME = "real-time"
+EXACTLY_ONCE_SINK = "exactly-once-sink"
 
 _ROCKSDB: Settings = {
     "spark.sql.streaming.stateStore.providerClass": (
@@ -20,7 +21,12 @@ _ROCKSDB: Settings = {
     "spark.sql.streaming.stateStore.checkpointFormatVersion": "2",
     "spark.sql.streaming.stateStore.rocksdb.changelogCheckpointing.enabled": "true",
 }
-_STATE: Mapping[str, Settings] = {MICRO_BATCH: _ROCKSDB, HEAP_STATE: {}, REAL_TIME: _ROCKSDB}
+_STATE: Mapping[str, Settings] = {
+    MICRO_BATCH: _ROCKSDB,
+    HEAP_STATE: {},
+    EXACTLY_ONCE_SINK: _ROCKSDB,
+    REAL_TIME: _ROCKSDB,
+}
 _PROMPT: Settings = {
     "spark.executor.heartbeatInterval": "1s",
     "spark.network.timeout": "10s",
@@ -76,6 +82,15 @@ JSON: Settings = {"allowSingleQuotes": "false"}
 """Options of from_json: by default it takes for JSON what is none."""
 
 
+_PROMPT_PRODUCER: Mapping[str, int] = {"request_timeout_ms": 3_000, "transaction_timeout_ms": 6_000}
+"""As the consumer-group engines have them where time-outs are tuned."""
+
+
+def producer(job: Job) -> dict[str, int]:
+    """kafka-python's settings of the transactional sink, where they are not its own."""
+    return dict(_PROMPT_PRODUCER) if job.timeouts == "tuned" else {}
+
+
 def trigger(job: Job) -> dict[str, str]:
     """The argument of DataStreamWriter.trigger. In real-time mode the interval is that of checkpoints."""
     if job.mode == REAL_TIME:
@@ -91,4 +106,13 @@ def output_mode(job: Job) -> str:
 def reported(job: Job) -> dict[str, str]:
     """Every setting that differs from Spark's default, but for names, addresses and paths."""
     updates = {"outputMode": output_mode(job)} if job.mode == REAL_TIME else {}
-    return {**tuning(job), **SOURCE, **JSON, **trigger(job), **updates}
+    sink = (
+        {
+            "sink": "foreachBatch",
+            "transactional_id": "set",
+            **{name: str(value) for name, value in producer(job).items()},
+        }
+        if job.mode == EXACTLY_ONCE_SINK
+        else {}
+    )
+    return {**tuning(job), **SOURCE, **JSON, **trigger(job), **updates, **sink}

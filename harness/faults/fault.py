@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from engines.protocol import Role
+from harness.disk import SmallDisk
 from harness.proxy import Proxy
 
-Need = Literal["worker", "coordinator", "broker", "link", "input"]
+Need = Literal["worker", "coordinator", "broker", "link", "input", "disk"]
 
 
 class Unconfirmed(Exception):
@@ -37,10 +38,10 @@ class Target:
     """What a fault may touch in one trial.
 
     processes: pids of the job by role, asked anew at each call. revive: start again what died of the job, as an
-    operator would; returns once it was started. relaunch: end what is left of the job and submit it again, with this
-    parallelism (None: as before); returns once it is ready. broker, link: None where the trial has none of its own.
-    state: the job's state directory. poison: write one record that is no event into the input. chance: the trial's
-    own, seeded.
+    operator would; returns once it was started. relaunch: end what is left of the job and submit it again, with
+    this parallelism (None: as before); returns once it is ready. broker, link: None where the trial has none of its
+    own. state: the job's state directory. disk: the small one that it is on, where the fault needs it. poison:
+    write one record that is no event into the input. chance: the trial's own, seeded.
     """
 
     processes: Callable[[], Mapping[Role, list[int]]]
@@ -52,6 +53,7 @@ class Target:
     poison: Callable[[], None]
     parallelism: int
     chance: random.Random
+    disk: SmallDisk | None = None
 
     def lacks(self, needs: frozenset[Need]) -> str | None:
         """Which of the needs is not there, in words, or None."""
@@ -62,6 +64,7 @@ class Target:
             "broker": self.broker is not None,
             "link": self.link is not None,
             "input": True,
+            "disk": self.disk is not None,
         }
         lacking = sorted(need for need in needs if not there[need])
         return f"the trial has no {' and no '.join(lacking)} of its own" if lacking else None

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
+from engines.logs import connect
 from engines.process import Process
 from engines.protocol import Cluster, EngineFailure, Job, Site, Topic
 from engines.spark import engine, settings
@@ -44,7 +46,13 @@ def bare_site(tmp_path: Path) -> Site:
     return Site(tmp_path, tmp_path, tmp_path, Path(sys.executable), tmp_path, tmp_path, jars)
 
 
-def test_delivery_is_never_claimed_to_be_exactly_once():
+def test_delivery_is_claimed_to_be_exactly_once_by_the_transactional_sink_only():
+    assert {mode: engine.claim("exactly-once", mode).delivery for mode in engine.modes} == {
+        "micro-batch": "at-least-once",
+        "heap-state": "at-least-once",
+        "exactly-once-sink": "exactly-once",
+    }
+    assert engine.support(QUERY, "at-least-once", "exactly-once-sink").kind == "unsupported"
     claim = engine.claim("exactly-once", "micro-batch")
     assert (claim.processing, claim.delivery) == ("exactly-once", "at-least-once")
     assert "sink" in claim.note
@@ -53,7 +61,7 @@ def test_delivery_is_never_claimed_to_be_exactly_once():
 def test_at_most_once_and_unknown_modes_are_unsupported():
     assert engine.support(QUERY, "at-most-once", "micro-batch").kind == "unsupported"
     assert engine.support(QUERY, "exactly-once", "real-time-ish").detail == (
-        "no mode real-time-ish; there are micro-batch, heap-state"
+        "no mode real-time-ish; there are micro-batch, heap-state, exactly-once-sink"
     )
 
 
@@ -88,6 +96,11 @@ def test_only_a_mode_with_rocksdb_sets_a_state_store(job):
     provider = "spark.sql.streaming.stateStore.providerClass"
     assert "RocksDB" in settings.tuning(job)[provider]
     assert provider not in settings.tuning(replace(job, mode="heap-state"))
+
+
+def test_modes_that_need_no_settings_of_their_own_share_a_driver(job):
+    assert settings.tuning(job) == settings.tuning(replace(job, mode="exactly-once-sink"))
+    assert settings.reported(job) != settings.reported(replace(job, mode="exactly-once-sink"))
 
 
 def test_tuned_time_outs_are_looked_at_more_often_than_they_last(job):
@@ -266,6 +279,38 @@ def test_sessions_exactly_the_gap_apart_are_two(start):
     written = _reader(job)
     wait_until(lambda: written() >= 2, f"{written()} of 2 sessions")
     assert written() == 2
+
+
+@pytest.mark.java
+@pytest.mark.parametrize(("mode", "copies"), [("micro-batch", 2), ("exactly-once-sink", 1)])
+def test_a_batch_whose_commit_spark_has_forgotten_is_written_again_but_by_the_transactional_sink(start, mode, copies):
+    job, running = start("project", mode)
+    send(job, *(event(number, amount=500) for number in range(5)))
+    commits = job.directory / "checkpoint" / "commits"
+    wait_until(lambda: len(rows(job)) >= 5 and running.progress().inputs == 5, f"{rows(job)}, {running.progress()}")
+    running.stop()
+    # As after a crash between the sink's write and Spark's own note of it.
+    last = max((path for path in commits.iterdir() if path.name.isdigit()), key=lambda path: int(path.name))
+    for path in (last, last.with_name(f".{last.name}.crc")):
+        path.unlink(missing_ok=True)
+    _job, running = start(again=job)
+    send(job, event(5, amount=500))
+    wait_until(lambda: running.progress().inputs == 6, f"{running.progress()}")
+    assert Counter(row["id"] for row in rows(job)) == dict.fromkeys(range(5), copies) | {5: 1}
+
+
+def rows(job: Job) -> list[dict[str, object]]:
+    """What a read_committed reader sees in the output."""
+    log = connect(job.output.location, "kafka")
+    reader = log.reader(job.output.name, job.output.partitions)
+    found: list[dict[str, object]] = []
+    try:
+        while chunks := reader.poll(1.0):
+            found += [json.loads(value) for chunk in chunks for value in chunk.values]
+        return found
+    finally:
+        reader.close()
+        log.close()
 
 
 @pytest.mark.java

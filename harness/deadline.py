@@ -1,0 +1,33 @@
+"""How long a trial may take in all: every wait in it has a bound of its own, and they must not add up without end."""
+
+from __future__ import annotations
+
+import time
+
+from engines.protocol import EngineFailure
+from harness.plan import CasePlan
+
+OVERHEAD_S = 900.0
+"""For all that is not load: start, closing, coming to rest, judging what the end of a phase is."""
+
+STRIKE_S = 60.0
+"""What a strike may cost beside the time for which it lasts: aiming, restarting, catching up."""
+
+
+class Deadline:
+    """Runs from when it is made."""
+
+    def __init__(self, case: CasePlan) -> None:
+        load_s = (case.paced.duration_s if case.paced else 0.0) + (3 * case.drain.budget_s if case.drain else 0.0)
+        strikes_s = case.strikes.most * (case.strikes.hold_s + STRIKE_S) if case.strikes else 0.0
+        self.limit_s = OVERHEAD_S + load_s + strikes_s
+        self._ends_s = time.monotonic() + self.limit_s
+
+    def check(self, phase: str, logs: str) -> None:
+        """Raises EngineFailure once the time is over."""
+        if time.monotonic() > self._ends_s:
+            raise EngineFailure(
+                f"the trial was not over within its deadline of {self.limit_s:,.0f} s and was ended in phase {phase}",
+                logs,
+                "its processes' stacks are beside the logs",
+            )

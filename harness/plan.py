@@ -216,6 +216,7 @@ def _campaigns(suite: Suite, catalogue: Catalogue) -> Sequence[Strikes | None]:
                 wanted=table.exposed,
                 most=max(table.most, table.exposed),
                 hold_s=own_s if table.hold is None else table.hold,
+                rows=table.rows,
                 timeouts=timeouts,
             )
         )

@@ -10,10 +10,11 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from engines.logs.protocol import Log
 from engines.protocol import EngineFailure, Role
+from harness.appearance import Appearance
 from harness.deployment import Deployment
 from harness.faults.fault import Fault, Target, Unconfirmed
 from harness.faults.poison import POISON
@@ -21,7 +22,7 @@ from harness.faults.processes import kill
 from harness.gauge import Gauge, Reading
 from harness.plan import CasePlan
 from harness.setting import Setting
-from results.history import Exposed, Mark, Noticed, Strike, Strikes
+from results.history import Aim, Exposed, Mark, Noticed, Strike, Strikes
 from workloads.query import Project, Query, Running
 
 PHASES = (0.1, 0.3, 0.5, 0.7, 0.9)
@@ -55,9 +56,9 @@ class Campaign:
         gauge: Gauge,
         mark: Callable[[Mark], None],
         setting: Setting,
-        topic: str,
+        topics: tuple[str, str],
     ) -> None:
-        """mark: writes to the history. topic: the input, which poison is written into."""
+        """mark: writes to the history. topics: input, which poison is written into, and output."""
         self._plan, self._fault, self._deployment, self._gauge, self._mark = plan, fault, deployment, gauge, mark
         self._interval_s = case.interval_ms / 1000
         self._at_most_once = case.guarantee == "at-most-once"
@@ -68,14 +69,19 @@ class Campaign:
         self._chance = random.Random(f"{case.seed} {plan.fault} {plan.aim}")  # noqa: S311 - it must be repeatable
         self._phases: list[float] = []
         self._aimed = ""
+        self._victims: Mapping[Role, list[int]] = {}
+        self._appearance: Appearance | None = None
+        self._output = topics[1]
+        self._partitions = case.partitions
+        self._own_log = setting.gauge_log
         self._target = Target(
-            processes=deployment.processes,
+            processes=lambda: self._victims or deployment.processes(),
             revive=deployment.revive,
             relaunch=deployment.relaunch,
             broker=setting.broker,
             link=setting.link,
             state=setting.state,
-            poison=lambda: _write_poison(setting.log, topic),
+            poison=lambda: _write_poison(setting.log, topics[0]),
             parallelism=deployment.parallelism,
             chance=self._chance,
             disk=setting.disk,
@@ -106,6 +112,9 @@ class Campaign:
         if self._started:
             # What a strike waits for is bounded, so this is.
             self._thread.join()
+        if self._appearance is not None:
+            self._appearance.close()
+            self._appearance = None
 
     def stop(self) -> None:
         """The same, but raises what went wrong in a strike."""
@@ -117,8 +126,11 @@ class Campaign:
         try:
             base = self._base_rate()
             while self.exposed < self._plan.wanted and self.tried < self._plan.most and not self._stop.is_set():
-                self.tried += 1
-                self._strike(self.tried, base)
+                self._strike(base, self._plan.aim)
+            # At most once, rows are visible after all that matters is over.
+            for _ in range(0 if self._at_most_once else self._plan.rows):
+                if not self._stop.is_set():
+                    self._strike(base, "row")
         except Exception as error:
             self._error = error
 
@@ -131,8 +143,12 @@ class Campaign:
         last = self._gauge.reading or first
         return (last.visible - first.visible) * 1e9 / max(1, last.at_ns - first.at_ns)
 
-    def _strike(self, number: int, base: float) -> None:
-        if self._aim() is None:
+    def _strike(self, base: float, aim: Aim) -> None:
+        self.tried += 1
+        number = self.tried
+        # Looked up beforehand: between the aim and the blow there may be a few milliseconds only.
+        self._victims = self._deployment.processes()
+        if self._aim(aim) is None:
             if not self._stop.is_set():
                 self._note(number, "missed", f"the aim was not met within {_AIM_S:g} s")
             return
@@ -148,6 +164,7 @@ class Campaign:
         try:
             done = self._fault.inject(self._target)
             injected_ns = time.monotonic_ns()
+            self._victims = {}
             self._note(number, "injected", done)
             threading.Thread(target=self._watch, args=(number, before), daemon=True).start()
             self._expose(number, injected_ns)
@@ -155,6 +172,7 @@ class Campaign:
         except Unconfirmed as error:
             self._note(number, "unconfirmed", str(error))
         finally:
+            self._victims = {}
             self._note(number, "healing")
             if self._plan.aim == "restore":
                 threading.Thread(target=self._strike_again, args=(number,), daemon=True).start()
@@ -220,13 +238,13 @@ class Campaign:
         steady = _Steady(base, _BEHIND_S + self._interval_s)
         self._until(steady.seen, deadline_s)
 
-    def _aim(self) -> Reading | None:
+    def _aim(self, aim: Aim) -> Reading | None:
         """The reading at which to strike; None if the aim was not met in time or the load ended."""
         deadline_s = time.monotonic() + _AIM_S + 2 * self._interval_s
         now = self._gauge.reading
         if now is None:
             return None
-        match self._plan.aim:
+        match aim:
             case "share":
                 self._aimed = "a share of the load"
                 self._stop.wait(self._chance.uniform(0.0, 2 * self._interval_s))
@@ -235,8 +253,8 @@ class Campaign:
                 self._aimed = f"{OUTPUTS} outputs later"
                 return self._until(lambda reading: reading.written >= now.written + OUTPUTS, deadline_s)
             case "row":
-                self._aimed = "a new output row"
-                return self._until(lambda reading: reading.written > now.written, deadline_s)
+                self._aimed = "a new row is visible"
+                return self._gauge.reading if self._row_appears(deadline_s) else None
             case "committing":
                 self._aimed = "while a commit is under way"
                 return self._until(lambda reading: reading.progress.committing, deadline_s)
@@ -262,6 +280,16 @@ class Campaign:
         return self._until(
             lambda reading: (reading.inputs_at_stake if embedded else reading.outputs_at_stake) > 0, deadline_s
         )
+
+    def _row_appears(self, deadline_s: float) -> bool:
+        """Returns at once when a row is visible that was not there before; False if none came in time."""
+        if self._own_log is None:
+            return False
+        if self._appearance is None:
+            self._appearance = Appearance(
+                self._own_log.reader(self._output, self._partitions, ends=True), self._partitions
+            )
+        return self._appearance.wait(deadline_s, self._stop)
 
     def _until(self, met: Callable[[Reading], bool], deadline_s: float) -> Reading | None:
         return self._gauge.until(met, deadline_s, self._stop)

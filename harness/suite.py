@@ -123,12 +123,13 @@ class DrainTable(DrainOnLog):
 class FaultsTable(_Table):
     """Which faults strike, each in trials of its own, and when. hold: how long one lasts; the fault's own where none is
     given. exposed: strikes that expose the guarantee, by fault and case. most: so many are tried at most. timeouts: one
-    or both profiles."""
+    or both profiles. rows: so many more strikes fall as soon as a new row is visible."""
 
     inject: Names = Field(min_length=1)
     aim: Aim = "phase"
     exposed: Count = Field(default=5, ge=1)
     most: Count = Field(default=8, ge=1)
+    rows: Count = Field(default=0, ge=0)
     hold: Seconds | None = Field(default=None, ge=0)
     timeouts: Annotated[tuple[Timeouts, ...], BeforeValidator(_several)] = ("default",)
 

@@ -247,7 +247,7 @@ class Trial:
             gauge,
             self._marks.write,
             self._setting,
-            self._input,
+            (self._input, self._output),
         )
         stack.callback(campaign.end)
         return campaign

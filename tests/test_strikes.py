@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 
+from engines.logs.embedded import EmbeddedLog
 from engines.logs.protocol import LogFailure
 from engines.protocol import EngineFailure, Progress
 from harness import strikes
+from harness.appearance import Appearance
 from harness.faults.fault import Need, Target, Unconfirmed
 from harness.gauge import Gauge
 from harness.strikes import PHASES, Campaign
@@ -25,6 +27,7 @@ from workloads.query import Aggregate, Column, Project, Query, Tumbling, Windowe
 INTERVAL_S = 0.2
 RATE = 2_000
 WAIT_S = 30.0
+TOPICS = ("input", "output")
 
 
 @pytest.fixture(autouse=True)
@@ -71,6 +74,32 @@ class World:
         if topic == "input":
             return [int((time.monotonic() - self.began) * RATE)]
         return [self._committed() if isolation == "read_committed" and self.at_once else int(self.lived_s() * RATE)]
+
+    def reader(self, topic: str, partitions: int, ends: bool) -> CommittedRows:
+        assert (topic, ends) == ("output", True)
+        return CommittedRows(self)
+
+
+class CommittedRows:
+    """Wakes when more is committed."""
+
+    def __init__(self, world: World) -> None:
+        self._world, self._seen = world, world._committed()
+
+    def ends(self) -> dict[int, int]:
+        return {0: self._seen}
+
+    def poll(self, timeout_s: float) -> list[int]:
+        deadline_s = time.monotonic() + timeout_s
+        while (now := self._world._committed()) <= self._seen:
+            if time.monotonic() > deadline_s:
+                return []
+            time.sleep(0.001)
+        more, self._seen = now - self._seen, now
+        return [more]
+
+    def close(self) -> None:
+        pass
 
 
 class Job:
@@ -130,12 +159,14 @@ def campaign(
     world: World, fault: Any, marks: list[Any], *, guarantee: str = "exactly-once", windowed: bool = True, **plan: Any
 ) -> Iterator[Campaign]:
     given = {"fault": "death", "aim": "phase", "wanted": 3, "most": 5, "hold_s": 0.3, "timeouts": "tuned"} | plan
-    case: Any = SimpleNamespace(interval_ms=int(INTERVAL_S * 1000), guarantee=guarantee, seed=1)
-    setting: Any = SimpleNamespace(kind="kafka", broker=None, link=None, scratch=Path(), log=None)
+    case: Any = SimpleNamespace(interval_ms=int(INTERVAL_S * 1000), guarantee=guarantee, seed=1, partitions=1)
     log: Any = world
+    setting: Any = SimpleNamespace(
+        kind="kafka", broker=None, link=None, disk=None, state=Path(), log=None, gauge_log=world
+    )
     job: Any = Job(world)
     with Gauge(log, ("input", "output"), 1, world.progress) as gauge:
-        made = Campaign(case, Strikes(**given), fault, query(windowed), job, gauge, marks.append, setting, "input")
+        made = Campaign(case, Strikes(**given), fault, query(windowed), job, gauge, marks.append, setting, TOPICS)
         try:
             yield made
         finally:
@@ -182,6 +213,45 @@ def test_the_job_commits_and_catches_up_between_two_strikes():
         wait_over(running)
     apart = [later - earlier for earlier, later in zip(fault.struck, fault.struck[1:], strict=False)]
     assert all(lived_s > strikes.STEADY_S for lived_s in apart)
+
+
+def test_further_strikes_fall_as_soon_as_a_new_row_is_visible():
+    world, marks = World(), []
+    fault = Death(world)
+    with campaign(world, fault, marks, wanted=1, rows=2) as running:
+        running.start()
+        wait_over(running)
+        running.stop()
+        assert running.tried == 3
+    aims = [mark.aimed for mark in marks if isinstance(mark, Strike) and mark.step == "injected"]
+    assert aims[1:] == ["a new row is visible"] * 2
+    # Rows are visible with a commit: those strikes come right after one.
+    assert all(lived_s % INTERVAL_S < INTERVAL_S / 4 for lived_s in fault.struck[1:])
+
+
+def test_a_new_row_wakes_at_once_and_rows_that_were_there_do_not(tmp_path: Path):
+    log = EmbeddedLog(tmp_path)
+    log.create("output", 2)
+    writer = log.writer("output")
+
+    def write(count: int) -> None:
+        for partition in range(2):
+            writer.write(partition, [b"k"] * count, [b"{}"] * count)
+        writer.flush(5)
+
+    write(50_000)
+    watching, stop = Appearance(log.reader("output", 2, ends=True), 2), threading.Event()
+    assert not watching.wait(time.monotonic() + 0.5, stop)
+    late = threading.Timer(0.3, write, [1])
+    began_s = time.monotonic()
+    late.start()
+    assert watching.wait(began_s + WAIT_S, stop)
+    assert time.monotonic() - began_s >= 0.3
+    late.join()
+    stop.set()
+    assert not watching.wait(time.monotonic() + WAIT_S, stop)
+    watching.close()
+    writer.close()
 
 
 def test_at_most_once_is_struck_right_after_a_commit_and_exposed_by_what_is_unanswered():

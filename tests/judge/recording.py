@@ -158,7 +158,7 @@ class Recording:
 def perfect() -> Recording:
     """A paced phase and two drains of an engine that does everything right."""
     query = workload.query(PARAMETERS)
-    recording = Recording(_plan(), query)
+    recording = Recording(plan_of(), query)
     at_ns, base_ms, first = 1000 * SECOND, BASE_MS, 0
     recording.marks.append(
         EngineReady(at_ns=at_ns - SECOND, settings={"b.setting": "2", "a.setting": "1"}, startup_s=7.5)
@@ -178,7 +178,7 @@ def perfect() -> Recording:
     return recording
 
 
-def _plan() -> TrialPlan:
+def plan_of() -> TrialPlan:
     return TrialPlan(
         method_version=2,
         name="made.default.sensors",
@@ -205,10 +205,10 @@ def _plan() -> TrialPlan:
     )
 
 
-def _load(recording: Recording, segment: Segment) -> dict[Window, list[int]]:
+def load(recording: Recording, segment: Segment) -> dict[Window, list[int]]:
     """The events of a segment go into the input log; the windows they fall into."""
     ids = np.arange(segment.first, segment.first + segment.count)
-    events = workload.events(PARAMETERS, SEED, segment, ids)
+    events = workload.events(PARAMETERS, recording.plan.seed, segment, ids)
     windows: dict[Window, list[int]] = {}
     for number, time_ms, key, temperature, check in zip(
         ids.tolist(),
@@ -229,7 +229,7 @@ def _load(recording: Recording, segment: Segment) -> dict[Window, list[int]]:
     return windows
 
 
-def _close(recording: Recording, phase: str, at_ns: int) -> None:
+def closed(recording: Recording, phase: str, at_ns: int) -> None:
     """Rows for heartbeats and closing events, one of them of another shape: none is judged."""
     for partition in range(PARTITIONS):
         value = recording.answer(next(iter(recording.members))) | {"key": f"~close-{partition}-0"}
@@ -242,7 +242,7 @@ def _close(recording: Recording, phase: str, at_ns: int) -> None:
     ]
 
 
-def _begin(recording: Recording, phase: str, segment: Segment, at_ns: int) -> None:
+def begin(recording: Recording, phase: str, segment: Segment, at_ns: int) -> None:
     mark = SegmentMark(first=segment.first, count=segment.count, base_ms=segment.base_ms, rate=segment.rate)
     kind = "paced" if phase == "paced" else "drain"
     recording.marks.append(PhaseBegin(at_ns=at_ns, phase=phase, kind=kind, segment=mark, start_ns=at_ns))
@@ -254,9 +254,9 @@ def planned_ns(segment: Segment, number: int) -> int:
 
 
 def _paced(recording: Recording, segment: Segment, start_ns: int) -> int:
-    _begin(recording, "paced", segment, start_ns)
+    begin(recording, "paced", segment, start_ns)
     end_ns = start_ns + planned_ns(segment, segment.first + segment.count)
-    for window in _load(recording, segment):
+    for window in load(recording, segment):
         due_ms = window[2] + recording.query.watermark_delay_ms
         closing = next(
             (n for n in range(segment.first, segment.first + segment.count) if recording.events[n]["time"] >= due_ms),
@@ -267,19 +267,19 @@ def _paced(recording: Recording, segment: Segment, start_ns: int) -> int:
     for number in range(segment.first, segment.first + segment.count, 2):
         # Every hand-over of two events is 1 ms late for the second of them, 6 ms for the first.
         recording.sends.append(("paced", number, 2, start_ns + planned_ns(segment, number + 1) + 1_000_000))
-    _close(recording, "paced", end_ns + 2 * SECOND)
+    closed(recording, "paced", end_ns + 2 * SECOND)
     return end_ns + 2 * SECOND
 
 
 def _drain(recording: Recording, phase: str, segment: Segment, start_ns: int) -> int:
-    _begin(recording, phase, segment, start_ns)
+    begin(recording, phase, segment, start_ns)
     committed_ns, lasted_ns = start_ns + 2 * SECOND, int(DRAIN_S[phase] * SECOND)
-    windows = _load(recording, segment)
+    windows = load(recording, segment)
     for number, window in enumerate(windows, 1):
         visible_ns = committed_ns + lasted_ns * number // len(windows)
         recording.rows.append(Row(partition_of(window[0], PARTITIONS), visible_ns, recording.answer(window)))
     recording.marks.append(Committed(at_ns=committed_ns, phase=phase))
-    _close(recording, phase, committed_ns + lasted_ns)
+    closed(recording, phase, committed_ns + lasted_ns)
     return committed_ns + lasted_ns
 
 

@@ -1,0 +1,40 @@
+"""The moment at which a new row becomes visible: between a sink's commit and whatever its engine does next."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from engines.logs.protocol import Reader
+
+_GAP_S = 0.02
+_DRAIN_S = 2.0
+_LOOK_S = 0.1
+
+
+class Appearance:
+    """Told by a read_committed reader of its own, which wakes as the log does: within a millisecond or two."""
+
+    def __init__(self, reader: Reader, partitions: int) -> None:
+        """reader: from the log's beginning, asked to look for its ends."""
+        self._reader, self._partitions = reader, partitions
+
+    def wait(self, deadline_s: float, given_up: threading.Event) -> bool:
+        """Whether a row came before the deadline (monotonic seconds); returns as soon as it is there.
+
+        Rows come in bursts: it is the first of a burst, unless they never pause.
+        """
+        while len(self._reader.ends()) < self._partitions:
+            self._reader.poll(_LOOK_S)
+            if given_up.is_set() or time.monotonic() > deadline_s:
+                return False
+        drained_s = time.monotonic() + _DRAIN_S
+        while self._reader.poll(_GAP_S) and time.monotonic() < drained_s:
+            pass
+        while not given_up.is_set() and time.monotonic() < deadline_s:
+            if self._reader.poll(_LOOK_S):
+                return True
+        return False
+
+    def close(self) -> None:
+        self._reader.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -74,17 +75,24 @@ def wait_until(condition: Callable[[], bool], timeout_s: float, awaited: str) ->
         time.sleep(0.01)
 
 
-@pytest.fixture
-def started(tmp_path: Path) -> Iterator[Run]:
-    (tmp_path / "small.toml").write_text(SUITE)
-    child = subprocess.Popen(
-        [sys.executable, "-m", "harness.cli", "run", "small.toml", "-e", "continuous", "--log", "embedded"],
-        cwd=tmp_path,
-        env=os.environ | {"STREAMGAUGE_HOME": str(tmp_path / "home")},
+def start(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "harness.cli", "run", *arguments],
+        cwd=folder,
+        env=os.environ | {"STREAMGAUGE_HOME": str(folder / "home")},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
+
+
+NEW = ("small.toml", "-e", "continuous", "--log", "embedded")
+
+
+@pytest.fixture
+def started(tmp_path: Path) -> Iterator[Run]:
+    (tmp_path / "small.toml").write_text(SUITE)
+    child = start(tmp_path, *NEW)
     yield Run(child, tmp_path, tmp_path / "home")
     child.kill()
     child.communicate(timeout=END_S)
@@ -130,3 +138,35 @@ def test_a_run_that_is_ended_early_leaves_nothing_but_its_record(started: Run, n
         assert b"Traceback" not in judged.stderr, judged.stderr.decode()
         assert judged.returncode == 4, judged.stderr.decode()
         assert b'"outcome": "unknown"' in judged.stdout
+
+
+def test_a_run_that_was_killed_goes_on_where_it_was_and_ends_as_any_other(started: Run, tmp_path: Path):
+    wait_until(lambda: "closing" in started.marks(), START_S, "results to be awaited")
+    run = started.run
+    assert run is not None
+    plan = (run / "plan.json").read_bytes()
+    started.child.kill()
+    started.child.communicate(timeout=END_S)
+    wait_until(lambda: not marked(run.name), END_S, "every process of the run to end")
+    wait_until(lambda: not (started.home / "scratch" / run.name).exists(), END_S, "the scratch folder to go")
+    again = start(tmp_path, "--resume", str(run), "--format", "json")
+    out, errors = again.communicate(timeout=START_S)
+    assert again.returncode == 0, errors.decode()
+    document = json.loads(out)
+    assert document["run"] == str(run)
+    assert {case["outcome"] for case in document["cases"]} == {"pass"}
+    assert (run / "plan.json").read_bytes() == plan
+    # What is complete is kept: there is nothing left to do.
+    marks = next(run.glob("cases/*/marks.jsonl")).read_bytes()
+    once_more = start(tmp_path, "--resume", str(run))
+    _out, errors = once_more.communicate(timeout=START_S)
+    assert once_more.returncode == 0, errors.decode()
+    assert next(run.glob("cases/*/marks.jsonl")).read_bytes() == marks
+
+
+def test_two_runs_at_once_on_one_machine_do_not_touch_each_other(started: Run, tmp_path: Path):
+    other = start(tmp_path, *NEW, "--format", "json")
+    for child in (started.child, other):
+        _out, errors = child.communicate(timeout=START_S)
+        assert child.returncode == 0, errors.decode()
+    assert len(list((tmp_path / "runs").iterdir())) == 2

@@ -1,7 +1,8 @@
-"""Engines that claim exactly-once under a made-up clock: an honest one, and some that lie. All are struck as the default
-suites strike: five times at phases of the commit interval, and three times as a new row becomes visible.
+"""Engines that claim exactly-once under a made-up clock: an honest one, and some that lie.
 
-What is simulated is the engine and the clock. The history is written as a trial writes it, and the judge is the real one.
+All are struck as the suites do: five times at phases of the commit interval, and three times as a new row becomes
+visible. What is simulated is the engine and the clock. The history is written as a trial writes it, and the judge is
+the real one.
 """
 
 from __future__ import annotations

@@ -169,7 +169,7 @@ class Broker:
         if self._process:
             self._process.stop(_STOP_S)
             self._process = None
-        for folder in (self._data, self._temporary):
+        for folder in (self.data, self._temporary):
             shutil.rmtree(folder, ignore_errors=True)
 
     def _start_once(self) -> None:
@@ -192,7 +192,8 @@ class Broker:
                 raise EngineFailure(f"Kafka's broker does not answer at {address}: {error}", str(self._log))
 
     @property
-    def _data(self) -> Path:
+    def data(self) -> Path:
+        """Where it keeps its topics, a folder NAME-PARTITION each."""
         return self._directory / "data"
 
     @property
@@ -205,7 +206,7 @@ class Broker:
 
     def _format(self, controller_port: int) -> None:
         """Write the settings and make the storage folder with Kafka's StorageTool."""
-        shutil.rmtree(self._data, ignore_errors=True)
+        shutil.rmtree(self.data, ignore_errors=True)
         self._temporary.mkdir(parents=True, exist_ok=True)
         harness = f"HARNESS://{self.harness_address}"
         settings = {
@@ -213,7 +214,7 @@ class Broker:
             "listeners": f"{harness},ENGINES://127.0.0.1:{self._engine_port},CONTROLLER://127.0.0.1:{controller_port}",
             "advertised.listeners": f"{harness},ENGINES://{self.engine_address}",
             "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
-            "log.dirs": str(self._data),
+            "log.dirs": str(self.data),
         }
         self._settings_file.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
         cluster = cluster_id(uuid.uuid4())

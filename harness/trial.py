@@ -14,6 +14,7 @@ from typing import Any
 
 from engines.logs.protocol import LogFailure
 from engines.protocol import Engine, EngineFailure, Job, LogKind, Topic
+from harness import segments
 from harness.deadline import Deadline
 from harness.deployment import Deployment
 from harness.faults.fault import Fault
@@ -357,6 +358,8 @@ class Trial:
         self._marks.write(Counters(at_ns=time.monotonic_ns(), late=counted.get("late"), broken=counted.get("broken")))
         if self._case.strikes is not None:
             read_all(self._setting.log, self._output, self._case.partitions, self._setting.folder)
+            if self._setting.broker is not None:
+                segments.store(self._setting.broker.data, self._output, self._case.partitions, self._setting.folder)
 
     # What the parts share.
 

@@ -11,7 +11,7 @@ CLAIMS = ("exactly-once", "at-least-once", "at-most-once")
 ALWAYS_WRONG: tuple[Kind, ...] = ("wrong value", "broken audit", "conflict", "unexpected", "malformed")
 """What no guarantee of processing allows."""
 
-NEVER_DELIVERED: tuple[Kind, ...] = ("aborted read", "out of order")
+NEVER_DELIVERED: tuple[Kind, ...] = ("aborted read", "out of order", "torn")
 """What no guarantee of delivery allows."""
 
 

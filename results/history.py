@@ -75,12 +75,27 @@ PHYSICAL = pa.schema(
 """Every record of the output log, also of aborted transactions, as read after a trial with strikes by readers of both
 isolation levels; committed: whether the reader of committed records was given it."""
 
+BATCHES = pa.schema(
+    [
+        ("partition", pa.int32()),
+        ("first", pa.int64()),
+        ("last", pa.int64()),
+        ("producer", pa.int64()),
+        ("epoch", pa.int32()),
+        ("time_ms", pa.int64()),
+        ("end", pa.string()),
+    ]
+)
+"""The transactional batches of the output log and the markers that end transactions (`commit` or `abort`, for batches
+empty), from the files of a broker of ours, after a trial with strikes; offsets first to last, and when appended."""
+
 TABLES: Mapping[str, pa.Schema] = {
     "sends": SENDS,
     "input": INPUT,
     "output": OUTPUT,
     "samples": SAMPLES,
     "physical": PHYSICAL,
+    "batches": BATCHES,
 }
 _NULLABLE = {"value", "pss_bytes"}
 

@@ -15,6 +15,7 @@ from results.explanation import Explainer
 from results.result import Kind, Offence, PhaseKind, Verdict
 from results.rows import UNKNOWN_KEY
 from results.sequence import aborted_reads, out_of_order
+from results.transactions import torn
 from workloads.query import Join, Query, Running, Windowed
 from workloads.stream import Integers
 
@@ -29,6 +30,7 @@ _CAUSES: tuple[Kind, ...] = ("loss", "double count")
 _COUNTS_AS = {MATCH: "match", DUPLICATE: "duplicate", WRONG: "wrong", UNEXPECTED: "unexpected"}
 _FORBIDDEN: dict[Kind, str] = {
     "aborted read": "its transaction was aborted, and a read_committed consumer was given it all the same",
+    "torn": "its transaction was committed in this partition and aborted, or never ended, in another",
     "out of order": "a row of this key that a later event made final stands before it in the same partition",
 }
 
@@ -86,6 +88,7 @@ class _Finding:
         never: dict[Kind, Integers] = {
             "aborted read": aborted_reads(self._seen),
             "out of order": out_of_order(self._seen),
+            "torn": torn(self._seen),
         }
         never = {kind: rows[self._rows_here[rows]] for kind, rows in never.items()}
         kinds.update({kind: len(rows) for kind, rows in never.items()})

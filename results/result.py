@@ -25,6 +25,7 @@ Kind = Literal[
     "malformed",
     "aborted read",
     "out of order",
+    "torn",
 ]
 """What is wrong with a row, in METHOD.md's words."""
 

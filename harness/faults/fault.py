@@ -28,6 +28,11 @@ class OwnBroker(Protocol):
     @property
     def pid(self) -> int | None: ...
 
+    @property
+    def data(self) -> Path:
+        """Where it keeps its topics, a folder NAME-PARTITION each."""
+        ...
+
     def restart(self) -> None:
         """Start the dead broker again on its data and ports; returns once it answers."""
         ...

@@ -15,10 +15,8 @@ from tests.conformance.examples import EXAMPLES, stream
 pytestmark = [pytest.mark.java, pytest.mark.timeout(700)]
 
 
-UNCOVERED = (
-    "filtered-sliding-distinct",
-    "sliding-count",
-)
+UNCOVERED = ("sliding-count",)
+"""A filter, a sliding window and a distinct count together are in `test_dropped_in.py`."""
 
 
 @pytest.mark.parametrize("example", UNCOVERED)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-from engines.logs.protocol import Reader
+from engines.logs.protocol import Log
 
 _GAP_S = 0.02
 _DRAIN_S = 2.0
@@ -15,16 +15,18 @@ _LOOK_S = 0.1
 class Appearance:
     """Told by a read_committed reader of its own, which wakes as the log does: within a millisecond or two."""
 
-    def __init__(self, reader: Reader, partitions: int) -> None:
-        """reader: from the log's beginning, asked to look for its ends."""
-        self._reader, self._partitions = reader, partitions
+    def __init__(self, log: Log, topic: str, partitions: int) -> None:
+        """Raises LogFailure if the log does not answer."""
+        ends = log.end_offsets(topic, partitions, "read_committed")
+        self._before = {partition: end for partition, end in enumerate(ends) if end > 0}
+        self._reader = log.reader(topic, partitions, ends=True)
 
     def wait(self, deadline_s: float, given_up: threading.Event) -> bool:
         """Whether a row came before the deadline (monotonic seconds); returns as soon as it is there.
 
         Rows come in bursts: it is the first of a burst, unless they never pause.
         """
-        while len(self._reader.ends()) < self._partitions:
+        while any(self._reader.ends().get(partition, 0) < end for partition, end in self._before.items()):
             self._reader.poll(_LOOK_S)
             if given_up.is_set() or time.monotonic() > deadline_s:
                 return False

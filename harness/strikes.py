@@ -286,9 +286,7 @@ class Campaign:
         if self._own_log is None:
             return False
         if self._appearance is None:
-            self._appearance = Appearance(
-                self._own_log.reader(self._output, self._partitions, ends=True), self._partitions
-            )
+            self._appearance = Appearance(self._own_log, self._output, self._partitions)
         return self._appearance.wait(deadline_s, self._stop)
 
     def _until(self, met: Callable[[Reading], bool], deadline_s: float) -> Reading | None:

@@ -240,7 +240,7 @@ def test_a_new_row_wakes_at_once_and_rows_that_were_there_do_not(tmp_path: Path)
         writer.flush(5)
 
     write(50_000)
-    watching, stop = Appearance(log.reader("output", 2, ends=True), 2), threading.Event()
+    watching, stop = Appearance(log, "output", 2), threading.Event()
     assert not watching.wait(time.monotonic() + 0.5, stop)
     late = threading.Timer(0.3, write, [1])
     began_s = time.monotonic()

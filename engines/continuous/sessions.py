@@ -13,23 +13,20 @@ from .shape import Aggregating
 _LINES = """
 if time + {delay} < latest:
     shape.settle(latest - {delay})
-found = sessions.get(key)
-if found is not None:
-    {names}, = found[-1]
-    if time >= h1 + {gap}:
-        found.append(({initial},))
+held = sessions.get(key)
+if held is not None:
+    {names}, = held
+    if h0 <= time < h1 + {gap}:
+        sessions[key] = ({update},)
         continue
-    if time >= h0:
-        found[-1] = ({update},)
+    if time >= h1:
+        earlier.setdefault(key, []).append(held)
+        sessions[key] = ({initial},)
         continue
 elif time + {gap} + {delay} > latest:
-    sessions[key] = [({initial},)]
+    sessions[key] = ({initial},)
     end = dues[key] = time + {gap}
-    if end in looks:
-        looks[end].append(key)
-    else:
-        looks[end] = [key]
-        push(queue, end)
+    push(queue, (end, key))
     continue
 shape.place(key, time, ({initial},), latest - {delay})
 """
@@ -47,21 +44,20 @@ class Sessions(Aggregating):
     enough to close sessions when a slice of the log is over, or before an event that is behind the watermark.
     """
 
-    setup = "sessions, dues, looks, queue, push = shape.sessions, shape.dues, shape.looks, shape.queue, shape.push"
+    setup = "sessions, earlier, dues = shape.sessions, shape.earlier, shape.dues; queue, push = shape.queue, shape.push"
 
     def __init__(self, query: Query, window: Session, outputs: tuple[Aggregate, ...]) -> None:
         bounds = Aggregate("first", "min", query.time), Aggregate("last", "max", query.time)
         super().__init__(query, Accumulators((*bounds, *outputs)))
         self._gap, self._time = window.gap_ms, query.time
         self.columns = [column for column in self.columns if column != query.time]
-        self.sessions: dict[str, list[Held]] = {}
+        self.sessions: dict[str, Held] = {}
+        self.earlier: dict[str, list[Held]] = {}
         self.state_type = dict[str, list[self.accumulators.type]]  # type: ignore[name-defined]
-        # By key, the watermark at which to look at it; by watermark, the keys, with entries that hold no longer; and
-        # those watermarks as a heap. An event that prolongs a session leaves all three alone: what is found to be open
-        # is looked at again later.
+        # By key, the watermark at which to look at it; and these with their keys as a heap, with entries that hold no
+        # longer. An event that prolongs a session leaves both alone: what is found to be open is looked at again later.
         self.dues: dict[str, int] = {}
-        self.looks: dict[int, list[str]] = {}
-        self.queue: list[int] = []
+        self.queue: list[tuple[int, str]] = []
         self.push = heappush
 
     def lines(self, name: Callable[[str], str]) -> str:
@@ -77,9 +73,22 @@ class Sessions(Aggregating):
             initial=self.accumulators.initial(variable),
         )
 
+    def _all(self, key: str) -> list[Held]:
+        """A key's open sessions, oldest first."""
+        newest = self.sessions.get(key)
+        return [] if newest is None else [*self.earlier.get(key, ()), newest]
+
+    def _keep(self, key: str, sessions: list[Held]) -> None:
+        """Let these be the key's sessions, of which there is one at least."""
+        *earlier, self.sessions[key] = sessions
+        if earlier:
+            self.earlier[key] = earlier
+        else:
+            self.earlier.pop(key, None)
+
     def place(self, key: str, time: int, held: Held, mark: int) -> None:
         """Put an event that comes before its key's newest session where it belongs."""
-        gap, sessions = self._gap, self.sessions.get(key, [])
+        gap, sessions = self._gap, self._all(key)
         # Sessions lie a gap or more apart: it can be near to no more than two, which stand side by side.
         after = len(sessions)
         while after and sessions[after - 1][0] - gap >= time:
@@ -92,6 +101,7 @@ class Sessions(Aggregating):
             self.late += 1
             return
         sessions[before:after] = [held]
+        self._keep(key, sessions)
         end = held[1] + gap
         if not before and end < self.dues[key]:
             self._look(key, end)
@@ -99,39 +109,48 @@ class Sessions(Aggregating):
     def _look(self, key: str, end: int) -> None:
         """Look at a key when the watermark is at `end`."""
         self.dues[key] = end
-        keys = self.looks.get(end)
-        if keys is None:
-            self.looks[end] = [key]
-            heappush(self.queue, end)
-        else:
-            keys.append(key)
+        heappush(self.queue, (end, key))
 
     def settle(self, mark: int) -> None:
-        queue, gap = self.queue, self._gap
+        queue, gap, sessions, earlier, dues = self.queue, self._gap, self.sessions, self.earlier, self.dues
         closed: list[tuple[str, Held]] = []
-        while queue and queue[0] <= mark:
-            due = heappop(queue)
-            for key in self.looks.pop(due):
-                if self.dues.get(key) != due:
-                    continue
-                sessions = self.sessions[key]
-                while sessions and sessions[0][1] + gap <= mark:
-                    closed.append((key, sessions.pop(0)))
-                if sessions:
-                    self._look(key, sessions[0][1] + gap)
-                else:
-                    del self.dues[key], self.sessions[key]
+        while queue and queue[0][0] <= mark:
+            due, key = heappop(queue)
+            if dues.get(key) != due:
+                continue
+            if key in earlier:
+                self._settle_several(key, mark, closed)
+                continue
+            held = sessions[key]
+            end = held[1] + gap
+            if end <= mark:
+                closed.append((key, held))
+                del dues[key], sessions[key]
+            else:
+                dues[key] = end
+                heappush(queue, (end, key))
         if closed:
             row, finish = self.row, self.accumulators.finish
             if finish is not None:
                 closed = [(key, finish(held)) for key, held in closed]
-            self.rows += [row(key, held[0], held[1] + gap, *held[2:]) for key, held in closed]
+            self.rows += [row(key, first, last + gap, *values) for key, (first, last, *values) in closed]
+
+    def _settle_several(self, key: str, mark: int, closed: list[tuple[str, Held]]) -> None:
+        """The same for a key with several open sessions."""
+        sessions = self._all(key)
+        while sessions and sessions[0][1] + self._gap <= mark:
+            closed.append((key, sessions.pop(0)))
+        if sessions:
+            self._keep(key, sessions)
+            self._look(key, sessions[0][1] + self._gap)
+        else:
+            del self.dues[key], self.sessions[key], self.earlier[key]
 
     @property
     def state(self) -> dict[str, list[Held]]:
-        return self.sessions
+        return {key: self._all(key) for key in self.sessions}
 
     def restore(self, state: dict[str, list[Held]], mark: int) -> None:  # noqa: ARG002
-        self.sessions.update(state)
         for key, sessions in state.items():
+            self._keep(key, sessions)
             self._look(key, sessions[0][1] + self._gap)

@@ -96,7 +96,10 @@ class _Totals:
         so_far = {name: column[: place + 1] for name, column in self._events.items()}
         thorough = self._fruitless < _FRUITLESS
         for surplus, explanation in reversed(self._known[-_MOST_KNOWN:]):
-            if (found := self._counted_again(once + surplus, answer)) is None and explanation is None:
+            found = self._counted_again(once + surplus, answer)
+            if found is None and explanation is not None:
+                found = self._lost_more(once + surplus, answer)
+            if found is None and explanation is None:
                 by_itself = explain(self._query, so_far, due, answer.values, thorough)
                 if by_itself.kind in ("loss", "double count"):
                     times = (answer.values[SUMS[0]] - due[SUMS[0]]) // len(by_itself.ids)
@@ -130,6 +133,27 @@ class _Totals:
         named = tuple(int(value) for value in self._events[ID][positions])
         ranged = ", a contiguous range of its key's events," if len(named) > 1 else ""
         return again, counted(named, f"{describe(named)}{ranged}", 1, [])
+
+    def _lost_more(self, weights: Integers, answer: Answer) -> tuple[Integers, Explanation] | None:
+        """A run of the events that these weights count once, which the row lacks as well."""
+        held = np.flatnonzero(weights == 1)
+        lacks = [
+            int(total) - answer.values[name]
+            for name, total in zip(
+                SUMS, (weights.sum(), *((self._events[name] * weights).sum() for name in (ID, CHECK))), strict=True
+            )
+        ]
+        if lacks[0] <= 0:
+            return None
+        places = find(self._events[ID][held], self._events[CHECK][held], *lacks, self._fruitless < _FRUITLESS)
+        if places is None:
+            return None
+        lost = np.zeros(len(weights), dtype=np.int64)
+        lost[held[places]] = -1
+        if self._off(weights + lost, answer):
+            return None
+        named = tuple(int(value) for value in self._events[ID][held[places]])
+        return lost, counted(named, describe(named), -1, [])
 
     def _off(self, weights: Integers, answer: Answer) -> list[str]:
         return disagreeing(self._query, self._events, weights, answer.values)

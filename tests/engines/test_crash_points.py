@@ -25,7 +25,7 @@ from engines.logs.protocol import Log
 from engines.protocol import Guarantee, Job, LogKind
 from engines.runtime.deployment import Deployment
 
-POINTS: dict[LogKind, int] = {"embedded": 64, "kafka": 24}
+POINTS: dict[LogKind, int] = {"embedded": 32, "kafka": 24}
 EVENTS = 5_000
 OFTEN = 12
 """How many times a step may be passed before the kill: more than one commit passes it."""

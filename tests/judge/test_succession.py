@@ -18,8 +18,8 @@ IDS = np.arange(10) * 7 + 3
 EVENTS = {"id": IDS, "check": IDS * IDS % 101, "n": np.arange(10) % 4, "time": np.arange(10)}
 
 
-def row(number: int, place: int, extra: list[int], **changed: int) -> Answer:
-    """The key's row for the event at a place, which counts those at the places in extra once more."""
+def row(number: int, place: int, extra: list[int], lost: tuple[int, ...] = (), **changed: int) -> Answer:
+    """The key's row for the event at a place, which counts the places in extra once more, and lost ones not at all."""
 
     def totals(places: list[int]) -> dict[str, int]:
         mine = {name: column[places] for name, column in EVENTS.items()}
@@ -31,7 +31,8 @@ def row(number: int, place: int, extra: list[int], **changed: int) -> Answer:
             "checks": int(mine["check"].sum()),
         }
 
-    due, found = totals([*range(place + 1)]), totals([*range(place + 1), *extra]) | changed
+    kept = [number for number in range(place + 1) if number not in lost]
+    due, found = totals([*range(place + 1)]), totals([*kept, *extra]) | changed
     return Answer(number, int(IDS[place]), found, due, right=found == due, again=False)
 
 
@@ -51,6 +52,13 @@ def test_a_second_replay_adds_to_what_the_first_one_left():
     first = [row(number, place, [2, 3]) for number, place in enumerate((2, 3, 4))]
     second = [row(3 + number, place, [2, 3, 5, 6, 7]) for number, place in enumerate((5, 6, 7, 8))]
     assert kinds(*first, *second) == ["double count"] * 7
+
+
+def test_what_a_failure_lost_stays_lost_and_a_later_one_loses_more():
+    first = [row(number, place, [], (1, 2)) for number, place in enumerate((3, 4))]
+    second = [row(2 + number, place, [], (1, 2, 5, 6)) for number, place in enumerate((7, 8))]
+    third = [row(4, 9, [], (1, 2, 5, 6, 8))]
+    assert kinds(*first, *second, *third) == ["loss"] * 5
 
 
 def test_a_row_that_no_replay_explains_stays_broken_and_excuses_none_after_it():

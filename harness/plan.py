@@ -151,10 +151,10 @@ def make(
     """
     cases = []
     guarantees = (selection.guarantee,) if selection.guarantee else suite.guarantee
-    campaigns = _campaigns(suite, catalogue)
     asked = _ask(suite, selection.workloads or tuple(suite.workload), catalogue)
     for engine_name in selected_engines(suite, selection, catalogue):
         engine = catalogue.engines[engine_name]
+        campaigns = _campaigns(suite, engine_name, catalogue)
         default = ("default",) if isinstance(engine, UnavailableEngine) else tuple(engine.modes)[:1]
         for mode in suite.modes.get(engine_name, default):
             for workload_name, (workload, parameters, lack) in asked.items():
@@ -200,13 +200,13 @@ def make(
     )
 
 
-def _campaigns(suite: Suite, catalogue: Catalogue) -> Sequence[Strikes | None]:
-    """What strikes, one campaign a case; one None where nothing does."""
+def _campaigns(suite: Suite, engine: str, catalogue: Catalogue) -> Sequence[Strikes | None]:
+    """What strikes an engine, one campaign a case; one None where nothing does."""
     table = suite.faults
     if table is None:
         return [None]
     found: list[Strikes | None] = []
-    for name, timeouts in product(table.inject, table.timeouts):
+    for name, timeouts in product(table.instead.get(engine, table.inject), table.timeouts):
         fault = catalogue.faults[name]
         own_s = 0.0 if isinstance(fault, UnavailableFault) else fault.hold_s
         found.append(

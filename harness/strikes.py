@@ -186,8 +186,13 @@ class Campaign:
         while time.monotonic() < deadline_s and not self._stop.is_set():
             fresh = [pid for pid in self._pids("worker") if pid not in known]
             if fresh:
-                kill(fresh[:1])
-                self._note(number, "injected", f"worker {fresh[0]}, which was started after the first blow, is gone")
+                try:
+                    kill(fresh[:1])
+                except Unconfirmed as error:
+                    self._note(number, "unconfirmed", str(error))
+                else:
+                    what = f"worker {fresh[0]}, which was started after the first blow, is gone"
+                    self._note(number, "injected", what)
                 return
             self._stop.wait(0.01)
 

@@ -122,10 +122,13 @@ class DrainTable(DrainOnLog):
 
 class FaultsTable(_Table):
     """Which faults strike, each in trials of its own, and when. hold: how long one lasts; the fault's own where none is
-    given. exposed: strikes that expose the guarantee, by fault and case. most: so many are tried at most. timeouts: one
-    or both profiles. rows: so many more strikes fall as soon as a new row is visible."""
+    given. exposed: strikes that expose the guarantee, by fault and case. most: so many are tried at most. timeouts:
+    one or both profiles. rows: so many more strikes fall as soon as a new row is visible. instead: by engine, the
+    faults that strike it in place of those in `inject`.
+    """
 
     inject: Names = Field(min_length=1)
+    instead: dict[str, Names] = {}
     aim: Aim = "phase"
     exposed: Count = Field(default=5, ge=1)
     most: Count = Field(default=8, ge=1)
@@ -338,10 +341,18 @@ def _unknown_names(content: Mapping[str, Any], catalogue: Catalogue, places: _Pl
             for mode in [modes] if isinstance(modes, str) else modes if isinstance(modes, list) else []:
                 if mode not in engine.modes:
                     yield unknown(f"mode of {name}", str(mode), engine.modes, places.of(("modes", name)))
-    faults = _table(content.get("faults")).get("inject", [])
-    for name in [faults] if isinstance(faults, str) else faults if isinstance(faults, list) else []:
-        if isinstance(name, str) and name not in catalogue.faults:
-            yield unknown("fault", name, catalogue.faults, places.of(("faults", "inject")))
+    table = _table(content.get("faults"))
+    instead = _table(table.get("instead"))
+    for name in instead:
+        if name not in catalogue.engines:
+            yield unknown("engine", name, catalogue.engines, places.of(("faults", "instead", name)))
+    for where, faults in (
+        (("inject",), table.get("inject")),
+        *((("instead", name), instead[name]) for name in instead),
+    ):
+        for name in [faults] if isinstance(faults, str) else faults if isinstance(faults, list) else []:
+            if isinstance(name, str) and name not in catalogue.faults:
+                yield unknown("fault", name, catalogue.faults, places.of(("faults", *where)))
     for name, given in _table(content.get("workload")).items():
         workload = catalogue.workloads.get(name)
         if workload is None:

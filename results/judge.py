@@ -13,7 +13,7 @@ from results.guarantee import CLAIMS, delivery_seen, in_words, processing_seen, 
 from results.history import METHOD_VERSION, DamagedHistory, EngineReady, History
 from results.latency import latency
 from results.measured import Measured
-from results.offences import Findings, findings
+from results.offences import EXPLAINED, Findings, findings
 from results.phase import Phase, as_sent, last_lines, obstacle, phases, unfinished
 from results.processes import Processes
 from results.recovery import recovered, tried
@@ -79,6 +79,10 @@ class _Case:
         self._measure()
         processing, delivery = processing_seen(found.kinds, found.verdict), delivery_seen(found.kinds, found.verdict)
         forbidden = violations(plan.processing_claimed, plan.delivery_claimed, found.kinds, found.verdict)
+        if found.unexplained and not forbidden:
+            self.doubts.append(
+                f"{found.unexplained:,} wrong rows, beyond the first {EXPLAINED:,}, were not looked into"
+            )
         if not self.doubts and not forbidden and "unknown" in (processing, delivery):
             self.doubts.append("there is no right row: nothing says that the engine does what it should")
         if self.doubts:

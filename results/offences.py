@@ -22,8 +22,8 @@ from workloads.stream import Integers
 SHOWN = 5
 """How many offending rows are kept of each count, the first ones."""
 
-EXPLAINED = 200_000
-"""So many wrong rows are explained, the first ones: there may be millions."""
+EXPLAINED = 1_000_000
+"""So many wrong rows are explained, the first ones: there may be many millions."""
 
 _IDS = 10
 _CAUSES: tuple[Kind, ...] = ("loss", "double count")
@@ -37,12 +37,15 @@ _FORBIDDEN: dict[Kind, str] = {
 
 @dataclass(frozen=True)
 class Findings:
-    """Rows by count and by kind, and the first offending rows. due: how many rows there should be."""
+    """Rows by count and by kind, and the first offending rows. due: how many rows there should be. unexplained: how
+    many wrong rows were not looked into, and have no kind.
+    """
 
     verdict: Verdict
     due: int
     kinds: dict[Kind, int]
     offences: list[Offence]
+    unexplained: int = 0
 
 
 def findings(seen: Examination, kind: PhaseKind) -> Findings:
@@ -73,15 +76,17 @@ class _Finding:
         )
         # Where the audit is right no event need be looked for: these are wrong values, however many there are.
         audited = self._audit_is_right(wrong) & ~conflicts[wrong]
-        puzzling = wrong[~audited & (~conflicts[wrong] | self._in_succession)][:EXPLAINED]
-        strays = unexpected[self._explicable(unexpected)][:EXPLAINED]
+        doubtful = wrong[~audited & (~conflicts[wrong] | self._in_succession)]
+        explicable = unexpected[self._explicable(unexpected)]
+        puzzling, strays = doubtful[:EXPLAINED], explicable[:EXPLAINED]
+        rest = np.concatenate((doubtful[EXPLAINED:], explicable[EXPLAINED:]))
         shown = wrong[:SHOWN] if outputs(self._query) else wrong[:EXPLAINED]
         concerned = np.concatenate((puzzling, np.setdiff1d(shown, puzzling), strays))
         self._explainer = Explainer(self._seen, concerned, missing[:SHOWN])
         kinds: Counter[Kind] = Counter()
         kinds["wrong value"] += int(np.count_nonzero(audited))
-        kinds.update(self._kind(int(row)) for row in wrong[~audited])
-        kinds.update(self._kind_of_stray(int(row)) for row in unexpected)
+        kinds.update(self._kind(int(row)) for row in np.setdiff1d(wrong[~audited], rest))
+        kinds.update(self._kind_of_stray(int(row)) for row in np.setdiff1d(unexpected, rest))
         kinds["loss"] += len(missing)
         kinds["duplicate"] += len(duplicate)
         kinds["malformed"] += len(self._malformed)
@@ -107,7 +112,8 @@ class _Finding:
             late_dropped=sum(self._seen.lateness[number].dropped for number in self._mine),
         )
         due = int(np.count_nonzero(self._due_here))
-        return Findings(verdict, due, {kind: n for kind, n in sorted(kinds.items()) if n}, offences + strange[:SHOWN])
+        counted = {kind: n for kind, n in sorted(kinds.items()) if n}
+        return Findings(verdict, due, counted, offences + strange[:SHOWN], len(rest))
 
     @property
     def _in_succession(self) -> bool:

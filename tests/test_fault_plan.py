@@ -8,6 +8,7 @@ import pytest
 
 from harness import plan, suite
 from harness.plan import RunPlan, Selection
+from harness.request import overrides
 from harness.suite import InvalidRequest
 from tests.playback import CATALOGUE, SUITE
 
@@ -35,6 +36,21 @@ def test_each_fault_and_profile_of_time_outs_is_a_case_with_a_name_of_its_own(tm
     # A fault that lasts has a time of its own, unless the suite gives one.
     assert made.cases[2].strikes is not None
     assert made.cases[2].strikes.hold_s == 8.0
+
+
+def test_an_engine_may_be_struck_by_other_faults_than_the_rest(tmp_path):
+    text = 'inject = "kill-worker"\ninstead = { alpha = ["kill-all", "pause-worker"] }'
+    assert [case.strikes.fault for case in planned(tmp_path, text).cases] == ["kill-all", "pause-worker"]
+    with pytest.raises(InvalidRequest) as caught:
+        planned(tmp_path, 'inject = "kill-worker"\ninstead = { alpha = "kill-al", alpa = "kill-all" }')
+    assert [problem.what for problem in caught.value.problems] == ["unknown engine `alpa`", "unknown fault `kill-al`"]
+
+
+def test_a_fault_that_is_named_on_the_command_line_strikes_every_engine(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(f'{STEADY}\n[faults]\ninject = "kill-worker"\ninstead = {{ alpha = "kill-all" }}\n')
+    content = suite.load(str(path), overrides([], None, ["pause-worker"]), CATALOGUE)
+    assert (content.faults.inject, content.faults.instead) == (("pause-worker",), {})
 
 
 def test_a_guarantee_each_is_a_case(tmp_path):

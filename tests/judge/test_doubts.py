@@ -222,3 +222,16 @@ def test_judging_again_and_elsewhere_gives_the_same(recording, tmp_path):
     there.parent.mkdir()
     here.rename(there)
     assert [case.model_dump_json() for case in judge(there)] == first
+
+
+def test_wrong_rows_that_were_not_looked_into_leave_no_verdict(recording, judged, monkeypatch):
+    weak = {"processing_claimed": "at-least-once", "delivery_claimed": "at-least-once"}
+    recording.plan = recording.plan.model_copy(update=weak)
+    for window in [window for window, ids in recording.members.items() if len(ids) > 3][:12]:
+        ids = recording.members[window]
+        recording.row(window).value = recording.answer(window, [*ids, ids[0]])
+    assert judged(recording)["paced"].kinds == {"double count": 12}
+    monkeypatch.setattr("results.offences.EXPLAINED", 5)
+    case = judged(recording)["paced"]
+    assert (case.outcome, case.kinds) == ("unknown", {"double count": 5})
+    assert case.reason.startswith("7 wrong rows, beyond the first ")

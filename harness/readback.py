@@ -9,7 +9,9 @@ from pathlib import Path
 import msgspec
 
 from engines.logs.protocol import Chunk, Isolation, Log, LogFailure
+from harness import segments
 from harness.faults.poison import POISON
+from harness.setting import Setting
 from results.history import INPUT, TableWriter
 
 _POLL_S = 0.1
@@ -59,6 +61,13 @@ def read_back(log: Log, topic: str, partitions: int, folder: Path) -> None:
     for chunk in _chunks(log, topic, partitions, "read_committed"):
         part.add(chunk)
     part.store()
+
+
+def read_outputs(setting: Setting, topic: str, partitions: int) -> None:
+    """Store all that was written to the output: every record, and where the broker is ours every transaction."""
+    read_all(setting.log, topic, partitions, setting.folder)
+    if setting.broker is not None:
+        segments.store(setting.broker.data, topic, partitions, setting.folder)
 
 
 def read_all(log: Log, topic: str, partitions: int, folder: Path) -> None:

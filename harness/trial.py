@@ -1,6 +1,7 @@
 """A trial: one engine, deployed once, is given one workload, and everything that happens is recorded.
 
-A trial concludes nothing; `results.judge` does, from the files that a trial leaves.
+A trial concludes nothing; `results.judge` does, from the files that a trial leaves. Longer than most: it is the whole
+experiment, top to bottom.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from typing import Any
 
 from engines.logs.protocol import LogFailure
 from engines.protocol import Engine, EngineFailure, Job, LogKind, Topic
-from harness import segments
 from harness.deadline import Deadline
 from harness.deployment import Deployment
 from harness.faults.fault import Fault
@@ -25,7 +25,7 @@ from harness.load import closing_keys
 from harness.observer import Observer
 from harness.plan import CasePlan
 from harness.quiescence import Rest
-from harness.readback import read_all, read_back
+from harness.readback import read_back, read_outputs
 from harness.setting import Setting
 from harness.strikes import Campaign
 from harness.threads import dump
@@ -357,9 +357,7 @@ class Trial:
         counted = self._deployment.counters()
         self._marks.write(Counters(at_ns=time.monotonic_ns(), late=counted.get("late"), broken=counted.get("broken")))
         if self._case.strikes is not None:
-            read_all(self._setting.log, self._output, self._case.partitions, self._setting.folder)
-            if self._setting.broker is not None:
-                segments.store(self._setting.broker.data, self._output, self._case.partitions, self._setting.folder)
+            read_outputs(self._setting, self._output, self._case.partitions)
 
     # What the parts share.
 

@@ -6,6 +6,7 @@
     FOLDER/input/*.parquet   the input log as committed, read back afterwards   (INPUT)
     FOLDER/output/*.parquet  every output row with the time it became visible   (OUTPUT)
     FOLDER/physical/*.parquet  every record of the output log, after strikes    (PHYSICAL)
+    FOLDER/batches/*.parquet   its transactions, by the broker's files          (BATCHES)
     FOLDER/samples/*.parquet CPU and memory of every process by role            (SAMPLES)
     FOLDER/logs/             what every process printed
 

@@ -117,12 +117,7 @@ class _Totals:
 
         They may come after the row's own: what a state held already is counted again as the log is replayed.
         """
-        count, ids, checks = (
-            answer.values[name] - int(total)
-            for name, total in zip(
-                SUMS, (weights.sum(), *((self._events[name] * weights).sum() for name in (ID, CHECK))), strict=True
-            )
-        )
+        count, ids, checks = self._more(weights, answer)
         positions = find(self._events[ID], self._events[CHECK], count, ids, checks, False) if count > 0 else None
         if positions is None:
             return None
@@ -137,15 +132,10 @@ class _Totals:
     def _lost_more(self, weights: Integers, answer: Answer) -> tuple[Integers, Explanation] | None:
         """A run of the events that these weights count once, which the row lacks as well."""
         held = np.flatnonzero(weights == 1)
-        lacks = [
-            int(total) - answer.values[name]
-            for name, total in zip(
-                SUMS, (weights.sum(), *((self._events[name] * weights).sum() for name in (ID, CHECK))), strict=True
-            )
-        ]
-        if lacks[0] <= 0:
-            return None
-        places = find(self._events[ID][held], self._events[CHECK][held], *lacks, self._fruitless < _FRUITLESS)
+        count, ids, checks = (-more for more in self._more(weights, answer))
+        thorough = self._fruitless < _FRUITLESS
+        known = self._events[ID][held], self._events[CHECK][held]
+        places = find(*known, count, ids, checks, thorough) if count > 0 else None
         if places is None:
             return None
         lost = np.zeros(len(weights), dtype=np.int64)
@@ -154,6 +144,12 @@ class _Totals:
             return None
         named = tuple(int(value) for value in self._events[ID][held[places]])
         return lost, counted(named, describe(named), -1, [])
+
+    def _more(self, weights: Integers, answer: Answer) -> tuple[int, int, int]:
+        """What the row's audit sums have beyond those of the events, each as often as its weight says."""
+        sums = int(weights.sum()), *(int((self._events[name] * weights).sum()) for name in (ID, CHECK))
+        count, ids, checks = (answer.values[name] - total for name, total in zip(SUMS, sums, strict=True))
+        return count, ids, checks
 
     def _off(self, weights: Integers, answer: Answer) -> list[str]:
         return disagreeing(self._query, self._events, weights, answer.values)

@@ -1,4 +1,7 @@
-"""The command line: what it runs, how it ends, and that every error says what, where and what to do."""
+"""The command line: what it runs, how it ends, and that every error says what, where and what to do.
+
+Longer than most: every command is tried here against one made-up catalogue.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Spark as an engine: what it says of itself, how it fails, and a whole run."""
+"""Spark as an engine: what it says of itself, how it fails, and a whole run.
+
+Longer than most: its parts are one engine's, and share one real cluster.
+"""
 
 from __future__ import annotations
 

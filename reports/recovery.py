@@ -30,6 +30,8 @@ STRIKES_HEAD = (
     "caught up",
     "largest latency",
     "lost service",
+    "cores",
+    "peak RSS",
     "rows again",
     "aborted copies",
 )
@@ -77,6 +79,8 @@ def strikes(comparison: Comparison) -> Iterator[Cells]:
                 _strike_caught_up(strike),
                 units.milliseconds(strike.max_latency_ms),
                 _seconds(strike.lost_service_s),
+                units.quantity(strike.cores, ""),
+                units.quantity(strike.memory_bytes, "bytes"),
                 units.NONE if strike.repeated is None else f"{strike.repeated:,}",
                 units.NONE if strike.aborted_copies is None else f"{strike.aborted_copies:,}",
             )

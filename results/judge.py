@@ -16,7 +16,7 @@ from results.measured import Measured
 from results.offences import EXPLAINED, Findings, findings
 from results.phase import Phase, as_sent, last_lines, obstacle, phases, unfinished
 from results.processes import Processes
-from results.recovery import recovered, tried
+from results.recovery import effort, recovered, tried
 from results.replay import CannotJudge
 from results.resources import busy, memory, startup
 from results.result import CaseResult, Guarantee, Kind, Offence, Outcome, PhaseKind, StrikeResult, Verdict
@@ -153,6 +153,10 @@ class _Case:
                 if found is not None:
                     self.strikes, measured = found
                     self.measured.update(measured)
+                    spent = self._part("effort", lambda: effort(self.strikes, processes, phase.start_ns))
+                    if spent is not None:
+                        self.strikes, measured = spent
+                        self.measured.update(measured)
             self._add("cpu", lambda: busy(processes, first_ns, last_ns))
         if self.kind == "drain" and (drain := plan.drain):
             self._add("throughput", lambda: throughput(seen, drain, plan.interval_ms, processes))

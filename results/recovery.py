@@ -16,6 +16,7 @@ from results.history import History, Paced
 from results.latency import planned
 from results.measured import Measured
 from results.phase import Phase
+from results.processes import ENGINE, NoSamples, Processes
 from results.result import Series, StrikeResult
 from results.statistics import median_interval, percentile
 from results.strikes import Struck
@@ -88,6 +89,41 @@ def recovered(
         found.series += _series([results[place] for place, _ in begun], paced)
     found.add("strikes_exposed", sum(strike.exposed for strike in struck), "strikes", "none", n=len(struck))
     return results, found
+
+
+def effort(strikes: list[StrikeResult], processes: Processes, start_ns: int) -> tuple[list[StrikeResult], Measured]:
+    """The strikes with the CPU and memory that the engine took until it had caught up, and the medians.
+
+    start_ns: when the paced phase began.
+    """
+    results, found = [_effort(strike, processes, start_ns) for strike in strikes], Measured()
+    spent: dict[tuple[str, str], list[float | int | None]] = {
+        ("recovery_cores", "cores"): [strike.cores for strike in results],
+        ("recovery_memory", "bytes"): [strike.memory_bytes for strike in results],
+    }
+    for (name, unit), known in spent.items():
+        values = [value for value in known if value is not None]
+        if values:
+            median, low, high = median_interval(np.array(values))
+            found.add(name, median, unit, "lower", n=len(values), bounds=(low, high))
+        else:
+            found.lack([name], "no strike was watched while processes were sampled")
+    return results, found
+
+
+def _effort(strike: StrikeResult, processes: Processes, start_ns: int) -> StrikeResult:
+    if strike.at_s is None or not strike.watched_s:
+        return strike
+    from_ns = start_ns + int(strike.at_s * 1e9)
+    # Where the band was never left, what the first second took.
+    lasted_s = min(strike.watched_s, max(1.0, strike.watched_s if strike.caught_up_s is None else strike.caught_up_s))
+    until_ns = from_ns + int(lasted_s * 1e9)
+    try:
+        cores = processes.cpu_s(ENGINE, from_ns, until_ns) / lasted_s
+        _, sizes = processes.memory(ENGINE, "rss", from_ns, until_ns)
+    except NoSamples:
+        return strike
+    return strike.model_copy(update={"cores": round(cores, 3), "memory_bytes": int(sizes.max())})
 
 
 def _medians(strikes: list[StrikeResult], why: str | None) -> Measured:

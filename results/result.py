@@ -111,7 +111,8 @@ class StrikeResult(_Model):
     whether it counts as a test of the guarantee. outputs, inputs, unanswered, aborted, commit_age_s: as in
     `results.history.Exposed`. sign: of the engine, that it noticed. healed_s: until what was done was undone, and what
     died was started again. caught_up_s: None where it did not catch up within watched_s, the time until the next strike
-    or the end of the load. repeated: rows that were there before and came again, until the next strike. aborted_copies:
+    or the end of the load. cores, memory_bytes: of the engine, mean and peak, until it had caught up, or for as long as
+    it was watched. repeated: rows that were there before and came again, until the next strike. aborted_copies:
     records of aborted transactions that were appended since the strike before was healed, until this one was.
     """
 
@@ -135,6 +136,8 @@ class StrikeResult(_Model):
     watched_s: float | None = None
     max_latency_ms: float | None = None
     lost_service_s: float | None = None
+    cores: float | None = None
+    memory_bytes: int | None = None
     repeated: int | None = None
     aborted_copies: int | None = None
 

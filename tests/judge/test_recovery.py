@@ -8,7 +8,7 @@ import pytest
 from results.history import Exposed, Noticed, PhaseBegin, Strike, Strikes, TableWriter
 from results.judge import judge
 from results.statistics import median_interval
-from tests.judge.recording import LATENCY_NS, SECOND, Row
+from tests.judge.recording import CORES, LATENCY_NS, MEGABYTES, SECOND, Row
 
 START_NS = 1000 * SECOND
 STRIKES = Strikes(fault="kill-worker", aim="phase", wanted=1, most=2, hold_s=0, timeouts="tuned")
@@ -190,3 +190,26 @@ def test_a_median_has_an_interval_from_five_samples_on_and_a_range_below():
     assert many == median_interval(np.arange(101.0)[::-1])
     with pytest.raises(ValueError, match="no samples"):
         median_interval(np.array([]))
+
+
+def test_cpu_and_memory_of_the_engine_count_until_it_has_caught_up(recording, judged):
+    made = silent(struck(recording, 12.0), 12.0, 17.0)
+    from_ns, until_ns = START_NS + 12 * SECOND, START_NS + 17 * SECOND
+    # A worker works three cores' worth for five seconds more, and takes 500 MB while it does.
+    made.samples = [
+        (
+            at_ns,
+            role,
+            pid,
+            cpu_s + (3 * (min(max(at_ns, from_ns), until_ns) - from_ns) / SECOND if role == "worker" else 0),
+            rss + (500_000_000 if role == "worker" and from_ns < at_ns < until_ns else 0),
+            pss,
+        )
+        for at_ns, role, pid, cpu_s, rss, pss in made.samples
+    ]
+    case = judged(made)["paced"]
+    strike = strike_of(case)
+    assert strike.cores == pytest.approx(3 + CORES["worker"] + CORES["coordinator"], abs=0.01)
+    assert strike.memory_bytes == 2 * (MEGABYTES["worker"] + MEGABYTES["coordinator"]) * 1_000_000 + 500_000_000
+    assert case.metrics["recovery_cores"].value == strike.cores
+    assert case.metrics["recovery_memory"].value == strike.memory_bytes

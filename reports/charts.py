@@ -151,6 +151,64 @@ def curves(rows: Sequence[Curve], names: Sequence[str], description: str) -> dic
     return _finish(alt.layer(line, hover).properties(width="container", height=320, description=description))
 
 
+@dataclass(frozen=True)
+class Timeline:
+    """A latency in ms at each second, and the moments at which a fault fell, each with what was done."""
+
+    name: str
+    points: Sequence[tuple[float, float]]
+    strikes: Sequence[tuple[float, str]]
+
+
+def timelines(rows: Sequence[Timeline], names: Sequence[str], description: str) -> dict[str, Any]:
+    """Latency over time, a panel for each name; a rule stands where a fault fell."""
+    points: list[dict[str, Any]] = [
+        {"name": row.name, "second": second, "latency": latency}
+        for row in rows
+        for second, latency in row.points
+        if latency > 0
+    ]
+    rules = [{"name": row.name, "second": second, "done": done} for row in rows for second, done in row.strikes]
+    drawn = [row.name for row in rows]
+    steps = _steps([point["latency"] for point in points])
+    where = alt.X("second:Q", title="second after warm-up", scale=alt.Scale(nice=False))
+    line = (
+        alt.Chart()
+        .transform_filter("isValid(datum.latency)")
+        .mark_line(strokeWidth=2, interpolate="step-after")
+        .encode(
+            x=where,
+            y=alt.Y(
+                "latency:Q",
+                title=None,
+                scale=alt.Scale(type="log", domain=[steps[0], steps[-1]], nice=False),
+                axis=alt.Axis(
+                    values=steps,
+                    labelExpr="datum.value < 1000 ? datum.value + ' ms' : datum.value / 1000 + ' s'",
+                ),
+            ),
+            color=alt.Color("name:N", legend=None, scale=_colours(names, drawn)),
+            tooltip=[
+                alt.Tooltip("second:Q", title="second"),
+                alt.Tooltip("latency:Q", title="ms", format=".3~r"),
+            ],
+        )
+    )
+    rule = (
+        alt.Chart()
+        .transform_filter("isValid(datum.done)")
+        .mark_rule(strokeDash=[4, 3], strokeWidth=1.5, color="var(--bad)")
+        .encode(x=where, tooltip=[alt.Tooltip("second:Q", title="second", format=".1f"), alt.Tooltip("done:N")])
+    )
+    panels = (
+        alt.layer(line, rule, data=alt.Data(values=[*points, *rules]))
+        .properties(width=780, height=90, description=description)
+        .facet(row=alt.Row("name:N", title=None, sort=drawn, header=alt.Header(labelAngle=0, labelAlign="left")))
+    )
+    # Panels cannot be fitted to a width.
+    return _finish(panels) | {"autosize": "pad"}
+
+
 def _nines(share: float) -> float:
     return -math.log10(1 - share)
 

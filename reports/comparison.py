@@ -36,6 +36,7 @@ ENGINE_LATE = "engine_late"
 
 ROLE_PEAK_MEMORY = {"worker": "worker_memory_peak", "coordinator": "coordinator_memory_peak"}
 LATENCY_CURVE = "latency percentiles"
+LATENCY_BY_SECOND = "latency max by second"
 
 
 @dataclass(frozen=True)

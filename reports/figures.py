@@ -10,6 +10,7 @@ from reports import charts, units
 from reports.comparison import (
     DRAIN_RATE,
     EVENTS_PER_CPU_SECOND,
+    LATENCY_BY_SECOND,
     LATENCY_CURVE,
     LATENCY_MAX,
     ROLE_PEAK_MEMORY,
@@ -34,7 +35,13 @@ class Figure:
 
 def figures(comparison: Comparison) -> list[Figure]:
     """What there is to draw of a comparison."""
-    drawn = (_drain(comparison), _cpu(comparison), _latency(comparison), _memory(comparison))
+    drawn = (
+        _drain(comparison),
+        _cpu(comparison),
+        _latency(comparison),
+        _timeline(comparison),
+        _memory(comparison),
+    )
     return [figure for figure in drawn if figure is not None]
 
 
@@ -101,6 +108,38 @@ def _latency(comparison: Comparison) -> Figure | None:
         ),
         ["engine", *(f"p{percent:g}" for percent in at), "max"],
         rows,
+        full=True,
+    )
+
+
+def _timeline(comparison: Comparison) -> Figure | None:
+    """Where strikes fell. Without them the latency by second says no more than its percentiles."""
+    lines = []
+    for row in comparison.ran:
+        series = row.series(LATENCY_BY_SECOND)
+        warmup_s = row.asked.paced.warmup_s if row.asked and row.asked.paced else 0.0
+        fell = [(strike.at_s - warmup_s, strike.detail) for strike in row.strikes if strike.at_s is not None]
+        if series and fell:
+            lines.append(charts.Timeline(row.name, list(zip(series.x, series.y, strict=True)), fell))
+    if not lines:
+        return None
+    return Figure(
+        "Largest latency of each second, and where strikes fell",
+        "The longest that a result of each second took until it could be read; dashed lines are strikes. The axis of "
+        "latency is logarithmic.",
+        charts.timelines(lines, _names(comparison), f"Latency by second of {', '.join(line.name for line in lines)}"),
+        ["engine", "second", "what was done", "largest latency from then until the next strike"],
+        [
+            [
+                row.name,
+                units.significant(strike.at_s - (row.asked.paced.warmup_s if row.asked and row.asked.paced else 0.0)),
+                strike.detail,
+                units.milliseconds(strike.max_latency_ms),
+            ]
+            for row in comparison.ran
+            for strike in row.strikes
+            if strike.at_s is not None
+        ],
         full=True,
     )
 

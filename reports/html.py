@@ -68,6 +68,7 @@ def render(run: RunResult, command: str) -> str:
     environment = Environment(loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined)
     return environment.get_template("page.html").render(
         run=run,
+        title=summary.title(comparisons),
         views=views,
         charted=bool(specs),
         wrong=[(row.name, [_offence(found) for found in row.offences]) for row in rows if row.offences],

@@ -22,6 +22,28 @@ class Check:
     text: str
 
 
+def title(comparisons: Sequence[Comparison]) -> str:
+    """The whole run in a sentence: were all answers right, in every one of its tables?"""
+    if not comparisons:
+        return "This run has no cases."
+    if len(comparisons) == 1:
+        return headline(comparisons[0])[0]
+    ran = [row for comparison in comparisons for row in comparison.ran]
+    wrong = [row for row in ran if row.outcome == "fail"]
+    undecided = [row for row in ran if row.outcome == "unknown"]
+    if not ran:
+        return "Nothing could run here."
+    if wrong:
+        names = words(dict.fromkeys(row.name for row in wrong))
+        return f"{len(wrong)} of {len(ran)} trials gave wrong results: {names}."
+    kept = [row for row in ran if row.allowed]
+    said = "Every engine kept what it claims" if kept else "No result was lost, duplicate or wrong"
+    if undecided:
+        names = words(dict.fromkeys(row.name for row in undecided))
+        return f"{said}, as far as could be judged: {len(undecided)} of {len(ran)} trials could not ({names})."
+    return f"{said}, in all {len(ran)} trials."
+
+
 def headline(comparison: Comparison) -> list[str]:
     """Were the answers right; who was fast among the right ones; which delivery was not exactly-once."""
     sentences = (*_rightness(comparison), _speed(comparison), _deliveries(comparison))

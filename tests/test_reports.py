@@ -13,7 +13,7 @@ from rich.console import Console
 from reports import charts, html, summary, terminal, units
 from reports.comparison import compare, words
 from reports.figures import figures
-from results.result import CaseResult, Guarantee, Metric, Offence, RunResult, Verdict
+from results.result import CaseResult, Guarantee, Metric, Offence, RunResult, Series, StrikeResult, Verdict
 from tests import made_up
 
 HOSTILE = "<script>alert('x')</script>\"'&"
@@ -214,6 +214,49 @@ def test_the_headline_puts_rightness_before_speed() -> None:
         "spark (micro-batch): 74 duplicate, which the at-least-once delivery that it claims allows.",
     ]
     assert "flaky" not in " ".join(summary.headline(mixed)[4:])
+
+
+def elsewhere(cases):
+    """The same over another log, which is another table."""
+    return [
+        case.model_copy(update={"log": "embedded", "asked": case.asked.model_copy(update={"log": "embedded"})})
+        for case in cases
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "title"),
+    [
+        ({}, "No result was lost, duplicate or wrong, in all 2 trials."),
+        ({"outcome": "fail"}, "1 of 2 trials gave wrong results: a."),
+        (
+            {"outcome": "unknown"},
+            "No result was lost, duplicate or wrong, as far as could be judged: 1 of 2 trials could not (a).",
+        ),
+    ],
+)
+def test_the_title_speaks_of_all_tables_and_not_of_the_first_only(changes, title) -> None:
+    run = of([*made_up.pair("b"), *elsewhere(made_up.pair("a", **changes))])
+    assert summary.title(compare(run)) == title
+    page = html.render(run, "run")
+    assert page.count("<h1>") == 1
+    assert f"<h1>{title}</h1>" in page
+
+
+def test_strikes_are_drawn_over_the_latency_of_each_second_and_listed_under_it() -> None:
+    seconds = Series(name="latency max by second", x_label="second", y_label="ms", x=[0.0, 1.0, 2.0], y=[5, 900, 7])
+    strike = StrikeResult(
+        number=1, fault="kill-worker", aim="phase", detail="worker 7 is gone", state="confirmed", at_s=11.5,
+        max_latency_ms=900,
+    )  # fmt: skip
+    paced, drain = made_up.pair("a")
+    paced = paced.model_copy(update={"series": [*paced.series, seconds], "strikes": [strike]})
+    (comparison,) = compare(of([paced, drain]))
+    figure = next(figure for figure in figures(comparison) if "strikes" in figure.title)
+    assert figure.rows == [["a", "1.50", "worker 7 is gone", "900 ms"]]
+    values = figure.spec["data"]["values"]
+    assert {"name": "a", "second": 1.5, "done": "worker 7 is gone"} in values
+    assert len(values) == 4
 
 
 def test_a_broken_guarantee_without_wrong_rows_is_still_wrong() -> None:

@@ -10,6 +10,7 @@ import ctypes
 import os
 import subprocess
 import threading
+from functools import cache
 from pathlib import Path
 
 from harness.problem import ExitCode, Problem
@@ -20,9 +21,20 @@ _CHUNK = b"\0" * (1 << 20)
 _REMEDY = "run as root, or leave fill-disk out"
 
 
+_PROBE = ("unshare", "--mount", "--propagation", "private", "true")
+"""What `separate` does, by the system's own tool: it is refused in most containers, and in a chroot."""
+
+
+@cache
 def lacking() -> str | None:
     """Why there can be no disk of our own on this machine, or None."""
-    return None if os.geteuid() == 0 else "only root may mount a disk of the job's own"
+    if os.geteuid() != 0:
+        return "only root may mount a disk of the job's own"
+    try:
+        tried = subprocess.run(_PROBE, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"a disk of the job's own cannot be mounted: {error}"
+    return None if tried.returncode == 0 else f"a disk of the job's own cannot be mounted: {tried.stderr.strip()}"
 
 
 def separate() -> None:

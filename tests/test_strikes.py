@@ -42,10 +42,12 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 class World:
     """A job that answers RATE records a second and commits each interval, unless it is down.
 
-    at_once: what is written is visible only with the commit, as in a transaction.
+    at_once: what is written is visible only with the commit, as in a transaction. idle_s: so long it does nothing at
+    first, and then works off what has come meanwhile at twice the rate.
     """
 
     at_once: bool = True
+    idle_s: float = 0.0
     down_since: float | None = None
     lost_s: float = 0.0
     began: float = field(default_factory=time.monotonic)
@@ -67,13 +69,16 @@ class World:
             int(self.lived_s() / INTERVAL_S), self._committed(), state="down" if self.down_since else "running"
         )
 
+    def _answered(self, lived_s: float) -> int:
+        return int(min(lived_s, 2 * max(0.0, lived_s - self.idle_s)) * RATE)
+
     def _committed(self) -> int:
-        return int(self.lived_s() // INTERVAL_S * INTERVAL_S * RATE)
+        return self._answered(self.lived_s() // INTERVAL_S * INTERVAL_S)
 
     def end_offsets(self, topic: str, partitions: int, isolation: str) -> list[int]:
         if topic == "input":
             return [int((time.monotonic() - self.began) * RATE)]
-        return [self._committed() if isolation == "read_committed" and self.at_once else int(self.lived_s() * RATE)]
+        return [self._committed() if isolation == "read_committed" and self.at_once else self._answered(self.lived_s())]
 
     def reader(self, topic: str, partitions: int, ends: bool) -> CommittedRows:
         assert (topic, ends) == ("output", True)
@@ -203,6 +208,15 @@ def test_phases_of_the_commit_interval_are_all_aimed_at_before_one_comes_again()
         wait_over(running)
     aims = {mark.aimed for mark in marks if isinstance(mark, Strike)}
     assert aims == {f"{phase:g} of the commit interval" for phase in PHASES}
+
+
+def test_a_job_that_still_works_off_its_start_is_not_struck_yet():
+    world, marks = World(idle_s=1.5), []
+    fault = Death(world)
+    with campaign(world, fault, marks, wanted=1) as running:
+        running.start()
+        wait_over(running)
+    assert fault.struck[0] > 2 * 1.5
 
 
 def test_the_job_commits_and_catches_up_between_two_strikes():

@@ -150,7 +150,7 @@ class Campaign:
             self._stop.wait(_BASE_S + 2 * self._interval_s)
             last = self._gauge.reading or first
             rows, records = last.visible - first.visible, last.inputs - first.inputs
-            keeps_up = rows * last.inputs <= _KEEPS_UP * last.visible * records
+            keeps_up = 0 < rows * last.inputs <= _KEEPS_UP * last.visible * records
             if keeps_up or self._stop.is_set() or time.monotonic() > deadline_s:
                 return rows * 1e9 / max(1, last.at_ns - first.at_ns)
             first = last

@@ -428,6 +428,32 @@ def test_a_job_whose_job_manager_was_killed_is_stopped_at_once(job, manager, pro
     assert running.processes()["coordinator"] == []
 
 
+@pytest.mark.parametrize("mode", ["sql", "python-datastream"])
+def test_a_task_manager_that_a_job_before_took_down_is_started_again_once_for_python(
+    job, manager, processes, clients, tmp_path, mode
+):
+    # What is started again lives on; what it was taken down with is in the file only the first time.
+    flag = tmp_path / "first"
+    flag.touch()
+    worker = processes("worker-0", f"[ -e {flag} ] && rm {flag} && exit 1; exec sleep 60")
+    submission = clients(says('{"job": "f00"}')).ask(tmp_path / "job-1.json")
+    running = FlinkJob(
+        replace(job, mode=mode), submission, processes("manager", "exec sleep 60"), [worker], manager.rest
+    )
+    deadline = time.monotonic() + 10
+    while worker.exit_code is None:
+        assert time.monotonic() < deadline
+    manager.completed = 0
+    match = "did not run with" if mode == "python-datastream" else "worker-0 ended with exit code 1"
+    with pytest.raises(EngineFailure, match=match):
+        running.wait_ready(0.5)
+    manager.completed = 1
+    if mode == "python-datastream":
+        running.wait_ready(10)
+        assert len(running.processes()["worker"]) == 1
+    workers[0].kill()
+
+
 def test_a_dead_task_manager_is_started_again_in_its_place(submitted, processes):
     workers = [processes(f"worker-{number}", "exec sleep 60") for number in range(2)]
     running = submitted(workers=workers)

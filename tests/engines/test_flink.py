@@ -437,9 +437,8 @@ def test_a_task_manager_that_a_job_before_took_down_is_started_again_once_for_py
     flag.touch()
     worker = processes("worker-0", f"[ -e {flag} ] && rm {flag} && exit 1; exec sleep 60")
     submission = clients(says('{"job": "f00"}')).ask(tmp_path / "job-1.json")
-    running = FlinkJob(
-        replace(job, mode=mode), submission, processes("manager", "exec sleep 60"), [worker], manager.rest
-    )
+    workers, node = [worker], processes("manager", "exec sleep 60")
+    running = FlinkJob(replace(job, mode=mode), submission, node, workers, manager.rest)
     deadline = time.monotonic() + 10
     while worker.exit_code is None:
         assert time.monotonic() < deadline

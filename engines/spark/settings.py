@@ -32,6 +32,10 @@ _PROMPT: Settings = {
     "spark.network.timeout": "10s",
     # How often it is looked at, a minute by itself: a driver does not start where that is longer than the time-out.
     "spark.network.timeoutInterval": "2s",
+    # These would follow the time-out for heartbeats, and a driver on a busy machine takes longer to answer its own
+    # executors as it starts: it would end. They stay at Spark's own.
+    "spark.rpc.askTimeout": "120s",
+    "spark.rpc.lookupTimeout": "120s",
 }
 """How soon an executor that says nothing is given up where time-outs are tuned; Spark's own are 10 and 120 s."""
 

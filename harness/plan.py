@@ -244,6 +244,9 @@ def _invulnerable(case: CasePlan, engine: Engine, selection: Selection, catalogu
         if selection.kafka is not None:
             why = "a broker that is not ours is not to be broken"
             return Blocked(outcome="unsupported", reason=why, remedy="leave --kafka out, and one is started here")
+    if "disk" in fault.needs and case.log == "embedded":
+        why = "on the embedded log a job's state is in the log's own file"
+        return Blocked(outcome="unsupported", reason=why, remedy="use --log kafka")
     if "disk" in fault.needs and (lacking := disk.lacking()):
         return Blocked(outcome="unsupported", reason=lacking, remedy="run as root")
     return None

@@ -64,6 +64,7 @@ def test_a_guarantee_each_is_a_case(tmp_path):
         ("kill-coordinator", "kafka", "has no coordinator"),
         ("kill-broker", "embedded", "the embedded log has no broker"),
         ("cut-network", "embedded", "the embedded log has no broker"),
+        ("fill-disk", "embedded", "the log's own file"),
     ],
 )
 def test_what_a_fault_needs_and_a_case_lacks_is_unsupported_with_the_reason(tmp_path, fault, log, why):

@@ -12,6 +12,7 @@ from tests.conformance.comparison import (
 )
 from tests.conformance.driver import Stage
 from tests.conformance.streams import LATE, WORKLOADS, stream_of
+from workloads.query import Windowed
 
 pytestmark = [pytest.mark.java, pytest.mark.timeout(700)]
 
@@ -43,7 +44,8 @@ def test_other_modes_give_the_same_rows(stage: Stage, mode: tuple[Engine, str], 
     query, events = stream_of(workload)
     limit(engine, query, mode=name)
     outcome = stage.run(engine, query, events, mode=name)
-    if engine.claim("exactly-once", name).lossy:
+    # What is lost are windows: of a query without any, every row is due in a lossy mode as well.
+    if engine.claim("exactly-once", name).lossy and isinstance(query.shape, Windowed):
         assert_nothing_but_due_rows(query, events, outcome)
     else:
         assert_same_rows(query, events, outcome)

@@ -8,7 +8,7 @@ from engines.protocol import EngineFailure
 from harness.plan import CasePlan
 
 OVERHEAD_S = 900.0
-"""For all that is not load: start, closing, coming to rest, judging what the end of a phase is."""
+"""For all that is not load: start, the end of each phase, coming to rest."""
 
 STRIKE_S = 60.0
 """What a strike may cost beside the time for which it lasts: aiming, restarting, catching up."""

@@ -139,15 +139,15 @@ class SparkCluster:
             driver.close()
 
     def _driver(self, job: Job) -> Driver:
-        size = tuple(sorted(settings.tuning(job).items()))
-        known = self._drivers.get(size)
+        wanted = tuple(sorted(settings.tuning(job).items()))
+        known = self._drivers.get(wanted)
         if known is not None:
             if known.process.exit_code is None:
                 return known
             known.close()
         self._started += 1
-        self._drivers[size] = Driver(self._name, self._site, self._home, self._started, job)
-        return self._drivers[size]
+        self._drivers[wanted] = Driver(self._name, self._site, self._home, self._started, job)
+        return self._drivers[wanted]
 
 
 def describe(job: Job) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from engines.consumer_group import TUNED_TRANSACTION_MS
 from engines.protocol import Job
 
 Settings = Mapping[str, str]
@@ -86,13 +87,9 @@ JSON: Settings = {"allowSingleQuotes": "false"}
 """Options of from_json: by default it takes for JSON what is none."""
 
 
-_PROMPT_PRODUCER: Mapping[str, int] = {"request_timeout_ms": 3_000, "transaction_timeout_ms": 6_000}
-"""As the consumer-group engines have them where time-outs are tuned."""
-
-
 def producer(job: Job) -> dict[str, int]:
     """kafka-python's settings of the transactional sink, where they are not its own."""
-    return dict(_PROMPT_PRODUCER) if job.timeouts == "tuned" else {}
+    return {"transaction_timeout_ms": TUNED_TRANSACTION_MS} if job.timeouts == "tuned" else {}
 
 
 def trigger(job: Job) -> dict[str, str]:

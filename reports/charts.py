@@ -120,7 +120,6 @@ def curves(rows: Sequence[Curve], names: Sequence[str], description: str) -> dic
     deepest = max((value["nines"] for value in values), default=1.0)
     ticks = [_nines(share) for share in _QUANTILES if _nines(share) <= deepest + 0.01]
     drawn = [row.name for row in rows]
-    steps = _steps([value["latency"] for value in values])
     shown = alt.Chart(alt.Data(values=values)).encode(
         x=alt.X(
             "nines:Q",
@@ -128,15 +127,7 @@ def curves(rows: Sequence[Curve], names: Sequence[str], description: str) -> dic
             scale=alt.Scale(domain=[0, deepest], nice=False),
             axis=alt.Axis(values=ticks, labelExpr="'p' + format(100 * (1 - pow(10, -datum.value)), '.6~r')"),
         ),
-        y=alt.Y(
-            "latency:Q",
-            title=None,
-            scale=alt.Scale(type="log", domain=[steps[0], steps[-1]], nice=False),
-            axis=alt.Axis(
-                values=steps,
-                labelExpr="datum.value < 1000 ? datum.value + ' ms' : datum.value / 1000 + ' s'",
-            ),
-        ),
+        y=_latency_axis([value["latency"] for value in values]),
         color=alt.Color("name:N", scale=_colours(names, drawn), legend=_legend("stroke")),
         strokeDash=alt.StrokeDash("name:N", scale=_dashes(names, drawn), legend=_legend("stroke")),
     )
@@ -170,7 +161,6 @@ def timelines(rows: Sequence[Timeline], names: Sequence[str], description: str) 
     ]
     rules = [{"name": row.name, "second": second, "done": done} for row in rows for second, done in row.strikes]
     drawn = [row.name for row in rows]
-    steps = _steps([point["latency"] for point in points])
     where = alt.X("second:Q", title="second after warm-up", scale=alt.Scale(nice=False))
     line = (
         alt.Chart()
@@ -178,15 +168,7 @@ def timelines(rows: Sequence[Timeline], names: Sequence[str], description: str) 
         .mark_line(strokeWidth=2, interpolate="step-after")
         .encode(
             x=where,
-            y=alt.Y(
-                "latency:Q",
-                title=None,
-                scale=alt.Scale(type="log", domain=[steps[0], steps[-1]], nice=False),
-                axis=alt.Axis(
-                    values=steps,
-                    labelExpr="datum.value < 1000 ? datum.value + ' ms' : datum.value / 1000 + ' s'",
-                ),
-            ),
+            y=_latency_axis([point["latency"] for point in points]),
             color=alt.Color("name:N", legend=None, scale=_colours(names, drawn)),
             tooltip=[
                 alt.Tooltip("second:Q", title="second"),
@@ -222,6 +204,20 @@ def _steps(values: Sequence[float]) -> list[float]:
     first = max((step for step in ladder if step <= low), default=ladder[0])
     last = min((step for step in ladder if step >= high), default=ladder[-1])
     return [step for step in ladder if first <= step <= last]
+
+
+def _latency_axis(latencies: Sequence[float]) -> alt.Y:
+    """Latencies in ms on a logarithmic axis around them."""
+    steps = _steps(latencies)
+    return alt.Y(
+        "latency:Q",
+        title=None,
+        scale=alt.Scale(type="log", domain=[steps[0], steps[-1]], nice=False),
+        axis=alt.Axis(
+            values=steps,
+            labelExpr="datum.value < 1000 ? datum.value + ' ms' : datum.value / 1000 + ' s'",
+        ),
+    )
 
 
 def _colours(names: Sequence[str], drawn: Sequence[str]) -> alt.Scale:

@@ -17,6 +17,7 @@ from reports.comparison import (
     Comparison,
     Row,
 )
+from results.result import StrikeResult
 
 _TABLED = (50.0, 90.0, 95.0, 99.0, 99.9)
 
@@ -116,11 +117,10 @@ def _timeline(comparison: Comparison) -> Figure | None:
     """Where strikes fell. Without them the latency by second says no more than its percentiles."""
     lines = []
     for row in comparison.ran:
-        series = row.series(LATENCY_BY_SECOND)
-        warmup_s = row.asked.paced.warmup_s if row.asked and row.asked.paced else 0.0
-        fell = [(strike.at_s - warmup_s, strike.detail) for strike in row.strikes if strike.at_s is not None]
+        series, fell = row.series(LATENCY_BY_SECOND), _fell(row)
         if series and fell:
-            lines.append(charts.Timeline(row.name, list(zip(series.x, series.y, strict=True)), fell))
+            strikes = [(second, strike.detail) for second, strike in fell]
+            lines.append(charts.Timeline(row.name, list(zip(series.x, series.y, strict=True)), strikes))
     if not lines:
         return None
     return Figure(
@@ -130,18 +130,18 @@ def _timeline(comparison: Comparison) -> Figure | None:
         charts.timelines(lines, _names(comparison), f"Latency by second of {', '.join(line.name for line in lines)}"),
         ["engine", "second", "what was done", "largest latency from then until the next strike"],
         [
-            [
-                row.name,
-                units.significant(strike.at_s - (row.asked.paced.warmup_s if row.asked and row.asked.paced else 0.0)),
-                strike.detail,
-                units.milliseconds(strike.max_latency_ms),
-            ]
+            [row.name, units.significant(second), strike.detail, units.milliseconds(strike.max_latency_ms)]
             for row in comparison.ran
-            for strike in row.strikes
-            if strike.at_s is not None
+            for second, strike in _fell(row)
         ],
         full=True,
     )
+
+
+def _fell(row: Row) -> list[tuple[float, StrikeResult]]:
+    """Strikes that were injected, each with its second after warm-up, as the latency by second counts."""
+    warmup_s = row.asked.paced.warmup_s if row.asked and row.asked.paced else 0.0
+    return [(strike.at_s - warmup_s, strike) for strike in row.strikes if strike.at_s is not None]
 
 
 def _points(row: Row) -> list[tuple[float, float]]:

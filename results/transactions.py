@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from results.comparison import NEVER
 from results.examination import Examination
 from workloads.stream import Integers
-
-NEVER_MS = 1 << 62
 
 
 @dataclass
@@ -24,7 +23,7 @@ class Part:
     first: int
     last: int
     began_ms: int
-    ended_ms: int = NEVER_MS
+    ended_ms: int = NEVER
     end: str = "open"
 
 
@@ -37,8 +36,9 @@ def torn(seen: Examination) -> Integers:
     for transaction in transactions(parts):
         if len({part.end for part in transaction}) > 1:
             for part in transaction:
-                inside = (rows.partitions == part.partition) & (rows.offsets >= part.first)
-                guilty |= inside & (rows.offsets <= part.last) & (part.end == "commit")
+                if part.end == "commit":
+                    inside = (rows.offsets >= part.first) & (rows.offsets <= part.last)
+                    guilty |= inside & (rows.partitions == part.partition)
     return np.flatnonzero(guilty)
 
 

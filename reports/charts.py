@@ -249,6 +249,8 @@ def _legend(symbol: str) -> alt.Legend:
         symbolSize=180,
         labelLimit=190,
         columnPadding=20,
+        # More of them in a row would be cut off at the right.
+        columns=5,
     )
 
 

@@ -125,7 +125,8 @@ def _timeline(comparison: Comparison) -> Figure | None:
         return None
     return Figure(
         "Largest latency of each second, and where strikes fell",
-        "The longest that a result of each second took until it could be read; dashed lines are strikes. The axis of "
+        "The longest that a result of each second took until it could be read; dashed lines are strikes. A result "
+        "counts in the second in which it was due: what a strike holds up was due a little before it. The axis of "
         "latency is logarithmic.",
         charts.timelines(lines, _names(comparison), f"Latency by second of {', '.join(line.name for line in lines)}"),
         ["engine", "second", "what was done", "largest latency from then until the next strike"],

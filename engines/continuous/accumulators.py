@@ -50,8 +50,8 @@ def merge_all(groups, more):
 
 class Accumulators:
     """names: variables that an accumulator is unpacked to, joined by commas. merge: of the events of both, leaving both
-    as they are. merge_all: the same for each group of the second, in place in the first. finish: the aggregates'
-    values; None where the accumulators are the values.
+    as they are. merge_all: the same for each group of the second, in place in the first. values: the aggregates' values
+    out of these variables. finish: the same out of an accumulator; None where the accumulators are the values.
     """
 
     def __init__(self, outputs: Sequence[Aggregate]) -> None:
@@ -65,9 +65,10 @@ class Accumulators:
         self.merge: Callable[[Held, Held], Held] = compiled("merge", source)
         self.merge_all: Callable[[dict[Any, Held], dict[Any, Held]], None] = compiled("merge_all", source)
         self.finish: Callable[[Held], Held] | None = None
+        self.values = [f"len(h{slot})" if item is not int else f"h{slot}" for slot, item in enumerate(items)]
         if set[int] in items:
-            last = ", ".join(f"len(h{slot})" if item is not int else f"h{slot}" for slot, item in enumerate(items))
-            self.finish = compiled("finish", f"def finish(held):\n    {self.names}, = held\n    return ({last},)\n")
+            source = f"def finish(held):\n    {self.names}, = held\n    return ({', '.join(self.values)},)\n"
+            self.finish = compiled("finish", source)
 
     @property
     def columns(self) -> list[str]:
@@ -78,10 +79,12 @@ class Accumulators:
         """The accumulator of one event. name: the variable that holds a column."""
         return ", ".join(_INITIAL[output.function].format(_value(output, name)) for output in self.outputs)
 
-    def update(self, name: Callable[[str], str]) -> str:
-        """The accumulator with one more event, from the variables `names`."""
+    def update(self, name: Callable[[str], str], first: int = 0) -> str:
+        """The accumulator with one more event, from the variables `names`; its items from `first` on."""
         return ", ".join(
-            _UPDATE[output.function].format(_value(output, name), slot) for slot, output in enumerate(self.outputs)
+            _UPDATE[output.function].format(_value(output, name), slot)
+            for slot, output in enumerate(self.outputs)
+            if slot >= first
         )
 
     def finished(self, held: Held) -> Held:

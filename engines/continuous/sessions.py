@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Callable
-from heapq import heappop, heappush
 
 from workloads.query import Aggregate, Query, Session
 
-from .accumulators import Accumulators, Held
+from .accumulators import Accumulators, Held, compiled
 from .shape import Aggregating
 
 _LINES = """
@@ -16,23 +16,34 @@ if time + {delay} < latest:
 held = sessions.get(key)
 if held is not None:
     {names}, = held
-    if h0 <= time < h1 + {gap}:
-        sessions[key] = ({update},)
-        continue
     if time >= h1:
-        earlier.setdefault(key, []).append(held)
+        if time < h1 + {gap}:
+            sessions[key] = (h0, time, {update},)
+            continue
+        if h1 + {closed} <= latest and key not in earlier:
+            rows({row})
+        else:
+            earlier.setdefault(key, []).append(held)
         sessions[key] = ({initial},)
+        continue
+    if time >= h0:
+        sessions[key] = (h0, h1, {update},)
         continue
 elif time + {gap} + {delay} > latest:
     sessions[key] = ({initial},)
-    end = dues[key] = time + {gap}
-    push(queue, (end, key))
+    look((time + {gap}, key))
     continue
 shape.place(key, time, ({initial},), latest - {delay})
 """
 
+_CLOSED = """
+def closed(row, key, held):
+    {names}, = held
+    return {row}
+"""
 
-_FIRST = "h0 if h0 < time else time"
+_FEW = 8
+"""Up to this part of the queue, new entries are put in one by one; beyond it, sorting it anew takes less time."""
 
 
 class Sessions(Aggregating):
@@ -44,7 +55,10 @@ class Sessions(Aggregating):
     enough to close sessions when a slice of the log is over, or before an event that is behind the watermark.
     """
 
-    setup = "sessions, earlier, dues = shape.sessions, shape.earlier, shape.dues; queue, push = shape.queue, shape.push"
+    setup = (
+        "sessions, earlier, look = shape.sessions, shape.earlier, shape.fresh.append;"
+        "rows, row = shape.rows.append, shape.row"
+    )
 
     def __init__(self, query: Query, window: Session, outputs: tuple[Aggregate, ...]) -> None:
         bounds = Aggregate("first", "min", query.time), Aggregate("last", "max", query.time)
@@ -54,11 +68,13 @@ class Sessions(Aggregating):
         self.sessions: dict[str, Held] = {}
         self.earlier: dict[str, list[Held]] = {}
         self.state_type = dict[str, list[self.accumulators.type]]  # type: ignore[name-defined]
-        # By key, the watermark at which to look at it; and these with their keys as a heap, with entries that hold no
-        # longer. An event that prolongs a session leaves both alone: what is found to be open is looked at again later.
-        self.dues: dict[str, int] = {}
+        self._row = f"row(key, h0, h1 + {self._gap}, {', '.join(self.accumulators.values[2:])})"
+        self._closed = compiled("closed", _CLOSED.format(names=self.accumulators.names, row=self._row))
+        # At which watermark to look at which key, in order, and what is still to be put in order. A key has an entry
+        # that is no later than the end of its oldest session. An event that prolongs a session leaves that alone: what
+        # is found to be open is looked at again later.
         self.queue: list[tuple[int, str]] = []
-        self.push = heappush
+        self.fresh: list[tuple[int, str]] = []
 
     def lines(self, name: Callable[[str], str]) -> str:
         def variable(column: str) -> str:
@@ -67,9 +83,10 @@ class Sessions(Aggregating):
         return _LINES.format(
             gap=self._gap,
             delay=self._delay,
+            closed=self._gap + self._delay,
             names=self.accumulators.names,
-            # The first time stays: what comes before it goes to `place`.
-            update=self.accumulators.update(variable).replace(_FIRST, "h0", 1),
+            update=self.accumulators.update(variable, first=2),
+            row=self._row,
             initial=self.accumulators.initial(variable),
         )
 
@@ -102,49 +119,55 @@ class Sessions(Aggregating):
             return
         sessions[before:after] = [held]
         self._keep(key, sessions)
-        end = held[1] + gap
-        if not before and end < self.dues[key]:
-            self._look(key, end)
+        if before == after == 0:
+            self.fresh.append((held[1] + gap, key))
 
-    def _look(self, key: str, end: int) -> None:
-        """Look at a key when the watermark is at `end`."""
-        self.dues[key] = end
-        heappush(self.queue, (end, key))
+    def _due(self, mark: int) -> list[tuple[int, str]]:
+        """Take from the queue what is to be looked at by now."""
+        queue, fresh = self.queue, self.fresh
+        if len(fresh) * _FEW < len(queue):
+            for entry in fresh:
+                insort(queue, entry)
+        else:
+            queue += fresh
+            queue.sort()
+        fresh.clear()
+        count = bisect_left(queue, (mark + 1,))
+        due = queue[:count]
+        del queue[:count]
+        return due
 
     def settle(self, mark: int) -> None:
-        queue, gap, sessions, earlier, dues = self.queue, self._gap, self.sessions, self.earlier, self.dues
-        closed: list[tuple[str, Held]] = []
-        while queue and queue[0][0] <= mark:
-            due, key = heappop(queue)
-            if dues.get(key) != due:
+        gap, sessions, earlier, look = self._gap, self.sessions, self.earlier, self.fresh.append
+        rows, row, closed = self.rows.append, self.row, self._closed
+        last = None
+        for entry in self._due(mark):
+            key = entry[1]
+            held = sessions.get(key)
+            # A session that was put before the others gave its key one more entry, and one is enough.
+            if held is None or entry == last:
                 continue
+            last = entry
             if key in earlier:
-                self._settle_several(key, mark, closed)
+                self._settle_several(key, mark)
                 continue
-            held = sessions[key]
             end = held[1] + gap
             if end <= mark:
-                closed.append((key, held))
-                del dues[key], sessions[key]
+                rows(closed(row, key, held))
+                del sessions[key]
             else:
-                dues[key] = end
-                heappush(queue, (end, key))
-        if closed:
-            row, finish = self.row, self.accumulators.finish
-            if finish is not None:
-                closed = [(key, finish(held)) for key, held in closed]
-            self.rows += [row(key, first, last + gap, *values) for key, (first, last, *values) in closed]
+                look((end, key))
 
-    def _settle_several(self, key: str, mark: int, closed: list[tuple[str, Held]]) -> None:
+    def _settle_several(self, key: str, mark: int) -> None:
         """The same for a key with several open sessions."""
         sessions = self._all(key)
         while sessions and sessions[0][1] + self._gap <= mark:
-            closed.append((key, sessions.pop(0)))
+            self.rows.append(self._closed(self.row, key, sessions.pop(0)))
         if sessions:
             self._keep(key, sessions)
-            self._look(key, sessions[0][1] + self._gap)
+            self.fresh.append((sessions[0][1] + self._gap, key))
         else:
-            del self.dues[key], self.sessions[key], self.earlier[key]
+            del self.sessions[key], self.earlier[key]
 
     @property
     def state(self) -> dict[str, list[Held]]:
@@ -153,4 +176,4 @@ class Sessions(Aggregating):
     def restore(self, state: dict[str, list[Held]], mark: int) -> None:  # noqa: ARG002
         for key, sessions in state.items():
             self._keep(key, sessions)
-            self._look(key, sessions[0][1] + self._gap)
+            self.fresh.append((sessions[0][1] + self._gap, key))

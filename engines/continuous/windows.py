@@ -136,7 +136,7 @@ class _Merged:
 
     def window(self, start: int, end: int) -> Pane:
         """What each group holds in [start, end)."""
-        if end != self._next or len(self._undo) < 2:
+        if end != self._next or not self._undo:
             self._begin_block(start, end)
         else:
             for group, held in self._undo.pop().items():
@@ -144,17 +144,27 @@ class _Merged:
                     del self._back[group]
                 else:
                     self._back[group] = held
-            self._merge_all(self._front, self._panes.get(end - self._slide, {}))
+            pane = self._panes.get(end - self._slide, {})
+            if self._front:
+                self._merge_all(self._front, pane)
+            else:
+                self._front = pane.copy()
         self._next = end + self._slide
         if not self._front:
             return self._back
-        both = self._front.copy()
-        self._merge_all(both, self._back)
+        # Copying costs a tenth of merging.
+        more, less = self._back, self._front
+        if len(more) < len(less):
+            more, less = less, more
+        both = more.copy()
+        self._merge_all(both, less)
         return both
 
     def _begin_block(self, start: int, end: int) -> None:
-        self._undo, self._back, self._front = [], {}, {}
-        for first in range(end - self._slide, start - 1, -self._slide):
+        # The last pane stays in the back until the block's end, so it needs no undoing.
+        self._undo, self._front = [], {}
+        self._back = self._panes.get(end - self._slide, {}).copy()
+        for first in range(end - 2 * self._slide, start - 1, -self._slide):
             pane = self._panes.get(first, {})
             self._undo.append({group: self._back.get(group) for group in pane})
             self._merge_all(self._back, pane)

@@ -215,7 +215,7 @@ def _campaigns(suite: Suite, engine: str, catalogue: Catalogue) -> Sequence[Stri
                 aim=table.aim,
                 wanted=table.exposed,
                 most=max(table.most, table.exposed),
-                hold_s=own_s if table.hold is None else table.hold,
+                hold_s=table.hold_s(name, own_s),
                 rows=table.rows,
                 timeouts=timeouts,
             )

@@ -34,7 +34,7 @@ OUTPUTS = 500
 RECOVER_S = {"default": 180.0, "tuned": 90.0}
 """How long a job may take to catch up after a strike, by its time-outs; the next strike comes then at the latest."""
 
-STEADY_S = 8.0
+STEADY_S = 6.0
 """A job has caught up when its results keep up with the load for so long: more than the five seconds judged."""
 
 _BASE_S = 5.0

@@ -34,6 +34,14 @@ def _several(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+_ALL = "every fault"
+
+
+def _for_all(value: Any) -> Any:
+    """One value for all, or one by name."""
+    return value if isinstance(value, dict) else {_ALL: value}
+
+
 Names = Annotated[tuple[str, ...], BeforeValidator(_several)]
 
 
@@ -121,8 +129,8 @@ class DrainTable(DrainOnLog):
 
 
 class FaultsTable(_Table):
-    """Which faults strike, each in trials of its own, and when. hold: how long one lasts; the fault's own where none is
-    given. exposed: strikes that expose the guarantee, by fault and case. most: so many are tried at most. timeouts:
+    """Which faults strike, each in trials of its own, and when. hold: how long one lasts, or by fault how long it does;
+    the fault's own where none is given. exposed: strikes that expose the guarantee, by fault and case. most: so many are tried at most. timeouts:
     one or both profiles. rows: so many more strikes fall as soon as a new row is visible. instead: by engine, the
     faults that strike it in place of those in `inject`.
     """
@@ -133,8 +141,11 @@ class FaultsTable(_Table):
     exposed: Count = Field(default=5, ge=1)
     most: Count = Field(default=8, ge=1)
     rows: Count = Field(default=0, ge=0)
-    hold: Seconds | None = Field(default=None, ge=0)
+    hold: Annotated[dict[str, Annotated[Seconds, Field(ge=0)]], BeforeValidator(_for_all)] = {}
     timeouts: Annotated[tuple[Timeouts, ...], BeforeValidator(_several)] = ("default",)
+
+    def hold_s(self, fault: str, own_s: float) -> float:
+        return self.hold.get(fault, self.hold.get(_ALL, own_s))
 
 
 class Suite(_Table):
@@ -342,6 +353,9 @@ def _unknown_names(content: Mapping[str, Any], catalogue: Catalogue, places: _Pl
                 if mode not in engine.modes:
                     yield unknown(f"mode of {name}", str(mode), engine.modes, places.of(("modes", name)))
     table = _table(content.get("faults"))
+    for name in _table(table.get("hold")):
+        if name not in catalogue.faults:
+            yield unknown("fault", name, catalogue.faults, places.of(("faults", "hold", name)))
     instead = _table(table.get("instead"))
     for name in instead:
         if name not in catalogue.engines:

@@ -38,6 +38,22 @@ def test_each_fault_and_profile_of_time_outs_is_a_case_with_a_name_of_its_own(tm
     assert made.cases[2].strikes.hold_s == 8.0
 
 
+@pytest.mark.parametrize(
+    ("hold", "kill", "pause"), [('"3s"', 3.0, 3.0), ('{ pause-worker = "7s" }', 0.0, 7.0), ("{}", 0.0, 60.0)]
+)
+def test_a_suite_says_how_long_every_fault_or_a_certain_one_lasts(tmp_path, hold: str, kill: float, pause: float):
+    made = planned(tmp_path, f'inject = ["kill-worker", "pause-worker"]\nhold = {hold}')
+    assert [case.strikes.hold_s for case in made.cases if case.strikes] == [kill, pause]
+
+
+def test_a_time_for_an_unknown_fault_or_below_zero_is_an_error(tmp_path):
+    with pytest.raises(InvalidRequest) as caught:
+        planned(tmp_path, 'inject = "kill-worker"\nhold = { pause-worke = "7s" }')
+    assert [problem.what for problem in caught.value.problems] == ["unknown fault `pause-worke`"]
+    with pytest.raises(InvalidRequest, match="every fault"):
+        planned(tmp_path, 'inject = "kill-worker"\nhold = "-1s"')
+
+
 def test_an_engine_may_be_struck_by_other_faults_than_the_rest(tmp_path):
     text = 'inject = "kill-worker"\ninstead = { alpha = ["kill-all", "pause-worker"] }'
     assert [case.strikes.fault for case in planned(tmp_path, text).cases] == ["kill-all", "pause-worker"]

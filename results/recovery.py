@@ -17,7 +17,7 @@ from results.latency import planned
 from results.measured import Measured
 from results.phase import Phase
 from results.processes import ENGINE, NoSamples, Processes
-from results.result import Series, StrikeResult
+from results.result import StrikeResult
 from results.statistics import median_interval, percentile
 from results.strikes import Struck
 from workloads.stream import Integers
@@ -86,7 +86,6 @@ def recovered(
             results[place] = results[place].model_copy(update=update)
         found = _medians([results[place] for place, _ in begun], watch.why)
         found.notes += [watch.unsteady] if watch.unsteady else []
-        found.series += _series([results[place] for place, _ in begun], paced)
     found.add("strikes_exposed", sum(strike.exposed for strike in struck), "strikes", "none", n=len(struck))
     return results, found
 
@@ -139,23 +138,6 @@ def _medians(strikes: list[StrikeResult], why: str | None) -> Measured:
         if len(values) < len(strikes) and name in ("recovery_first_output", "recovery_caught_up"):
             found.notes.append(told)
     return found
-
-
-def _series(strikes: list[StrikeResult], paced: Paced) -> list[Series]:
-    """Where the strikes fell, to be drawn over the latency by second."""
-    points = [(strike.at_s, strike.max_latency_ms) for strike in strikes]
-    shown = [(at_s, latency_ms) for at_s, latency_ms in points if at_s is not None and latency_ms is not None]
-    if not shown:
-        return []
-    return [
-        Series(
-            name="strikes",
-            x_label="second of the injection, after warm-up",
-            y_label="largest result latency until the next strike, ms",
-            x=[round(at_s - paced.warmup_s, 3) for at_s, _ in shown],
-            y=[latency_ms for _, latency_ms in shown],
-        )
-    ]
 
 
 @dataclass(frozen=True)

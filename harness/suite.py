@@ -130,9 +130,9 @@ class DrainTable(DrainOnLog):
 
 class FaultsTable(_Table):
     """Which faults strike, each in trials of its own, and when. hold: how long one lasts, or by fault how long it does;
-    the fault's own where none is given. exposed: strikes that expose the guarantee, by fault and case. most: so many are tried at most. timeouts:
-    one or both profiles. rows: so many more strikes fall as soon as a new row is visible. instead: by engine, the
-    faults that strike it in place of those in `inject`.
+    the fault's own where none is given. exposed: strikes that expose the guarantee, by fault and case. most: so many
+    are tried at most. timeouts: one or both profiles. rows: so many more strikes fall as soon as a new row is visible.
+    instead: by engine, the faults that strike it in place of those in `inject`.
     """
 
     inject: Names = Field(min_length=1)

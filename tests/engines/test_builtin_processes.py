@@ -55,7 +55,14 @@ def site(tmp_path: Path) -> Site:
 
 
 def alive(pids: list[int]) -> list[int]:
-    return [pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE]
+    return [pid for pid in pids if runs(pid)]
+
+
+def runs(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def wait_until(what: Callable[[], bool]) -> None:
@@ -83,6 +90,8 @@ def check_kills_and_rescaling(engine: Engine, site: Site, job: Job, log: Log) ->
             output.wait(lambda rows=rows: output.rows.total() > rows, running)
             pids = running.processes()["worker"]
             os.kill(pids[victim], signal.SIGKILL)
+            # A process that is still dying is ready, as far as anybody can tell.
+            wait_until(lambda pid=pids[victim]: alive([pid]) == [])
             stream.send(log, job.input.name, 2_000)
             assert running.revive() == []
             running.wait_ready(WAIT_S)

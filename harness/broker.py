@@ -29,6 +29,12 @@ JARS = "kafka"
 JAVA = 17
 """The lowest JDK feature version that Kafka's broker runs on."""
 
+OFFSETS_TOPIC = "__consumer_offsets"
+"""Where a broker keeps the offsets that groups commit."""
+
+OFFSETS_PARTITIONS = 4
+"""Of that topic, on a broker of ours."""
+
 _FORMAT_S = 60.0
 _START_S = 120.0
 _STOP_S = 15.0
@@ -62,7 +68,7 @@ _SETTINGS: Mapping[str, str] = {
     "share.coordinator.state.topic.replication.factor": "1",
     "share.coordinator.state.topic.min.isr": "1",
     # Fewer partitions of the internal topics start faster; one machine's clients do not need more.
-    "offsets.topic.num.partitions": "4",
+    "offsets.topic.num.partitions": str(OFFSETS_PARTITIONS),
     "transaction.state.log.num.partitions": "4",
     "group.initial.rebalance.delay.ms": "0",
     # Nothing is deleted or refused for its time: a trial's closing events lie minutes ahead.

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from engines.logs.protocol import Log
 from engines.protocol import EngineFailure, Role
 from harness.appearance import Appearance
+from harness.broker import OFFSETS_PARTITIONS, OFFSETS_TOPIC
 from harness.deployment import Deployment
 from harness.faults.fault import Fault, Target, Unconfirmed
 from harness.faults.poison import POISON
@@ -73,8 +74,10 @@ class Campaign:
         self._aimed = ""
         self._victims: Mapping[Role, list[int]] = {}
         self._appearance: Appearance | None = None
-        self._output = topics[1]
-        self._partitions = case.partitions
+        # A commit's first sign is its offset in the broker's own topic. A gauge's reading comes too late where
+        # nothing is at stake any more after a few milliseconds.
+        self._offsets_seen = self._at_most_once and setting.broker is not None
+        self._sign = (OFFSETS_TOPIC, OFFSETS_PARTITIONS) if self._offsets_seen else (topics[1], case.partitions)
         self._own_log = setting.gauge_log
         self._target = Target(
             processes=lambda: self._victims or deployment.processes(),
@@ -271,7 +274,7 @@ class Campaign:
                 return self._until(lambda reading: reading.written >= now.written + OUTPUTS, deadline_s)
             case "row":
                 self._aimed = "a new row is visible"
-                return self._gauge.reading if self._row_appears(deadline_s) else None
+                return self._gauge.reading if self._appears(deadline_s) else None
             case "committing":
                 self._aimed = "while a commit is under way"
                 return self._until(lambda reading: reading.progress.committing, deadline_s)
@@ -282,6 +285,8 @@ class Campaign:
         """A phase of the interval from one commit to the next; at most once, right after a commit."""
         if self._at_most_once:
             self._aimed = "right after a commit"
+            if self._offsets_seen:
+                return self._gauge.reading if self._appears(deadline_s) else None
             return self._until(lambda reading: reading.progress.commits > now.progress.commits, deadline_s)
         self._phases = self._phases or self._chance.sample(PHASES, len(PHASES))
         phase = self._phases.pop()
@@ -298,12 +303,12 @@ class Campaign:
             lambda reading: (reading.inputs_at_stake if embedded else reading.outputs_at_stake) > 0, deadline_s
         )
 
-    def _row_appears(self, deadline_s: float) -> bool:
-        """Returns at once when a row is visible that was not there before; False if none came in time."""
+    def _appears(self, deadline_s: float) -> bool:
+        """Returns at once when a new row, or a new committed offset, is visible; False if none came in time."""
         if self._own_log is None:
             return False
         if self._appearance is None:
-            self._appearance = Appearance(self._own_log, self._output, self._partitions)
+            self._appearance = Appearance(self._own_log, *self._sign)
         return self._appearance.wait(deadline_s, self._stop)
 
     def _until(self, met: Callable[[Reading], bool], deadline_s: float) -> Reading | None:

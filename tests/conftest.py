@@ -60,6 +60,7 @@ def stage(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sta
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--crash-points", type=int, default=0, help="kills of each built-in runner on each log")
+    parser.addoption("--all-cells", action="store_true", help="every workload in every mode of every engine")
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

@@ -8,9 +8,19 @@ import pytest
 
 from engines.discovery import Unavailable, discover
 from engines.protocol import Engine, Guarantee
+from tests.conformance.streams import WORKLOADS
 from workloads.query import Query
 
 ENGINES: dict[str, Engine] = {name: found for name, found in discover().items() if not isinstance(found, Unavailable)}
+
+
+IN_OTHER_MODES = ["sensors", "web-sessions", "fraud"]
+"""Modes differ in state and in how it is kept, less in queries; with --all-cells every workload runs in each."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "in_mode" in metafunc.fixturenames:
+        metafunc.parametrize("in_mode", WORKLOADS if metafunc.config.getoption("--all-cells") else IN_OTHER_MODES)
 
 
 @pytest.fixture(params=sorted(ENGINES))

@@ -38,6 +38,7 @@ _TRANSACTION_MS = 120_000
 _POLL_RECORDS = 20_000
 _ASK_AGAIN_S = 0.02
 _ONLOOKER_S = 1.0
+_OLD_LEADER = (KafkaError.FENCED_LEADER_EPOCH, KafkaError.UNKNOWN_LEADER_EPOCH, KafkaError.NOT_LEADER_FOR_PARTITION)
 
 _logger = logging.getLogger(__name__)
 _logger.addHandler(logging.NullHandler())
@@ -391,11 +392,21 @@ class KafkaLog:
         return KafkaReader(self.bootstrap, topic, partitions, isolation, ends)
 
     def end_offsets(self, topic: str, partitions: int, isolation: Isolation) -> list[int]:
+        with _failures(self.bootstrap, f"asking for the end offsets of topic {topic}"):
+            try:
+                return self._end_offsets(topic, partitions, isolation)
+            except KafkaException as error:
+                if error.args[0].code() not in _OLD_LEADER:
+                    raise
+            # The client goes on asking the leader that it knows from before the broker's restart, so it is replaced.
+            self._admin = AdminClient(client_settings(self.bootstrap))
+            return self._end_offsets(topic, partitions, isolation)
+
+    def _end_offsets(self, topic: str, partitions: int, isolation: Isolation) -> list[int]:
         level = IsolationLevel.READ_COMMITTED if isolation == "read_committed" else IsolationLevel.READ_UNCOMMITTED
         asked = {TopicPartition(topic, partition): OffsetSpec.latest() for partition in range(partitions)}
-        with _failures(self.bootstrap, f"asking for the end offsets of topic {topic}"):
-            answers = self._admin.list_offsets(asked, isolation_level=level, request_timeout=_REQUEST_S)
-            found = {where.partition: answer.result(2 * _REQUEST_S).offset for where, answer in answers.items()}
+        answers = self._admin.list_offsets(asked, isolation_level=level, request_timeout=_REQUEST_S)
+        found = {where.partition: answer.result(2 * _REQUEST_S).offset for where, answer in answers.items()}
         return [found[partition] for partition in range(partitions)]
 
     def close(self) -> None:

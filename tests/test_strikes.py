@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -36,6 +36,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(strikes, "_BASE_S", 0.5)
     monkeypatch.setattr(strikes, "_BEHIND_S", 0.5)
     monkeypatch.setattr(strikes, "_AIM_S", 3.0)
+    monkeypatch.setattr(strikes, "_STANDING_S", 0.2)
 
 
 @dataclass
@@ -277,6 +278,28 @@ def test_at_most_once_is_struck_right_after_a_commit_and_exposed_by_what_is_unan
         assert (running.exposed, running.tried) == (0, 2)
     assert {mark.aimed for mark in marks if isinstance(mark, Strike)} == {"right after a commit"}
     assert all(mark.unanswered is not None for mark in marks if isinstance(mark, Exposed))
+
+
+class Losing(World):
+    """Commits what it has read, and never answers 500 of it: lost once, before the first strike."""
+
+    answered = 0
+
+    def progress(self) -> Progress:
+        self.answered = self._answered(self.lived_s())
+        return replace(super().progress(), inputs=self.answered + 500)
+
+    def end_offsets(self, topic: str, partitions: int, isolation: str) -> list[int]:
+        return super().end_offsets(topic, partitions, isolation) if topic == "input" else [self.answered]
+
+
+def test_what_was_lost_before_a_strike_is_not_at_stake_in_it():
+    world, marks = Losing(), []
+    with campaign(world, Death(world), marks, guarantee="at-most-once", windowed=False, wanted=2, most=2) as running:
+        running.start()
+        wait_over(running)
+        assert (running.exposed, running.tried) == (0, 2)
+    assert [mark.unanswered for mark in marks if isinstance(mark, Exposed)] == [0, 0]
 
 
 def test_a_fault_that_could_not_be_confirmed_is_told_and_healed_all_the_same():

@@ -20,14 +20,16 @@ class Appearance:
         ends = log.end_offsets(topic, partitions, "read_committed")
         self._before = {partition: end for partition, end in enumerate(ends) if end > 0}
         self._reader = log.reader(topic, partitions, ends=True)
+        self._read: dict[int, int] = {}
 
     def wait(self, deadline_s: float, given_up: threading.Event) -> bool:
         """Whether a row came before the deadline (monotonic seconds); returns as soon as it is there.
 
         Rows come in bursts: it is the first of a burst, unless they never pause.
         """
-        while any(self._reader.ends().get(partition, 0) < end for partition, end in self._before.items()):
-            self._reader.poll(_LOOK_S)
+        while not self._caught_up():
+            for chunk in self._reader.poll(_LOOK_S):
+                self._read[chunk.partition] = chunk.offsets[-1] + 1
             if given_up.is_set() or time.monotonic() > deadline_s:
                 return False
         drained_s = time.monotonic() + _DRAIN_S
@@ -37,6 +39,14 @@ class Appearance:
             if self._reader.poll(_LOOK_S):
                 return True
         return False
+
+    def _caught_up(self) -> bool:
+        """Whether all that was there at first is read: up to the last record, or to the end behind its markers.
+
+        A partition that is written to without a pause is never seen to end.
+        """
+        ends = self._reader.ends()
+        return all(max(self._read.get(at, 0), ends.get(at, 0)) >= end for at, end in self._before.items())
 
     def close(self) -> None:
         self._reader.close()

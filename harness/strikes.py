@@ -45,7 +45,6 @@ _AIM_S = 15.0
 _NOTICE_S = 60.0
 _BEHIND_S = 0.5
 _STANDING_S = 1.0
-_SIGN_S = 3.0
 
 
 class Campaign:
@@ -164,7 +163,7 @@ class Campaign:
     def _strike(self, base: float, aim: Aim) -> None:
         self.tried += 1
         number = self.tried
-        if self._at_most_once:
+        if self._at_most_once and self._record_wise:
             self._lost = max(self._lost, self._standing())
         # Looked up beforehand: between the aim and the blow there may be a few milliseconds only.
         self._victims = self._deployment.processes()
@@ -311,10 +310,9 @@ class Campaign:
         """A phase of the interval from one commit to the next; at most once, right after a commit."""
         if self._at_most_once:
             self._aimed = "right after a commit"
-            if self._offsets_seen and self._appears(time.monotonic() + _SIGN_S + 2 * self._interval_s):
-                return self._gauge.reading
-            commits = (self._gauge.reading or now).progress.commits
-            return self._until(lambda reading: reading.progress.commits > commits, deadline_s)
+            if self._offsets_seen:
+                return self._gauge.reading if self._appears(deadline_s) else None
+            return self._until(lambda reading: reading.progress.commits > now.progress.commits, deadline_s)
         self._phases = self._phases or self._chance.sample(PHASES, len(PHASES))
         phase = self._phases.pop()
         self._aimed = f"{phase:g} of the commit interval"

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from engines.logs.embedded import EmbeddedLog
-from engines.logs.protocol import LogFailure
+from engines.logs.protocol import Chunk, LogFailure
 from engines.protocol import EngineFailure, Progress
 from harness import strikes
 from harness.appearance import Appearance
@@ -267,6 +267,31 @@ def test_a_new_row_wakes_at_once_and_rows_that_were_there_do_not(tmp_path: Path)
     assert not watching.wait(time.monotonic() + WAIT_S, stop)
     watching.close()
     writer.close()
+
+
+def test_a_partition_that_is_written_to_without_a_pause_is_caught_up_with_all_the_same():
+    class Restless:
+        """Never at its end: each look finds ten more records, of the 25 that were there at first and of those since."""
+
+        def __init__(self) -> None:
+            self.read = 0
+
+        def ends(self) -> dict[int, int]:
+            return {}
+
+        def poll(self, timeout_s: float) -> list[Chunk]:
+            offsets = list(range(self.read, self.read + 10))
+            self.read += 10
+            return [Chunk(1, offsets, [0] * 10, [b""] * 10)]
+
+        def close(self) -> None:
+            pass
+
+    reader = Restless()
+    log: Any = SimpleNamespace(end_offsets=lambda *_: [0, 25], reader=lambda *_, **__: reader)
+    appearance = Appearance(log, "output", 2)
+    assert appearance.wait(time.monotonic() + WAIT_S, threading.Event())
+    assert reader.read > 25
 
 
 def test_at_most_once_is_struck_right_after_a_commit_and_exposed_by_what_is_unanswered():

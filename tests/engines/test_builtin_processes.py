@@ -15,7 +15,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from cars import ENGINES, GUARANTEES, PARTITIONS, QUERY, ROOT, WAIT_S, Output, Stream, job_on
 
@@ -27,6 +26,8 @@ from engines.protocol import Engine, EngineFailure, Job, Observable, Revivable, 
 from engines.runtime.cluster import BuiltinEngine
 from engines.runtime.connector import Checkpoint, Results, WorkerFailure
 from engines.runtime.deployment import Deployment
+from harness.faults.processes import kill
+from harness.hold import state
 
 
 @pytest.fixture
@@ -55,14 +56,7 @@ def site(tmp_path: Path) -> Site:
 
 
 def alive(pids: list[int]) -> list[int]:
-    return [pid for pid in pids if runs(pid)]
-
-
-def runs(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
+    return [pid for pid in pids if state(pid) not in ("", "Z")]
 
 
 def wait_until(what: Callable[[], bool]) -> None:
@@ -89,9 +83,8 @@ def check_kills_and_rescaling(engine: Engine, site: Site, job: Job, log: Log) ->
             stream.send(log, job.input.name, 2_000)
             output.wait(lambda rows=rows: output.rows.total() > rows, running)
             pids = running.processes()["worker"]
-            os.kill(pids[victim], signal.SIGKILL)
-            # A process that is still dying is ready, as far as anybody can tell.
-            wait_until(lambda pid=pids[victim]: alive([pid]) == [])
+            # A process that is still dying is ready, as far as anybody can tell: so it is waited for.
+            kill([pids[victim]])
             stream.send(log, job.input.name, 2_000)
             assert running.revive() == []
             running.wait_ready(WAIT_S)

@@ -114,7 +114,9 @@ class KafkaStreamsCluster:
         workers = []
         for number in range(job.parallelism):
             directory = job.directory / f"worker-{number}"
-            directory.mkdir(parents=True, exist_ok=True)
+            # RocksDB unpacks its library to there, and whoever is killed leaves it behind.
+            temporary = directory / "tmp"
+            temporary.mkdir(parents=True, exist_ok=True)
             instructions = directory / "job.json"
             instructions.write_text(json.dumps(application(job, directory, rocksdb_mb), indent=1))
             name = f"{NAME}-worker-{number}"
@@ -125,6 +127,7 @@ class KafkaStreamsCluster:
                         self._java,
                         f"-Xmx{heap_mb}m",
                         "-XX:+ExitOnOutOfMemoryError",
+                        f"-Djava.io.tmpdir={temporary}",
                         *_SLF4J,
                         "-cp",
                         self._class_path,

@@ -152,6 +152,8 @@ public class WindowLoss {
         Process start(int number) throws Exception {
             List<String> command = new ArrayList<>(List.of(
                 ProcessHandle.current().info().command().orElse("java"), "-Xmx512m",
+                // RocksDB unpacks its library to there, and an instance that is killed leaves it behind.
+                "-Djava.io.tmpdir=" + folder,
                 "-cp", System.getProperty("java.class.path"),
                 "WindowLoss", "instance", bootstrap, name, folder.resolve("state-" + number).toString()));
             if (retention != null) {

@@ -10,7 +10,13 @@ kills=${1:-20}
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
 work=$(mktemp -d)
 broker=
-trap '[ -z "$broker" ] || { kill "$broker"; wait "$broker"; } 2>/dev/null || true; rm -rf "$work"' EXIT
+finish() {
+    status=$?
+    [ -z "$broker" ] || { kill "$broker"; wait "$broker"; } 2>/dev/null || true
+    if [ "$status" -eq 0 ]; then rm -rf "$work"; else echo "logs are in $work"; fi
+    exit "$status"
+}
+trap finish EXIT
 trap 'exit 130' INT TERM
 port=${PORT:-29092}
 cat >"$work/server.properties" <<EOF
@@ -37,9 +43,10 @@ until java -cp "$KAFKA_LIBS/*" org.apache.kafka.tools.TopicCommand --bootstrap-s
         echo "the broker did not start:"; tail -5 "$work/broker.log"; exit 1
     fi
 done
+mkdir "$work/tmp"
 javac -cp "$KAFKA_LIBS/*" -d "$work/classes" "$here/WindowLoss.java"
 for retention in "" 3600; do
     # shellcheck disable=SC2086
-    java -cp "$work/classes:$KAFKA_LIBS/*" WindowLoss "127.0.0.1:$port" "$kills" $retention 2>"$work/reader.log" ||
+    java -Djava.io.tmpdir="$work/tmp" -cp "$work/classes:$KAFKA_LIBS/*" WindowLoss "127.0.0.1:$port" "$kills" $retention 2>"$work/reader.log" ||
         { tail -5 "$work/reader.log"; exit 1; }
 done

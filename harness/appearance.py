@@ -1,11 +1,11 @@
-"""The moment at which a new row becomes visible: between a sink's commit and whatever its engine does next."""
+"""The moment at which a new row appears: visible, between a sink's commit and what its engine does next, or written."""
 
 from __future__ import annotations
 
 import threading
 import time
 
-from engines.logs.protocol import Log
+from engines.logs.protocol import Isolation, Log
 
 _GAP_S = 0.02
 _DRAIN_S = 2.0
@@ -13,13 +13,13 @@ _LOOK_S = 0.1
 
 
 class Appearance:
-    """Told by a read_committed reader of its own, which wakes as the log does: within a millisecond or two."""
+    """Told by a reader of its own, which wakes as the log does: within a millisecond or two."""
 
-    def __init__(self, log: Log, topic: str, partitions: int) -> None:
-        """Raises LogFailure if the log does not answer."""
-        ends = log.end_offsets(topic, partitions, "read_committed")
+    def __init__(self, log: Log, topic: str, partitions: int, isolation: Isolation = "read_committed") -> None:
+        """isolation: read_uncommitted for rows as they are written. Raises LogFailure if the log does not answer."""
+        ends = log.end_offsets(topic, partitions, isolation)
         self._before = {partition: end for partition, end in enumerate(ends) if end > 0}
-        self._reader = log.reader(topic, partitions, ends=True)
+        self._reader = log.reader(topic, partitions, isolation, ends=True)
         self._read: dict[int, int] = {}
 
     def wait(self, deadline_s: float, given_up: threading.Event) -> bool:

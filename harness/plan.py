@@ -184,6 +184,7 @@ def make(
                     ):
                         blocked = (
                             _obstacle(case, engine, workload, log[1])
+                            or _repeated(case, engine, workload, guarantees)
                             or _invulnerable(case, engine, selection, catalogue)
                             or available(engine, log[0])
                         )
@@ -221,6 +222,16 @@ def _campaigns(suite: Suite, engine: str, catalogue: Catalogue) -> Sequence[Stri
             )
         )
     return found
+
+
+def _repeated(case: CasePlan, engine: Engine, workload: Workload, guarantees: Sequence[Guarantee]) -> Blocked | None:
+    """Why a case shows nothing that an earlier one of this run does not: it claims the same."""
+    query = workload.query(case.parameters)
+    for earlier in guarantees[: guarantees.index(case.guarantee)]:
+        supported = engine.support(query, earlier, case.mode).kind != "unsupported"
+        if supported and engine.claim(earlier, case.mode) == engine.claim(case.guarantee, case.mode):
+            return Blocked(outcome="unsupported", reason=f"the same job with the same claim as under {earlier}")
+    return None
 
 
 _WITHOUT = {"coordinator": "has no coordinator: its workers share the work among themselves"}

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 
-from engines.logs.protocol import Log
+from engines.logs.protocol import Isolation, Log
 from engines.protocol import EngineFailure, Role
 from harness.appearance import Appearance
 from harness.broker import OFFSETS_PARTITIONS, OFFSETS_TOPIC
@@ -74,7 +74,7 @@ class Campaign:
         self._phases: list[float] = []
         self._aimed = ""
         self._victims: Mapping[Role, list[int]] = {}
-        self._appearance: Appearance | None = None
+        self._appearances: dict[Isolation, Appearance] = {}
         self._lost = 0
         # A commit's first sign is its offset in the broker's own topic. A gauge's reading comes too late where
         # nothing is at stake any more after a few milliseconds.
@@ -119,9 +119,8 @@ class Campaign:
         if self._started:
             # What a strike waits for is bounded, so this is.
             self._thread.join()
-        if self._appearance is not None:
-            self._appearance.close()
-            self._appearance = None
+        while self._appearances:
+            self._appearances.popitem()[1].close()
 
     def stop(self) -> None:
         """The same, but raises what went wrong in a strike."""
@@ -323,18 +322,22 @@ class Campaign:
         self._stop.wait(max(0.0, (due_ns - time.monotonic_ns()) / 1e9))
         # Something must be at stake: where rows come in bursts, the phase alone does not see to that.
         # On the embedded log rows appear with their commit: what came since then is what is there to be lost.
-        embedded = self._log == "embedded"
-        return self._until(
-            lambda reading: (reading.inputs_at_stake if embedded else reading.outputs_at_stake) > 0, deadline_s
-        )
+        if self._log == "embedded":
+            return self._until(lambda reading: reading.inputs_at_stake > 0, deadline_s)
+        due = self._until(lambda _: True, deadline_s)
+        if due is None or due.outputs_at_stake > 0:
+            return due
+        # Some engines write and commit within milliseconds, between two readings of the gauge.
+        self._aimed += ", as soon as a row is written"
+        return self._gauge.reading if self._appears(deadline_s, "read_uncommitted") else None
 
-    def _appears(self, deadline_s: float) -> bool:
-        """Returns at once when a new row, or a new committed offset, is visible; False if none came in time."""
+    def _appears(self, deadline_s: float, isolation: Isolation = "read_committed") -> bool:
+        """Returns at once when a new row, or a new committed offset, is there; False if none came in time."""
         if self._own_log is None:
             return False
-        if self._appearance is None:
-            self._appearance = Appearance(self._own_log, *self._sign)
-        return self._appearance.wait(deadline_s, self._stop)
+        if isolation not in self._appearances:
+            self._appearances[isolation] = Appearance(self._own_log, *self._sign, isolation)
+        return self._appearances[isolation].wait(deadline_s, self._stop)
 
     def _until(self, met: Callable[[Reading], bool], deadline_s: float) -> Reading | None:
         return self._gauge.until(met, deadline_s, self._stop)

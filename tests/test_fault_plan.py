@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from engines.protocol import Claim
 from harness import plan, suite
 from harness.plan import RunPlan, Selection
 from harness.request import overrides
@@ -72,6 +73,24 @@ def test_a_fault_that_is_named_on_the_command_line_strikes_every_engine(tmp_path
 def test_a_guarantee_each_is_a_case(tmp_path):
     made = planned(tmp_path, 'inject = "kill-worker"', guarantee="at-least-once")
     assert [case.guarantee for case in made.cases] == ["at-least-once"]
+
+
+def test_a_guarantee_that_changes_nothing_in_an_engine_is_not_struck_twice(tmp_path, monkeypatch):
+    path = tmp_path / "mine.toml"
+    several = STEADY.replace('guarantee = "exactly-once"', 'guarantee = ["exactly-once", "at-least-once"]')
+    path.write_text(f'{several}\n[faults]\ninject = "kill-worker"\n')
+    content = suite.load(str(path), {}, CATALOGUE)
+
+    def blocked() -> list[str]:
+        none = Selection(engines=("alpha",), log="kafka")
+        made = plan.make("mine", content, none, CATALOGUE, ("kafka", None), lambda *_: None, "run")
+        return [case.blocked.reason if case.blocked else "" for case in made.cases]
+
+    assert blocked() == ["", "the same job with the same claim as under exactly-once"]
+    monkeypatch.setattr(
+        type(CATALOGUE.engines["alpha"]), "claim", lambda _, guarantee, mode: Claim(guarantee, guarantee)
+    )
+    assert blocked() == ["", ""]
 
 
 @pytest.mark.parametrize(

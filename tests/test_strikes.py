@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -79,25 +79,28 @@ class World:
     def end_offsets(self, topic: str, partitions: int, isolation: str) -> list[int]:
         if topic == "input":
             return [int((time.monotonic() - self.began) * RATE)]
-        return [self._committed() if isolation == "read_committed" and self.at_once else self._answered(self.lived_s())]
+        return [self._committed() if isolation == "read_committed" and self.at_once else self._written()]
 
-    def reader(self, topic: str, partitions: int, ends: bool) -> CommittedRows:
+    def _written(self) -> int:
+        return self._answered(self.lived_s())
+
+    def reader(self, topic: str, partitions: int, isolation: str, ends: bool) -> Rows:
         assert (topic, ends) == ("output", True)
-        return CommittedRows(self)
+        return Rows(self._committed if isolation == "read_committed" else self._written)
 
 
-class CommittedRows:
-    """Wakes when more is committed."""
+class Rows:
+    """Wakes when there are more."""
 
-    def __init__(self, world: World) -> None:
-        self._world, self._seen = world, world._committed()
+    def __init__(self, count: Callable[[], int]) -> None:
+        self._count, self._seen = count, count()
 
     def ends(self) -> dict[int, int]:
         return {0: self._seen}
 
     def poll(self, timeout_s: float) -> list[int]:
         deadline_s = time.monotonic() + timeout_s
-        while (now := self._world._committed()) <= self._seen:
+        while (now := self._count()) <= self._seen:
             if time.monotonic() > deadline_s:
                 return []
             time.sleep(0.001)
@@ -207,8 +210,29 @@ def test_phases_of_the_commit_interval_are_all_aimed_at_before_one_comes_again()
     with campaign(world, Death(world), marks, wanted=5) as running:
         running.start()
         wait_over(running)
-    aims = {mark.aimed for mark in marks if isinstance(mark, Strike)}
+    aims = {mark.aimed.removesuffix(", as soon as a row is written") for mark in marks if isinstance(mark, Strike)}
     assert aims == {f"{phase:g} of the commit interval" for phase in PHASES}
+
+
+class Bursting(World):
+    """Writes all rows of an interval at its end, shortly before it commits them."""
+
+    BURST_S = 0.03
+
+    def _written(self) -> int:
+        return self._answered((self.lived_s() + self.BURST_S) // INTERVAL_S * INTERVAL_S)
+
+
+def test_a_job_that_writes_just_before_it_commits_is_struck_in_between():
+    world, marks = Bursting(), []
+    fault = Death(world)
+    with campaign(world, fault, marks) as running:
+        running.start()
+        wait_over(running)
+        running.stop()
+        assert running.exposed == running.tried == 3
+    assert all(-lived_s % INTERVAL_S < Bursting.BURST_S for lived_s in fault.struck)
+    assert all(mark.aborted > 0 for mark in marks if isinstance(mark, Exposed))
 
 
 def test_a_job_that_still_works_off_its_start_is_not_struck_yet():

@@ -98,7 +98,7 @@ class Worker:
 
 
 class ConsumerGroup:
-    """Implements `engines.protocol.Running`, `Observable` and `Revivable` for such a job."""
+    """Implements `engines.protocol.Running`, `Observable`, `Placed` and `Revivable` for such a job."""
 
     def __init__(
         self,
@@ -145,6 +145,10 @@ class ConsumerGroup:
     def processes(self) -> Mapping[Role, list[int]]:
         processes = [worker.process for worker in self._workers]
         return {"worker": [process.pid for process in processes if process.exit_code is None]}
+
+    def occupied(self) -> list[int]:
+        workers = [worker.process for worker in self._workers if worker.assigned()]
+        return [process.pid for process in workers if process.exit_code is None]
 
     def failure(self) -> EngineFailure | None:
         return None if self._stopped else self._died("while the job ran")

@@ -177,6 +177,15 @@ class Observable(Protocol):
 
 
 @runtime_checkable
+class Placed(Protocol):
+    """A running job of which some workers may have no part, as they stand by for those that fail."""
+
+    def occupied(self) -> list[int]:
+        """Pids of the workers that have a part of the job just now; empty where that cannot be told."""
+        ...
+
+
+@runtime_checkable
 class Revivable(Protocol):
     """A running job of which dead processes can be started again, as an operator would."""
 

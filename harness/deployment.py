@@ -15,6 +15,7 @@ from engines.protocol import (
     EngineFailure,
     Job,
     Observable,
+    Placed,
     Progress,
     Revivable,
     Role,
@@ -62,6 +63,13 @@ class Deployment:
 
     def processes(self) -> Mapping[Role, list[int]]:
         return self._now().processes()
+
+    def occupied(self) -> list[int]:
+        """Pids of the workers that have a part of the job; of all where the engine cannot tell."""
+        running = self._now()
+        workers = running.processes().get("worker", [])
+        placed = running.occupied() if isinstance(running, Placed) else []
+        return [pid for pid in workers if pid in placed] or workers
 
     def counters(self) -> Mapping[Counter, int]:
         return self._now().counters()

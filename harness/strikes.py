@@ -74,6 +74,7 @@ class Campaign:
         self._phases: list[float] = []
         self._aimed = ""
         self._victims: Mapping[Role, list[int]] = {}
+        self._occupied: list[int] = []
         self._appearances: dict[Isolation, Appearance] = {}
         self._lost = 0
         # A commit's first sign is its offset in the broker's own topic. A gauge's reading comes too late where
@@ -83,6 +84,7 @@ class Campaign:
         self._own_log = setting.gauge_log
         self._target = Target(
             processes=lambda: self._victims or deployment.processes(),
+            occupied=lambda: self._occupied or deployment.occupied(),
             revive=deployment.revive,
             relaunch=deployment.relaunch,
             broker=setting.broker,
@@ -165,7 +167,7 @@ class Campaign:
         if self._at_most_once and self._record_wise:
             self._lost = max(self._lost, self._standing())
         # Looked up beforehand: between the aim and the blow there may be a few milliseconds only.
-        self._victims = self._deployment.processes()
+        self._victims, self._occupied = self._deployment.processes(), self._deployment.occupied()
         if self._aim(aim) is None:
             if not self._stop.is_set():
                 self._note(number, "missed", f"the aim was not met within {_AIM_S:g} s")
@@ -182,7 +184,7 @@ class Campaign:
         try:
             done = self._fault.inject(self._target)
             injected_ns = time.monotonic_ns()
-            self._victims = {}
+            self._victims, self._occupied = {}, []
             self._note(number, "injected", done)
             threading.Thread(target=self._watch, args=(number, before), daemon=True).start()
             self._expose(number, injected_ns)
@@ -190,7 +192,7 @@ class Campaign:
         except Unconfirmed as error:
             self._note(number, "unconfirmed", str(error))
         finally:
-            self._victims = {}
+            self._victims, self._occupied = {}, []
             self._note(number, "healing")
             if self._plan.aim == "restore":
                 threading.Thread(target=self._strike_again, args=(number,), daemon=True).start()
@@ -264,11 +266,16 @@ class Campaign:
         return sorted(found)[len(found) // 10] if found else 0
 
     def _watch(self, number: int, before: str) -> None:
-        """Note when the engine first shows that it noticed: its word for how it is changes."""
+        """Note when the engine first shows that it noticed: its word for how it is changes.
+
+        A change after the next strike is that one's.
+        """
         changed = self._gauge.until(
-            lambda reading: reading.progress.state not in ("", before), time.monotonic() + _NOTICE_S, self._stop
+            lambda reading: reading.progress.state not in ("", before) or self.tried > number,
+            time.monotonic() + _NOTICE_S,
+            self._stop,
         )
-        if changed is not None:
+        if changed is not None and self.tried == number:
             self._mark(Noticed(at_ns=changed.at_ns, number=number, sign=changed.progress.state))
 
     def _catch_up(self, base: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from results.history import Exposed, History, Noticed, Strike, TrialPlan
@@ -47,10 +48,14 @@ def _struck(history: History, number: int) -> Struck:
     missed = [mark.detail for mark in steps if mark.step == "missed"]
     exposure: Exposed | None = next((mark for mark in history.of(Exposed) if mark.number == number), None)
     injected_ns = injected[0].at_ns if injected else None
+    following = [mark.at_ns for mark in history.of(Strike) if mark.number > number and mark.step == "injected"]
+    # What shows after the next blow is that one's.
     noticed = [
         mark
         for mark in history.of(Noticed)
-        if mark.number == number and injected_ns is not None and mark.at_ns >= injected_ns
+        if mark.number == number
+        and injected_ns is not None
+        and injected_ns <= mark.at_ns < min(following, default=math.inf)
     ]
     plan, unconfirmed = history.plan, ""
     if failed:

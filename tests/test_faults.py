@@ -25,10 +25,12 @@ class Job:
 
     roles: dict[str, list[subprocess.Popen[bytes]]]
     asked: list[str] = field(default_factory=list)
+    idle: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def target(self) -> Target:
         return Target(
             processes=lambda: {role: [one.pid for one in some] for role, some in self.roles.items()},
+            occupied=lambda: [one.pid for one in self.roles["worker"] if one not in self.idle],
             revive=lambda: self.asked.append("revive"),
             relaunch=lambda parallelism: self.asked.append(f"relaunch {parallelism}"),
             broker=None,
@@ -77,6 +79,14 @@ def test_a_killed_worker_is_gone_and_the_other_is_not(job: Job):
     assert job.states("coordinator") != ["Z"]
     FAULTS["kill-worker"].heal(job.target())
     assert job.asked == ["revive"]
+
+
+@pytest.mark.parametrize("name", ["kill-worker", "pause-worker", "squeeze-memory"])
+def test_a_worker_that_only_stands_by_is_no_victim(job: Job, name: str):
+    job.idle = job.roles["worker"][:1]
+    done = [FAULTS[name].inject(job.target()) for _ in range(6)]
+    assert {f"worker {job.roles['worker'][1].pid}" in said for said in done} == {True}
+    FAULTS[name].heal(job.target())
 
 
 def test_a_killed_coordinator_is_gone_and_the_job_is_submitted_again(job: Job):
@@ -154,7 +164,7 @@ def test_a_worker_under_a_memory_squeeze_is_refused_what_it_gets_before_and_afte
             worker.stdin.write("more\n")
             return worker.stdout.readline().strip()
 
-        squeezed = replace(job.target(), processes=lambda: {"worker": [worker.pid]})
+        squeezed = replace(job.target(), occupied=lambda: [worker.pid])
         fault = FAULTS["squeeze-memory"]
         assert ask() == "had"
         fault.inject(squeezed)

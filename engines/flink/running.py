@@ -80,6 +80,16 @@ class FlinkJob:
             "worker": [process.pid for process in self._workers if process.exit_code is None],
         }
 
+    def occupied(self) -> list[int]:
+        """TaskManagers have slots to spare: once one has failed, another may run the whole job."""
+        try:
+            vertices = self._rest.get(f"/jobs/{self._id}")["vertices"]
+            subtasks = [self._rest.get(f"/jobs/{self._id}/vertices/{vertex['id']}")["subtasks"] for vertex in vertices]
+        except Unreachable:
+            return []
+        ports = {int(subtask["endpoint"].rpartition(":")[2]) for own in subtasks for subtask in own}
+        return [worker.pid for worker in self._workers if worker.exit_code is None and ports & listened(worker.pid)]
+
     def failure(self) -> EngineFailure | None:
         dead = self._manager.died("while the job ran")
         if dead is None:
@@ -189,3 +199,15 @@ class FlinkJob:
         # The innermost cause says most.
         inner = [line for line in causes if line.startswith("Caused by: ")]
         return inner[-1] if inner else next(iter(causes), "no exception is recorded")
+
+
+def listened(pid: int) -> set[int]:
+    """Ports on which a process listens; none if it is gone."""
+    # The client runs in Flink's own environment, which has no psutil, and imports this package.
+    import psutil
+
+    try:
+        connections = psutil.Process(pid).net_connections("tcp")
+    except psutil.NoSuchProcess:
+        return set()
+    return {connection.laddr.port for connection in connections if connection.status == psutil.CONN_LISTEN}

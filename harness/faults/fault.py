@@ -42,7 +42,8 @@ class OwnBroker(Protocol):
 class Target:
     """What a fault may touch in one trial.
 
-    processes: pids of the job by role, asked anew at each call. revive: start again what died of the job, as an
+    processes: pids of the job by role, asked anew at each call. occupied: of the workers that have a part of it; one
+    that only stands by is no victim. revive: start again what died of the job, as an
     operator would; returns once it was started. relaunch: end what is left of the job and submit it again, with
     this parallelism (None: as before); returns once it is ready. broker, link: None where the trial has none of its
     own. state: the job's state directory. disk: the small one that it is on, where the fault needs it. poison:
@@ -50,6 +51,7 @@ class Target:
     """
 
     processes: Callable[[], Mapping[Role, list[int]]]
+    occupied: Callable[[], list[int]]
     revive: Callable[[], None]
     relaunch: Callable[[int | None], None]
     broker: OwnBroker | None

@@ -13,7 +13,7 @@ class KillWorker:
     hold_s = 0.0
 
     def inject(self, target: Target) -> str:
-        pid = target.chance.choice(sorted(target.processes()["worker"]))
+        pid = target.chance.choice(sorted(target.occupied()))
         kill([pid])
         return f"worker {pid} is gone"
 

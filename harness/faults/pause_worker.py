@@ -16,7 +16,7 @@ class PauseWorker:
         self._paused: list[int] = []
 
     def inject(self, target: Target) -> str:
-        self._paused = [target.chance.choice(sorted(target.processes()["worker"]))]
+        self._paused = [target.chance.choice(sorted(target.occupied()))]
         pause(self._paused)
         return f"worker {self._paused[0]} stands still"
 

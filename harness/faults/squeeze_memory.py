@@ -19,7 +19,7 @@ class SqueezeMemory:
         self._before: dict[int, tuple[int, int]] = {}
 
     def inject(self, target: Target) -> str:
-        worker = psutil.Process(target.chance.choice(sorted(target.processes()["worker"])))
+        worker = psutil.Process(target.chance.choice(sorted(target.occupied())))
         soft, hard = worker.rlimit(psutil.RLIMIT_DATA)
         self._before[worker.pid] = soft, hard
         # A limit below what is taken already frees nothing: it refuses what is asked for from now on.

@@ -12,7 +12,7 @@ from engines.consumer_group import ConsumerGroup
 from engines.logs.offsets import CommittedOffsets
 from engines.logs.protocol import LogFailure
 from engines.process import Process
-from engines.protocol import EngineFailure, Observable, Revivable
+from engines.protocol import EngineFailure, Observable, Placed, Revivable
 
 SLEEP = "exec sleep 60"
 
@@ -190,6 +190,16 @@ def test_a_revived_group_is_ready_once_the_new_process_answers_and_not_by_what_t
     running.revive()
     with pytest.raises(EngineFailure, match=r"worker-0 None, worker-1 \[2, 3\]"):
         running.wait_ready(0.5)
+
+
+def test_a_worker_without_a_partition_is_not_occupied(group):
+    running = group(f"echo assigned $$ 0 1 2 3; {SLEEP}", f"echo assigned $$; {SLEEP}")
+    assert isinstance(running, Placed)
+    running.wait_ready(10)
+    first, _ = running.processes()["worker"]
+    assert running.occupied() == [first]
+    kill(running, 0)
+    assert running.occupied() == []
 
 
 def test_a_stopped_group_is_not_revived(group):

@@ -28,6 +28,7 @@ from engines.flink.rest import Rest, Unreachable
 from engines.flink.running import FlinkJob
 from engines.process import Process
 from engines.protocol import EngineFailure, Job, Progress, Site, Topic
+from harness.faults.processes import kill
 from tests.conformance.examples import EXAMPLES, stream
 from tests.conformance.reference import rows
 from workloads import sensors
@@ -606,6 +607,28 @@ def test_a_run_answers_every_window_right_and_leaves_nothing_behind(answer):
     assert len(result.processes["worker"]) == 2
     assert len(result.processes["coordinator"]) == 1
     assert result.settings["sink.delivery-guarantee"] == "exactly-once"
+
+
+@pytest.mark.java
+@pytest.mark.timeout(300)
+def test_a_task_manager_that_stands_by_is_not_occupied(site, make_job):
+    cluster = engine.open(site(engine))
+    try:
+        running = cluster.submit(make_job(engine))
+        running.wait_ready(120)
+        workers = running.processes()["worker"]
+        assert running.occupied() == workers
+        kill(workers[:1])
+        deadline = time.monotonic() + 120
+        while running.occupied() != workers[1:]:
+            assert time.monotonic() < deadline, running.occupied()
+            time.sleep(0.1)
+        running.revive()
+        running.wait_ready(120)
+        assert len(running.processes()["worker"]) == 2
+        assert running.occupied() == workers[1:]
+    finally:
+        cluster.close()
 
 
 @pytest.mark.java

@@ -64,6 +64,15 @@ def test_an_outage_is_measured_from_its_injection(recording, judged):
     assert case.metrics["strikes_exposed"].value == 1
 
 
+def test_what_an_engine_notices_after_the_next_strike_is_not_the_earlier_ones_detection(recording, judged):
+    struck(recording, 10.0, 16.0)
+    recording.marks = [mark for mark in recording.marks if not (isinstance(mark, Noticed) and mark.number == 1)]
+    recording.marks.insert(-1, Noticed(at_ns=START_NS + 17 * SECOND, number=1, sign="1 of 2 workers run"))
+    first, second = judged(recording)["paced"].strikes
+    assert (first.detected_s, first.sign) == (None, "")
+    assert second.detected_s == 0.5
+
+
 def test_lost_service_is_the_output_that_did_not_come_until_caught_up(recording, judged):
     strike = strike_of(judged(silent(struck(recording, 12.0), 12.0, 17.0))["paced"])
     assert strike.lost_service_s == pytest.approx(strike.caught_up_s, abs=0.01)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from reports import units
 from results.history import TrialPlan
-from results.result import CaseResult, Metric, Offence, Outcome, RunResult, Seen, Series, StrikeResult
+from results.result import CaseResult, Guarantee, Metric, Offence, Outcome, RunResult, Seen, Series, StrikeResult
 
 WORST_FIRST: tuple[Outcome, ...] = ("fail", "unknown", "unavailable", "unsupported", "pass")
 UNTESTED = "No fault was injected: what was seen of a guarantee holds for undisturbed operation only."
@@ -97,7 +97,21 @@ class Row:
 
     @property
     def claimed(self) -> str:
+        """What is claimed of delivery."""
         return next((case.delivery.claimed for case in self.cases if case.delivery), self.first.guarantee)
+
+    @property
+    def processing_claimed(self) -> str:
+        return next((case.processing.claimed for case in self.cases if case.processing), self.first.guarantee)
+
+    @property
+    def weak_claims(self) -> str:
+        """What is claimed that is weaker than exactly-once, as a subject; empty if nothing is."""
+        claims = {"processing": self.processing_claimed, "delivery": self.claimed}
+        weak = {of: claim for of, claim in claims.items() if claim != "exactly-once"}
+        if len(set(weak.values())) == 1:
+            return f"{next(iter(weak.values()))} {' and '.join(weak)}"
+        return " and ".join(f"{claim} {of}" for of, claim in weak.items())
 
     @property
     def asked(self) -> TrialPlan | None:
@@ -106,12 +120,8 @@ class Row:
 
     @property
     def seen(self) -> Seen:
-        """What was seen of delivery over the phases: losses and replays together are broken."""
-        seen = {case.delivery.seen if case.delivery else "unknown" for case in self.cases}
-        if "broken" in seen or {"at-least-once", "at-most-once"} <= seen:
-            return "broken"
-        order: tuple[Seen, ...] = ("at-most-once", "at-least-once", "unknown")
-        return next((word for word in order if word in seen), "exact")
+        """What was seen of delivery over the phases."""
+        return _over_phases(case.delivery for case in self.cases)
 
     @property
     def strikes(self) -> list[StrikeResult]:
@@ -120,9 +130,16 @@ class Row:
     @property
     def seen_in_words(self) -> str:
         """What was seen of delivery; untested where strikes were asked for, none was exposed and all was exact."""
+        return self._in_words(self.seen)
+
+    @property
+    def processing_seen_in_words(self) -> str:
+        return self._in_words(_over_phases(case.processing for case in self.cases))
+
+    def _in_words(self, seen: Seen) -> str:
         struck = self.asked is not None and self.asked.strikes is not None
         untested = struck and not any(strike.exposed for strike in self.strikes)
-        return "untested" if untested and self.seen == "exact" else self.seen
+        return "untested" if untested and seen == "exact" else seen
 
     @property
     def claim_notes(self) -> list[str]:
@@ -173,6 +190,15 @@ class Row:
 
     def series(self, name: str) -> Series | None:
         return next((series for case in self.cases for series in case.series if series.name == name), None)
+
+
+def _over_phases(guarantees: Iterable[Guarantee | None]) -> Seen:
+    """What was seen over the phases: losses and replays together are broken."""
+    seen = {guarantee.seen if guarantee else "unknown" for guarantee in guarantees}
+    if "broken" in seen or {"at-least-once", "at-most-once"} <= seen:
+        return "broken"
+    order: tuple[Seen, ...] = ("at-most-once", "at-least-once", "unknown")
+    return next((word for word in order if word in seen), "exact")
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from reports import units
 from reports.comparison import VIOLATIONS, Comparison, Row
@@ -10,13 +10,14 @@ from results.result import Metric, StrikeResult
 
 HEAD = (
     "engine",
+    "processing: claimed → seen",
     "delivery: claimed → seen",
-    "fault",
-    "time-outs",
     "exposed of tried",
     "lost/dup/wrong",
     "first output",
-    "caught up",
+    "caught up (of so many strikes)",
+    "fault",
+    "time-outs",
 )
 STRIKES_HEAD = (
     "engine",
@@ -39,8 +40,8 @@ STRIKES_HEAD = (
 Cells = tuple[str, ...]
 
 
-def recoveries(comparison: Comparison) -> Iterator[Cells]:
-    """A row of HEAD for each engine that strikes were tried on."""
+def recoveries(comparison: Comparison, short: Mapping[str, str] = {}) -> Iterator[Cells]:
+    """A row of HEAD for each engine that strikes were tried on. short: for the guarantees' names."""
     for row in comparison.ran:
         if not row.strikes:
             continue
@@ -49,14 +50,19 @@ def recoveries(comparison: Comparison) -> Iterator[Cells]:
         wrong = sum(counts[name] for name in VIOLATIONS[2:])
         yield (
             row.name,
-            f"{row.claimed} → {row.seen_in_words}",
-            comparison.fault,
-            comparison.timeouts or units.NONE,
+            _claim(row.processing_claimed, row.processing_seen_in_words, short),
+            _claim(row.claimed, row.seen_in_words, short),
             f"{sum(strike.exposed for strike in row.strikes)} of {len(row.strikes)}",
             f"{lost:,}/{again:,}/{wrong:,}" if any(counts.values()) else units.NONE,
             _median(row.metric("recovery_first_output")),
             _caught_up(row),
+            comparison.fault,
+            comparison.timeouts or units.NONE,
         )
+
+
+def _claim(claimed: str, seen: str, short: Mapping[str, str]) -> str:
+    return f"{short.get(claimed, claimed)} → {short.get(seen, seen)}"
 
 
 _NEVER_LEFT = "band never left"
@@ -92,11 +98,11 @@ def _caught_up(row: Row) -> str:
     watched = [strike.watched_s for strike in injected if strike.watched_s is not None]
     if metric is not None:
         median = _median(metric) if metric.value or metric.high else _NEVER_LEFT
-        return f"{median} ({metric.n} of {len(injected)} recovered)"
+        return f"{median} ({metric.n} of {len(injected)})"
     # Where nothing could be measured, nothing is said of recovery.
     if not watched or row.metric("recovery_lost_service") is None:
         return units.NONE
-    return f"not within {_seconds(max(watched))} (0 of {len(injected)} recovered)"
+    return f"not within {_seconds(max(watched))} (0 of {len(injected)})"
 
 
 def _strike_caught_up(strike: StrikeResult) -> str:

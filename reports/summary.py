@@ -71,7 +71,7 @@ def _rightness(comparison: Comparison) -> Iterator[str]:
     if wrong and undecided:
         yield f"{words(row.name for row in undecided)} could not be judged."
     for row in repeated:
-        yield f"{row.name}: {_violations(row)}, which the {row.claimed} delivery that it claims allows."
+        yield f"{row.name}: {_violations(row)}, as is allowed by the {row.weak_claims} that it claims."
     if ran and (idle := [row.name for row in comparison.rows if not row.ran]):
         yield f"Not run here: {words(idle)}."
 

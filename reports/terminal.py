@@ -66,9 +66,9 @@ def _tables(comparison: Comparison, width: int) -> Iterator[Table]:
 
 def _recovery(comparison: Comparison, width: int) -> Iterator[Table]:
     """What strikes did, in one table or, where there is no room for it, in two."""
-    rows = list(recoveries(comparison))
-    places = range(len(HEAD))
-    for shown in (places,) if width >= _WIDE else (places[:5], (0, *places[5:])):
+    rows = list(recoveries(comparison, _SHORT))
+    # The title over the tables has said which fault it is, and with which time-outs.
+    for shown in (range(7),) if width >= _WIDE else (range(5), (0, 5, 6)):
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
         for place in shown:
             table.add_column(HEAD[place])
@@ -152,7 +152,7 @@ def _wrongs(row: Row) -> Iterator[Text]:
         for kind, count in case.kinds.items():
             kinds[kind] = kinds.get(kind, 0) + count
     listed = ", ".join(f"{count:,} x {kind}" for kind, count in kinds.items())
-    claim = f", as {row.claimed} delivery allows" if row.allowed else ""
+    claim = f", as is allowed by {row.weak_claims}" if row.allowed else ""
     mark, style = ("!", "yellow") if row.allowed else ("✗", "bold red")
     yield Text.assemble((f"{mark} {row.name}: {listed}{claim}", style), "; the first of them:")
     for found in row.offences[:_MAX_OFFENCES]:

@@ -100,7 +100,7 @@ def test_a_wrong_result_is_marked_before_its_speed_and_its_rows_are_listed() -> 
 def test_repeats_that_a_claim_allows_are_marked_as_such_and_no_error() -> None:
     text = printed(made_up.mixed(), 120)
     assert "! pass" in next(line for line in text.splitlines() if line.startswith("spark "))
-    assert "! spark (micro-batch): 74 x duplicate, as at-least-once delivery allows" in text
+    assert "! spark (micro-batch): 74 x duplicate, as is allowed by at-least-once delivery" in text
 
 
 def test_what_did_not_run_or_could_not_be_judged_says_why_once() -> None:
@@ -211,7 +211,7 @@ def test_the_headline_puts_rightness_before_speed() -> None:
         "One of four engines gave wrong results: flaky.",
         "What was wrong: flaky, 2 duplicate, 4 wrong and 2 unexpected.",
         "flink could not be judged.",
-        "spark (micro-batch): 74 duplicate, which the at-least-once delivery that it claims allows.",
+        "spark (micro-batch): 74 duplicate, as is allowed by the at-least-once delivery that it claims.",
     ]
     assert "flaky" not in " ".join(summary.headline(mixed)[4:])
 

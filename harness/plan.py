@@ -154,9 +154,9 @@ def make(
     asked = _ask(suite, selection.workloads or tuple(suite.workload), catalogue)
     for engine_name in selected_engines(suite, selection, catalogue):
         engine = catalogue.engines[engine_name]
-        campaigns = _campaigns(suite, engine_name, catalogue)
         default = ("default",) if isinstance(engine, UnavailableEngine) else tuple(engine.modes)[:1]
         for mode in suite.modes.get(engine_name, default):
+            campaigns = _campaigns(suite, engine_name, mode, catalogue)
             for workload_name, (workload, parameters, lack) in asked.items():
                 for guarantee, strikes in product(guarantees, campaigns):
                     case = CasePlan(
@@ -201,13 +201,13 @@ def make(
     )
 
 
-def _campaigns(suite: Suite, engine: str, catalogue: Catalogue) -> Sequence[Strikes | None]:
-    """What strikes an engine, one campaign a case; one None where nothing does."""
+def _campaigns(suite: Suite, engine: str, mode: str, catalogue: Catalogue) -> Sequence[Strikes | None]:
+    """What strikes an engine in a mode, one campaign a case; one None where nothing does."""
     table = suite.faults
     if table is None:
         return [None]
     found: list[Strikes | None] = []
-    for name, timeouts in product(table.instead.get(engine, table.inject), table.timeouts):
+    for name, timeouts in product(table.of(engine, mode), table.timeouts):
         fault = catalogue.faults[name]
         own_s = 0.0 if isinstance(fault, UnavailableFault) else fault.hold_s
         found.append(

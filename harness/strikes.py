@@ -35,7 +35,7 @@ OUTPUTS = 500
 RECOVER_S = {"default": 180.0, "tuned": 90.0}
 """How long a job may take to catch up after a strike, by its time-outs; the next strike comes then at the latest."""
 
-STEADY_S = 6.0
+STEADY_S = 5.5
 """A job has caught up when its results keep up with the load for so long: more than the five seconds judged."""
 
 _BASE_S = 5.0
@@ -133,12 +133,13 @@ class Campaign:
     def _run(self) -> None:
         try:
             base = self._base_rate()
-            while self.exposed < self._plan.wanted and self.tried < self._plan.most and not self._stop.is_set():
-                self._strike(base, self._plan.aim)
             # At most once, rows are visible after all that matters is over.
-            for _ in range(0 if self._at_most_once else self._plan.rows):
-                if not self._stop.is_set():
-                    self._strike(base, "row")
+            rows = 0 if self._at_most_once else self._plan.rows
+            while self.exposed < self._plan.wanted and self.tried < self._plan.most and not self._stop.is_set():
+                at_row = self._plan.wanted - self.exposed <= rows
+                self._strike(base, "row" if at_row else self._plan.aim)
+                # Where none of these is exposed, the rest fall as the others do.
+                rows -= at_row
         except Exception as error:
             self._error = error
 
@@ -282,12 +283,12 @@ class Campaign:
         """Until the job committed again and its results keep up with the load, or the time for that is over."""
         began = self._gauge.reading
         deadline_s = time.monotonic() + RECOVER_S[self._plan.timeouts]
-        if began is None or not self._until(
-            lambda reading: reading.progress.commits > began.progress.commits, deadline_s
-        ):
+        if began is None:
             return
         steady = _Steady(base, _BEHIND_S + self._interval_s)
-        self._until(steady.seen, deadline_s)
+        self._until(
+            lambda reading: steady.seen(reading) and reading.progress.commits > began.progress.commits, deadline_s
+        )
 
     def _aim(self, aim: Aim) -> Reading | None:
         """The reading at which to strike; None if the aim was not met in time or the load ended."""
@@ -334,6 +335,9 @@ class Campaign:
         due = self._until(lambda _: True, deadline_s)
         if due is None or due.outputs_at_stake > 0:
             return due
+        if "broker" in self._fault.needs:
+            # What is at stake must be read off before the blow: afterwards no log answers.
+            return self._until(lambda reading: reading.outputs_at_stake > 0, deadline_s)
         # Some engines write and commit within milliseconds, between two readings of the gauge.
         self._aimed += ", as soon as a row is written"
         return self._gauge.reading if self._appears(deadline_s, "read_uncommitted") else None

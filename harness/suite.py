@@ -1,4 +1,7 @@
-"""Suite files: what a run asks, in TOML. Read strictly; everything that is wrong is reported at once."""
+"""Suite files: what a run asks, in TOML. Read strictly; everything that is wrong is reported at once.
+
+Longer than most: a model a table, and every name in it looked up, so that one reading tells all that is wrong.
+"""
 
 from __future__ import annotations
 
@@ -131,8 +134,8 @@ class DrainTable(DrainOnLog):
 class FaultsTable(_Table):
     """Which faults strike, each in trials of its own, and when. hold: how long one lasts, or by fault how long it does;
     the fault's own where none is given. exposed: strikes that expose the guarantee, by fault and case. most: so many
-    are tried at most. timeouts: one or both profiles. rows: so many more strikes fall as soon as a new row is visible.
-    instead: by engine, the faults that strike it in place of those in `inject`.
+    are tried at most. timeouts: one or both profiles. rows: the last so many strikes fall as soon as a new row is
+    visible. instead: by engine or ENGINE.MODE, the faults that strike it in place of those in `inject`.
     """
 
     inject: Names = Field(min_length=1)
@@ -143,6 +146,10 @@ class FaultsTable(_Table):
     rows: Count = Field(default=0, ge=0)
     hold: Annotated[dict[str, Annotated[Seconds, Field(ge=0)]], BeforeValidator(_for_all)] = {}
     timeouts: Annotated[tuple[Timeouts, ...], BeforeValidator(_several)] = ("default",)
+
+    def of(self, engine: str, mode: str) -> Names:
+        """The faults that strike an engine in a mode."""
+        return self.instead.get(f"{engine}.{mode}", self.instead.get(engine, self.inject))
 
     def hold_s(self, fault: str, own_s: float) -> float:
         return self.hold.get(fault, self.hold.get(_ALL, own_s))
@@ -358,8 +365,13 @@ def _unknown_names(content: Mapping[str, Any], catalogue: Catalogue, places: _Pl
             yield unknown("fault", name, catalogue.faults, places.of(("faults", "hold", name)))
     instead = _table(table.get("instead"))
     for name in instead:
-        if name not in catalogue.engines:
-            yield unknown("engine", name, catalogue.engines, places.of(("faults", "instead", name)))
+        place = places.of(("faults", "instead", name))
+        engine_name, _, mode = name.partition(".")
+        struck = catalogue.engines.get(engine_name)
+        if struck is None:
+            yield unknown("engine", engine_name, catalogue.engines, place)
+        elif mode and not isinstance(struck, UnavailableEngine) and mode not in struck.modes:
+            yield unknown(f"mode of {engine_name}", mode, struck.modes, place)
     for where, faults in (
         (("inject",), table.get("inject")),
         *((("instead", name), instead[name]) for name in instead),

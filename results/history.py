@@ -150,7 +150,7 @@ class Strikes(_Model):
     """Faults of one kind, one after the other, while the load goes on.
 
     wanted: so many exposed strikes make a claim tested. most: no more than this are tried. hold_s: how long one lasts
-    before it is healed. rows: so many more follow, each as soon as a row is visible that was not seen before: between a
+    before it is healed. rows: the last so many fall as soon as a row is visible that was not seen before: between a
     sink's commit and its engine's own. Phases of the commit interval are drawn from 0.1 to 0.9, seeded.
     """
 

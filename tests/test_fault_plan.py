@@ -58,6 +58,10 @@ def test_a_time_for_an_unknown_fault_or_below_zero_is_an_error(tmp_path):
 def test_an_engine_may_be_struck_by_other_faults_than_the_rest(tmp_path):
     text = 'inject = "kill-worker"\ninstead = { alpha = ["kill-all", "pause-worker"] }'
     assert [case.strikes.fault for case in planned(tmp_path, text).cases] == ["kill-all", "pause-worker"]
+    text = 'inject = "kill-worker"\ninstead = { "alpha.default" = "kill-all" }'
+    assert [case.strikes.fault for case in planned(tmp_path, text).cases] == ["kill-all"]
+    with pytest.raises(InvalidRequest, match="unknown mode of alpha `defaul`"):
+        planned(tmp_path, 'inject = "kill-worker"\ninstead = { "alpha.defaul" = "kill-all" }')
     with pytest.raises(InvalidRequest) as caught:
         planned(tmp_path, 'inject = "kill-worker"\ninstead = { alpha = "kill-al", alpa = "kill-all" }')
     assert [problem.what for problem in caught.value.problems] == ["unknown engine `alpa`", "unknown fault `kill-al`"]

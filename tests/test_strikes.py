@@ -122,6 +122,9 @@ class Job:
     def processes(self) -> dict[str, list[int]]:
         return {"worker": [1, 2]}
 
+    def occupied(self) -> list[int]:
+        return [1]
+
     def revive(self) -> None:
         self.world.live()
 
@@ -254,10 +257,10 @@ def test_the_job_commits_and_catches_up_between_two_strikes():
     assert all(lived_s > strikes.STEADY_S for lived_s in apart)
 
 
-def test_further_strikes_fall_as_soon_as_a_new_row_is_visible():
+def test_the_last_strikes_fall_as_soon_as_a_new_row_is_visible():
     world, marks = World(), []
     fault = Death(world)
-    with campaign(world, fault, marks, wanted=1, rows=2) as running:
+    with campaign(world, fault, marks, wanted=3, rows=2) as running:
         running.start()
         wait_over(running)
         running.stop()

@@ -283,12 +283,13 @@ class Campaign:
         """Until the job committed again and its results keep up with the load, or the time for that is over."""
         began = self._gauge.reading
         deadline_s = time.monotonic() + RECOVER_S[self._plan.timeouts]
-        if began is None:
+        # Before that nothing tells: an outage and the rows that follow it are, together, as many as ever.
+        if began is None or not self._until(
+            lambda reading: reading.progress.commits > began.progress.commits, deadline_s
+        ):
             return
         steady = _Steady(base, _BEHIND_S + self._interval_s)
-        self._until(
-            lambda reading: steady.seen(reading) and reading.progress.commits > began.progress.commits, deadline_s
-        )
+        self._until(steady.seen, deadline_s)
 
     def _aim(self, aim: Aim) -> Reading | None:
         """The reading at which to strike; None if the aim was not met in time or the load ended."""

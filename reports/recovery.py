@@ -15,7 +15,7 @@ HEAD = (
     "exposed of tried",
     "lost/dup/wrong",
     "first output",
-    "caught up (of so many strikes)",
+    "caught up (strikes)",
     "fault",
     "time-outs",
 )

@@ -71,11 +71,17 @@ def _recovery(comparison: Comparison, width: int) -> Iterator[Table]:
     for shown in (range(7),) if width >= _WIDE else (range(5), (0, 5, 6)):
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
         for place in shown:
-            table.add_column(HEAD[place])
+            # Guarantees and counts stay whole; names and intervals may take a second line.
+            longest = max((len(word) for row in rows for word in row[place].split()), default=0)
+            table.add_column(_folded(HEAD[place]), no_wrap=1 <= place <= 4, min_width=longest)
         for row in rows:
             table.add_row(*(Text(row[place]) for place in shown))
         if rows:
             yield table
+
+
+def _folded(heading: str) -> str:
+    return heading.replace(": ", ":\n").replace(" of tried", "\nof tried").replace(" (", "\n(")
 
 
 def _table(*headings: str) -> Table:

@@ -70,6 +70,7 @@ class Campaign:
         # Of these queries each input record gives one output record, so what is unanswered can be counted.
         shape = query.shape
         self._record_wise = isinstance(shape, Project | Running) and not query.where and query.deduplicate is None
+        self._settle_s = query.settle_ms / 1000
         self._chance = random.Random(f"{case.seed} {plan.fault} {plan.aim}")  # noqa: S311 - it must be repeatable
         self._phases: list[float] = []
         self._aimed = ""
@@ -157,9 +158,12 @@ class Campaign:
             self._stop.wait(_BASE_S + 2 * self._interval_s)
             last = self._gauge.reading or first
             rows, records = last.visible - first.visible, last.inputs - first.inputs
-            keeps_up = 0 < rows * last.inputs <= _KEEPS_UP * last.visible * records
+            span_s = max(1, last.at_ns - first.at_ns) / 1e9
+            # Rows of windows that are still open are not due yet.
+            due = last.inputs - records * self._settle_s / span_s
+            keeps_up = 0 < rows * due <= _KEEPS_UP * last.visible * records
             if keeps_up or self._stop.is_set() or time.monotonic() > deadline_s:
-                return rows * 1e9 / max(1, last.at_ns - first.at_ns)
+                return rows / span_s
             first = last
 
     def _strike(self, base: float, aim: Aim) -> None:

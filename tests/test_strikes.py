@@ -44,11 +44,12 @@ class World:
     """A job that answers RATE records a second and commits each interval, unless it is down.
 
     at_once: what is written is visible only with the commit, as in a transaction. idle_s: so long it does nothing at
-    first, and then works off what has come meanwhile at twice the rate.
+    first, and then works off what has come meanwhile at twice the rate. lag_s: so long after its record a row comes.
     """
 
     at_once: bool = True
     idle_s: float = 0.0
+    lag_s: float = 0.0
     down_since: float | None = None
     lost_s: float = 0.0
     began: float = field(default_factory=time.monotonic)
@@ -71,6 +72,7 @@ class World:
         )
 
     def _answered(self, lived_s: float) -> int:
+        lived_s = max(0.0, lived_s - self.lag_s)
         return int(min(lived_s, 2 * max(0.0, lived_s - self.idle_s)) * RATE)
 
     def _committed(self) -> int:
@@ -241,10 +243,19 @@ def test_a_job_that_writes_just_before_it_commits_is_struck_in_between():
 def test_a_job_that_still_works_off_its_start_is_not_struck_yet():
     world, marks = World(idle_s=1.5), []
     fault = Death(world)
-    with campaign(world, fault, marks, wanted=1) as running:
+    with campaign(world, fault, marks, windowed=False, wanted=1) as running:
         running.start()
         wait_over(running)
     assert fault.struck[0] > 2 * 1.5
+
+
+def test_windows_that_are_still_open_are_no_backlog():
+    world, marks = World(lag_s=1.0), []
+    fault = Death(world)
+    with campaign(world, fault, marks, wanted=1) as running:
+        running.start()
+        wait_over(running)
+    assert fault.struck[0] < 5
 
 
 def test_the_job_commits_and_catches_up_between_two_strikes():

@@ -268,18 +268,21 @@ def test_the_job_commits_and_catches_up_between_two_strikes():
     assert all(lived_s > strikes.STEADY_S for lived_s in apart)
 
 
-def test_the_last_strikes_fall_as_soon_as_a_new_row_is_visible():
+def test_so_many_strikes_fall_as_soon_as_a_new_row_is_visible_and_unexposed_ones_are_made_up_for():
     world, marks = World(), []
     fault = Death(world)
-    with campaign(world, fault, marks, wanted=3, rows=2) as running:
+    with campaign(world, fault, marks, wanted=3, most=8, rows=2) as running:
         running.start()
         wait_over(running)
         running.stop()
-        assert running.tried == 3
+        # Right after a commit nothing may be at stake yet.
+        assert running.exposed == 3
     aims = [mark.aimed for mark in marks if isinstance(mark, Strike) and mark.step == "injected"]
-    assert aims[1:] == ["a new row is visible"] * 2
+    assert aims.count("a new row is visible") == 2
+    assert aims[0] != "a new row is visible"
     # Rows are visible with a commit: those strikes come right after one.
-    assert all(lived_s % INTERVAL_S < INTERVAL_S / 4 for lived_s in fault.struck[1:])
+    at_rows = [lived_s for lived_s, aim in zip(fault.struck, aims, strict=True) if aim == "a new row is visible"]
+    assert all(lived_s % INTERVAL_S < INTERVAL_S / 4 for lived_s in at_rows)
 
 
 def test_a_new_row_wakes_at_once_and_rows_that_were_there_do_not(tmp_path: Path):

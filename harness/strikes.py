@@ -11,14 +11,15 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
-from engines.logs.protocol import Isolation, Log
+from engines.logs.protocol import Isolation
 from engines.protocol import EngineFailure, Role
 from harness.appearance import Appearance
 from harness.broker import OFFSETS_PARTITIONS, OFFSETS_TOPIC
 from harness.deployment import Deployment
+from harness.faults import poison
 from harness.faults.fault import Fault, Target, Unconfirmed
-from harness.faults.poison import POISON
 from harness.faults.processes import kill
 from harness.gauge import Gauge, Reading
 from harness.plan import CasePlan
@@ -74,8 +75,7 @@ class Campaign:
         self._chance = random.Random(f"{case.seed} {plan.fault} {plan.aim}")  # noqa: S311 - it must be repeatable
         self._phases: list[float] = []
         self._aimed = ""
-        self._victims: Mapping[Role, list[int]] = {}
-        self._occupied: list[int] = []
+        self._victims: _Victims | None = None
         self._appearances: dict[Isolation, Appearance] = {}
         self._lost = 0
         # A commit's first sign is its offset in the broker's own topic. A gauge's reading comes too late where
@@ -84,14 +84,14 @@ class Campaign:
         self._sign = (OFFSETS_TOPIC, OFFSETS_PARTITIONS) if self._offsets_seen else (topics[1], case.partitions)
         self._own_log = setting.gauge_log
         self._target = Target(
-            processes=lambda: self._victims or deployment.processes(),
-            occupied=lambda: self._occupied or deployment.occupied(),
+            processes=lambda: self._victims.processes if self._victims else deployment.processes(),
+            occupied=lambda: self._victims.occupied if self._victims else deployment.occupied(),
             revive=deployment.revive,
             relaunch=deployment.relaunch,
             broker=setting.broker,
             link=setting.link,
             state=setting.state,
-            poison=lambda: _write_poison(setting.log, topics[0]),
+            poison=lambda: poison.write(setting.log, topics[0]),
             parallelism=deployment.parallelism,
             chance=self._chance,
             disk=setting.disk,
@@ -172,7 +172,7 @@ class Campaign:
         if self._at_most_once and self._record_wise:
             self._lost = max(self._lost, self._standing())
         # Looked up beforehand: between the aim and the blow there may be a few milliseconds only.
-        self._victims, self._occupied = self._deployment.processes(), self._deployment.occupied()
+        self._victims = _Victims(self._deployment.processes(), self._deployment.occupied())
         if self._aim(aim) is None:
             if not self._stop.is_set():
                 self._note(number, "missed", f"the aim was not met within {_AIM_S:g} s")
@@ -189,7 +189,6 @@ class Campaign:
         try:
             done = self._fault.inject(self._target)
             injected_ns = time.monotonic_ns()
-            self._victims, self._occupied = {}, []
             self._note(number, "injected", done)
             threading.Thread(target=self._watch, args=(number, before), daemon=True).start()
             self._expose(number, injected_ns)
@@ -197,7 +196,7 @@ class Campaign:
         except Unconfirmed as error:
             self._note(number, "unconfirmed", str(error))
         finally:
-            self._victims, self._occupied = {}, []
+            self._victims = None
             self._note(number, "healing")
             if self._plan.aim == "restore":
                 threading.Thread(target=self._strike_again, args=(number,), daemon=True).start()
@@ -271,16 +270,11 @@ class Campaign:
         return sorted(found)[len(found) // 10] if found else 0
 
     def _watch(self, number: int, before: str) -> None:
-        """Note when the engine first shows that it noticed: its word for how it is changes.
-
-        A change after the next strike is that one's.
-        """
+        """Note when the engine first shows that it noticed: its word for how it is changes."""
         changed = self._gauge.until(
-            lambda reading: reading.progress.state not in ("", before) or self.tried > number,
-            time.monotonic() + _NOTICE_S,
-            self._stop,
+            lambda reading: reading.progress.state not in ("", before), time.monotonic() + _NOTICE_S, self._stop
         )
-        if changed is not None and self.tried == number:
+        if changed is not None:
             self._mark(Noticed(at_ns=changed.at_ns, number=number, sign=changed.progress.state))
 
     def _catch_up(self, base: float) -> None:
@@ -373,14 +367,12 @@ class Campaign:
         )
 
 
-def _write_poison(log: Log, topic: str) -> None:
-    """One record that is no event, acknowledged."""
-    writer = log.writer(topic)
-    try:
-        writer.write(0, [b"poison"], [POISON])
-        writer.flush(_AIM_S)
-    finally:
-        writer.close()
+@dataclass(frozen=True)
+class _Victims:
+    """Pids of a job's processes by role, and of its workers that have a part of it, looked up before the aim."""
+
+    processes: Mapping[Role, list[int]]
+    occupied: list[int]
 
 
 class _Steady:

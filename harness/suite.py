@@ -352,26 +352,16 @@ def _unknown_names(content: Mapping[str, Any], catalogue: Catalogue, places: _Pl
         if isinstance(name, str) and name not in catalogue.engines:
             yield unknown("engine", name, catalogue.engines, places.of(("engines",)))
     for name, modes in _table(content.get("modes")).items():
-        engine = catalogue.engines.get(name)
-        if engine is None:
-            yield unknown("engine", name, catalogue.engines, places.of(("modes", name)))
-        elif not isinstance(engine, UnavailableEngine):
-            for mode in [modes] if isinstance(modes, str) else modes if isinstance(modes, list) else []:
-                if mode not in engine.modes:
-                    yield unknown(f"mode of {name}", str(mode), engine.modes, places.of(("modes", name)))
+        several = [modes] if isinstance(modes, str) else modes if isinstance(modes, list) else []
+        yield from _unknown_modes(name, several, catalogue, places.of(("modes", name)))
     table = _table(content.get("faults"))
     for name in _table(table.get("hold")):
         if name not in catalogue.faults:
             yield unknown("fault", name, catalogue.faults, places.of(("faults", "hold", name)))
     instead = _table(table.get("instead"))
     for name in instead:
-        place = places.of(("faults", "instead", name))
-        engine_name, _, mode = name.partition(".")
-        struck = catalogue.engines.get(engine_name)
-        if struck is None:
-            yield unknown("engine", engine_name, catalogue.engines, place)
-        elif mode and not isinstance(struck, UnavailableEngine) and mode not in struck.modes:
-            yield unknown(f"mode of {engine_name}", mode, struck.modes, place)
+        engine, _, mode = name.partition(".")
+        yield from _unknown_modes(engine, [mode] if mode else [], catalogue, places.of(("faults", "instead", name)))
     for where, faults in (
         (("inject",), table.get("inject")),
         *((("instead", name), instead[name]) for name in instead),
@@ -390,6 +380,17 @@ def _unknown_names(content: Mapping[str, Any], catalogue: Catalogue, places: _Pl
                     yield unknown(f"parameter of {name}", key, workload.defaults, place)
                 elif problem := _unfit(key, value, workload.defaults[key], place):
                     yield problem
+
+
+def _unknown_modes(name: str, modes: Iterable[object], catalogue: Catalogue, where: str) -> Iterator[Problem]:
+    """An engine that does not exist, or those of its modes that do not."""
+    engine = catalogue.engines.get(name)
+    if engine is None:
+        yield unknown("engine", name, catalogue.engines, where)
+    elif not isinstance(engine, UnavailableEngine):
+        for mode in modes:
+            if mode not in engine.modes:
+                yield unknown(f"mode of {name}", str(mode), engine.modes, where)
 
 
 def _table(value: object) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ Results over different logs, or of different events, are never put in one compar
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from reports import units
@@ -132,9 +132,13 @@ class Row:
         """What was seen of delivery; untested where strikes were asked for, none was exposed and all was exact."""
         return self._in_words(self.seen)
 
-    @property
-    def processing_seen_in_words(self) -> str:
-        return self._in_words(_over_phases(case.processing for case in self.cases))
+    def delivery_in_words(self, short: Mapping[str, str]) -> str:
+        """What is claimed and what was seen. short: for the guarantees' names."""
+        return _claim(self.claimed, self.seen_in_words, short)
+
+    def processing_in_words(self, short: Mapping[str, str]) -> str:
+        seen = _over_phases(case.processing for case in self.cases)
+        return _claim(self.processing_claimed, self._in_words(seen), short)
 
     def _in_words(self, seen: Seen) -> str:
         struck = self.asked is not None and self.asked.strikes is not None
@@ -190,6 +194,10 @@ class Row:
 
     def series(self, name: str) -> Series | None:
         return next((series for case in self.cases for series in case.series if series.name == name), None)
+
+
+def _claim(claimed: str, seen: str, short: Mapping[str, str]) -> str:
+    return f"{short.get(claimed, claimed)} → {short.get(seen, seen)}"
 
 
 def _over_phases(guarantees: Iterable[Guarantee | None]) -> Seen:

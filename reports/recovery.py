@@ -10,12 +10,12 @@ from results.result import Metric, StrikeResult
 
 HEAD = (
     "engine",
-    "processing: claimed → seen",
-    "delivery: claimed → seen",
-    "exposed of tried",
+    "processing:\nclaimed → seen",
+    "delivery:\nclaimed → seen",
+    "exposed\nof tried",
     "lost/dup/wrong",
     "first output",
-    "caught up (strikes)",
+    "caught up\n(strikes)",
     "fault",
     "time-outs",
 )
@@ -50,8 +50,8 @@ def recoveries(comparison: Comparison, short: Mapping[str, str] = {}) -> Iterato
         wrong = sum(counts[name] for name in VIOLATIONS[2:])
         yield (
             row.name,
-            _claim(row.processing_claimed, row.processing_seen_in_words, short),
-            _claim(row.claimed, row.seen_in_words, short),
+            row.processing_in_words(short),
+            row.delivery_in_words(short),
             f"{sum(strike.exposed for strike in row.strikes)} of {len(row.strikes)}",
             f"{lost:,}/{again:,}/{wrong:,}" if any(counts.values()) else units.NONE,
             _median(row.metric("recovery_first_output")),
@@ -59,10 +59,6 @@ def recoveries(comparison: Comparison, short: Mapping[str, str] = {}) -> Iterato
             comparison.fault,
             comparison.timeouts or units.NONE,
         )
-
-
-def _claim(claimed: str, seen: str, short: Mapping[str, str]) -> str:
-    return f"{short.get(claimed, claimed)} → {short.get(seen, seen)}"
 
 
 _NEVER_LEFT = "band never left"

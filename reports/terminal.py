@@ -73,15 +73,11 @@ def _recovery(comparison: Comparison, width: int) -> Iterator[Table]:
         for place in shown:
             # Guarantees and counts stay whole; names and intervals may take a second line.
             longest = max((len(word) for row in rows for word in row[place].split()), default=0)
-            table.add_column(_folded(HEAD[place]), no_wrap=1 <= place <= 4, min_width=longest)
+            table.add_column(HEAD[place], no_wrap=1 <= place <= 4, min_width=longest)
         for row in rows:
             table.add_row(*(Text(row[place]) for place in shown))
         if rows:
             yield table
-
-
-def _folded(heading: str) -> str:
-    return heading.replace(": ", ":\n").replace(" of tried", "\nof tried").replace(" (", "\n(")
 
 
 def _table(*headings: str) -> Table:
@@ -123,9 +119,7 @@ def _counts(row: Row) -> Text:
 
 
 def _delivery(row: Row, words: Mapping[str, str]) -> Text:
-    if not row.ran:
-        return Text(units.NONE, "dim")
-    return Text(f"{words.get(row.claimed, row.claimed)} → {words.get(row.seen_in_words, row.seen_in_words)}")
+    return Text(row.delivery_in_words(words)) if row.ran else Text(units.NONE, "dim")
 
 
 def _remarks(comparison: Comparison) -> Iterator[Text]:

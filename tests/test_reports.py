@@ -259,6 +259,22 @@ def test_strikes_are_drawn_over_the_latency_of_each_second_and_listed_under_it()
     assert len(values) == 4
 
 
+def test_the_table_of_strikes_tells_processing_and_delivery_apart() -> None:
+    strike = StrikeResult(number=1, fault="kill-worker", aim="phase", detail="gone", state="confirmed", exposed=True)
+    weak, exact = (Guarantee(claimed="at-least-once", seen=seen) for seen in ("at-least-once", "exact"))
+    paced, _ = made_up.pair("a", verdict=Verdict(match=3, wrong=7), kinds={"double count": 7}, processing=weak)
+    paced = paced.model_copy(update={"strikes": [strike], "delivery": exact, "fault": "kill-worker"})
+    run = of([paced])
+    text = printed(run, 120)
+    line = next(line for line in text.splitlines() if "1 of 1" in line)
+    assert line.split("  ")[0].strip() == "a"
+    assert "at least → at least  at least → exact" in line
+    assert "0/0/7" in line
+    page = html.render(run, "run")
+    assert "at-least-once → at-least-once" in page
+    assert "at-least-once → exact" in page
+
+
 def test_a_broken_guarantee_without_wrong_rows_is_still_wrong() -> None:
     run = of(made_up.pair("a", outcome="fail", reason="broken", verdict=Verdict(match=3)))
     assert summary.headline(compare(run)[0])[0] == "One of one engines gave wrong results: a."

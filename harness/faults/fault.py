@@ -43,11 +43,11 @@ class Target:
     """What a fault may touch in one trial.
 
     processes: pids of the job by role, asked anew at each call. occupied: of the workers that have a part of it; one
-    that only stands by is no victim. revive: start again what died of the job, as an
-    operator would; returns once it was started. relaunch: end what is left of the job and submit it again, with
-    this parallelism (None: as before); returns once it is ready. broker, link: None where the trial has none of its
-    own. state: the job's state directory. disk: the small one that it is on, where the fault needs it. poison:
-    write one record that is no event into the input. chance: the trial's own, seeded.
+    that only stands by is no victim. revive: start again what died of the job, as an operator would; returns once it
+    was started. relaunch: end what is left of the job and submit it again, with this parallelism (None: as before);
+    returns once it is ready. broker, link: None where the trial has none of its own. state: the job's state directory.
+    disk: the small one that it is on, where the fault needs it. poison: write one record that is no event into the
+    input. chance: the trial's own, seeded.
     """
 
     processes: Callable[[], Mapping[Role, list[int]]]

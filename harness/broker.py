@@ -1,4 +1,9 @@
-"""The Kafka broker: one real node in KRaft mode as a process of ours, or one that is there already."""
+"""The Kafka broker: one real node in KRaft mode and its controller as processes of ours, or one that is there already.
+
+The controller is a process of its own, as in production. Where it dies with the broker, a broker that is started
+again takes itself for the leader until its old session has timed out, and Kafka 4.3.1 then drops the markers of the
+transactions that were being ended (KAFKA-20734): committed rows stay hidden and group offsets pending for ever.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +11,9 @@ import base64
 import os
 import re
 import shutil
-import socket
 import subprocess
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -20,6 +23,7 @@ from confluent_kafka.admin import AdminClient
 
 from engines.process import Process, tail
 from engines.protocol import EngineFailure
+from harness.ports import reserved
 from harness.problem import ExitCode, Problem
 from harness.provisioning.store import lacking_space
 
@@ -37,17 +41,23 @@ OFFSETS_PARTITIONS = 4
 
 _FORMAT_S = 60.0
 _START_S = 120.0
+_FENCE_S = 60.0
 _STOP_S = 15.0
 _ANSWER_S = 10.0
 _PORT_TRIES = 3
 _PORT_TAKEN = "Address already in use"
+_STARTED = "Kafka Server started"
+_FENCED = r"Fencing broker 1 at epoch(?![\s\S]*The request from broker 1 to unfence has been granted)"
+"""In the controller's log: the broker's session has timed out, and no other has begun since."""
 
 _SPACE = 1_000_000_000
 """Bytes that must be free before it starts: the topics of a suite's longest case and the logs beside them."""
 
 # Of two cores the broker should take little: the serial collector needs no threads of its own, and a small heap keeps
 # its pauses short. The records themselves are in the page cache, not in the heap.
-_JVM = ("-Xmx512m", "-XX:+UseSerialGC", "-Djava.net.preferIPv4Stack=true")
+_JVM = ("-XX:+UseSerialGC", "-Djava.net.preferIPv4Stack=true")
+_BROKER_HEAP = "-Xmx512m"
+_CONTROLLER_HEAP = "-Xmx128m"
 _LOGGING = (
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
@@ -55,10 +65,7 @@ _LOGGING = (
 )
 
 _SETTINGS: Mapping[str, str] = {
-    "process.roles": "broker,controller",
-    "node.id": "1",
     "controller.listener.names": "CONTROLLER",
-    "inter.broker.listener.name": "HARNESS",
     "listener.security.protocol.map": "HARNESS:PLAINTEXT,ENGINES:PLAINTEXT,CONTROLLER:PLAINTEXT",
     "auto.create.topics.enable": "false",
     # One node cannot replicate.
@@ -88,8 +95,8 @@ class KafkaBroker(Protocol):
     def engine_address(self) -> str: ...
 
     @property
-    def pid(self) -> int | None:
-        """None where the process is not ours to watch."""
+    def pids(self) -> list[int]:
+        """The broker's and its controller's; none where they are not ours to watch."""
         ...
 
     def failure(self) -> EngineFailure | None:
@@ -102,7 +109,7 @@ class KafkaBroker(Protocol):
 
 
 class Broker:
-    """A single node with a controller in it and two listeners for clients, on loopback only."""
+    """A single broker with two listeners for clients, and its controller, on loopback only."""
 
     def __init__(
         self,
@@ -114,16 +121,20 @@ class Broker:
         engine_port: int | None = None,
         advertised_port: int | None = None,
     ) -> None:
-        """directory: its own, for settings and data. logs: gets broker.log. Ports that are not given are free ones.
+        """directory: its own, for settings and data. logs: gets broker.log and controller.log.
+
+        Ports that are not given are free ones.
 
         advertised_port: where engines are told to connect, if that is a proxy's and not the listener's own.
         """
-        self._directory, self._log = directory, logs / "broker.log"
+        self._directory = directory
+        self._log, self._controller_log = logs / "broker.log", logs / "controller.log"
         self._java, self._jars = java_home / "bin" / "java", jars
         self._wanted = (harness_port, engine_port)
         self._harness_port = self._engine_port = 0
         self._advertised_port, self._starts = advertised_port, 0
         self._process: Process | None = None
+        self._controller: Process | None = None
 
     def start(self) -> None:
         """Format storage, start, and return once both listeners answer a metadata request.
@@ -157,41 +168,72 @@ class Broker:
     def pid(self) -> int | None:
         return self._process.pid if self._process else None
 
+    @property
+    def pids(self) -> list[int]:
+        return [process.pid for process in (self._process, self._controller) if process]
+
     def restart(self) -> None:
-        """Start the dead broker again on its data and ports; returns once it answers. Raises EngineFailure."""
-        if self._process is None:
+        """Start the dead broker again on its data and ports; returns once it answers. Raises EngineFailure.
+
+        Not before its session has timed out at the controller, 9 s after its death: until then it would be refused.
+        """
+        if self._process is None or self._controller is None:
             raise EngineFailure("Kafka's broker cannot be started again: it was never started", str(self._log))
         self._process.kill()
+        self._controller.wait_for_line(_FENCED, _FENCE_S, "after the broker's death")
         self._starts += 1
         # A log of its own: what the one before said must not be taken for an answer.
         self._log = self._log.with_name(f"broker-{self._starts}.log")
-        self._run()
+        self._process = self._run_broker()
+        self._wait_until_it_answers()
 
     def failure(self) -> EngineFailure | None:
-        dead = self._process.died("while it was needed") if self._process else None
-        return _explained(dead.what, self._log) if dead else None
+        for process in (self._controller, self._process):
+            dead = process.died("while it was needed") if process else None
+            if dead:
+                return _explained(dead)
+        return None
 
     def stop(self) -> None:
-        if self._process:
-            self._process.stop(_STOP_S)
-            self._process = None
-        for folder in (self.data, self._temporary):
+        # The broker first: it takes its leave of the controller.
+        for process in (self._process, self._controller):
+            if process:
+                process.stop(_STOP_S)
+        self._process = self._controller = None
+        for folder in (self.data, self._controller_data, self._temporary):
             shutil.rmtree(folder, ignore_errors=True)
 
     def _start_once(self) -> None:
         self._log.parent.mkdir(parents=True, exist_ok=True)
-        self._log.unlink(missing_ok=True)
-        with _reserved(*self._wanted, None) as ports:
+        for log in (self._log, self._controller_log):
+            log.unlink(missing_ok=True)
+        with reserved(*self._wanted, None) as ports:
             self._harness_port, self._engine_port, controller_port = ports
-            self._format(controller_port)
-        self._run()
-
-    def _run(self) -> None:
-        self._process = Process("Kafka's broker", self._command("kafka.Kafka", str(self._settings_file)), self._log)
+            self._make_storage(controller_port)
+        self._controller = Process(
+            "Kafka's controller",
+            self._command(_CONTROLLER_HEAP, "kafka.Kafka", str(self._controller_settings)),
+            self._controller_log,
+        )
+        self._process = self._run_broker()
         try:
-            self._process.wait_for_line("Kafka Server started", _START_S, "while starting")
+            self._controller.wait_for_line(_STARTED, _START_S, "while starting")
         except EngineFailure as failure:
-            raise _explained(failure.what, self._log) from failure
+            raise _explained(failure) from failure
+        self._wait_until_it_answers()
+
+    def _run_broker(self) -> Process:
+        return Process(
+            "Kafka's broker", self._command(_BROKER_HEAP, "kafka.Kafka", str(self._settings_file)), self._log
+        )
+
+    def _wait_until_it_answers(self) -> None:
+        if self._process is None:
+            return
+        try:
+            self._process.wait_for_line(_STARTED, _START_S, "while starting")
+        except EngineFailure as failure:
+            raise _explained(failure) from failure
         for address in (self.harness_address, self.engine_address):
             error = _unanswered(address)
             if error:
@@ -203,6 +245,10 @@ class Broker:
         return self._directory / "data"
 
     @property
+    def _controller_data(self) -> Path:
+        return self._directory / "controller"
+
+    @property
     def _temporary(self) -> Path:
         return self._directory / "tmp"
 
@@ -210,24 +256,43 @@ class Broker:
     def _settings_file(self) -> Path:
         return self._directory / "server.properties"
 
-    def _format(self, controller_port: int) -> None:
-        """Write the settings and make the storage folder with Kafka's StorageTool."""
-        shutil.rmtree(self.data, ignore_errors=True)
+    @property
+    def _controller_settings(self) -> Path:
+        return self._directory / "controller.properties"
+
+    def _make_storage(self, controller_port: int) -> None:
+        """Write both processes' settings and make their storage folders."""
         self._temporary.mkdir(parents=True, exist_ok=True)
         harness = f"HARNESS://{self.harness_address}"
-        settings = {
-            **_SETTINGS,
-            "listeners": f"{harness},ENGINES://127.0.0.1:{self._engine_port},CONTROLLER://127.0.0.1:{controller_port}",
+        quorum = {"controller.quorum.voters": f"2@127.0.0.1:{controller_port}"}
+        broker = {
+            "process.roles": "broker",
+            "node.id": "1",
+            "listeners": f"{harness},ENGINES://127.0.0.1:{self._engine_port}",
             "advertised.listeners": f"{harness},ENGINES://{self.engine_address}",
-            "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
+            "inter.broker.listener.name": "HARNESS",
             "log.dirs": str(self.data),
         }
-        self._settings_file.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+        controller = {
+            "process.roles": "controller",
+            "node.id": "2",
+            "listeners": f"CONTROLLER://127.0.0.1:{controller_port}",
+            "log.dirs": str(self._controller_data),
+        }
         cluster = cluster_id(uuid.uuid4())
-        with self._log.open("ab") as out:
+        self._format(self._controller_settings, {**_SETTINGS, **quorum, **controller}, cluster, self._controller_log)
+        self._format(self._settings_file, {**_SETTINGS, **quorum, **broker}, cluster, self._log)
+
+    def _format(self, file: Path, settings: Mapping[str, str], cluster: str, log: Path) -> None:
+        """Write one process's settings and make its storage folder with Kafka's StorageTool."""
+        shutil.rmtree(settings["log.dirs"], ignore_errors=True)
+        file.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+        with log.open("ab") as out:
             try:
                 code = subprocess.run(
-                    self._command("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._settings_file)),
+                    self._command(
+                        _CONTROLLER_HEAP, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(file)
+                    ),
                     stdin=subprocess.DEVNULL,
                     stdout=out,
                     stderr=subprocess.STDOUT,
@@ -235,16 +300,17 @@ class Broker:
                     check=False,
                 ).returncode
             except (OSError, subprocess.TimeoutExpired) as error:
-                raise EngineFailure(f"Kafka's storage folder could not be made: {error}", str(self._log)) from error
+                raise EngineFailure(f"Kafka's storage folder could not be made: {error}", str(log)) from error
         if code:
             raise _explained(
-                f"Kafka's StorageTool ended with exit code {code}; last lines:\n{tail(self._log)}", self._log
+                EngineFailure(f"Kafka's StorageTool ended with exit code {code}; last lines:\n{tail(log)}", str(log))
             )
 
-    def _command(self, main: str, *arguments: str) -> list[str]:
+    def _command(self, heap: str, main: str, *arguments: str) -> list[str]:
         # The native parts of zstd and snappy are unpacked into a folder that goes with the broker.
+        temporary = f"-Djava.io.tmpdir={self._temporary}"
         path = os.pathsep.join(str(jar) for jar in self._jars)
-        return [str(self._java), *_JVM, *_LOGGING, f"-Djava.io.tmpdir={self._temporary}", "-cp", path, main, *arguments]
+        return [str(self._java), heap, *_JVM, *_LOGGING, temporary, "-cp", path, main, *arguments]
 
 
 def cluster_id(number: uuid.UUID) -> str:
@@ -267,8 +333,8 @@ class ExistingBroker:
         return self.address
 
     @property
-    def pid(self) -> None:
-        return None
+    def pids(self) -> list[int]:
+        return []
 
     def failure(self) -> None:
         return None
@@ -294,32 +360,6 @@ def existing(address: str) -> ExistingBroker:
     return ExistingBroker(address)
 
 
-def free_port() -> int:
-    """A loopback port that nothing listens on now."""
-    with _reserved(None) as ports:
-        return ports[0]
-
-
-@contextmanager
-def _reserved(*ports: int | None) -> Iterator[list[int]]:
-    """Loopback ports, free ones for None, that nobody else gets meanwhile. Raises EngineFailure for one in use."""
-    with ExitStack() as stack:
-        found = []
-        for port in ports:
-            held = stack.enter_context(socket.socket())
-            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                held.bind(("127.0.0.1", port or 0))
-            except OSError as error:
-                raise EngineFailure(
-                    f"Kafka's broker cannot use port {port}: {error.strerror}",
-                    f"127.0.0.1:{port}",
-                    "end what uses it, or give another port",
-                ) from error
-            found.append(held.getsockname()[1])
-        yield found
-
-
 def _unanswered(address: str) -> str | None:
     """Why a metadata request got no answer in time, or None if it got one."""
     # librdkafka's own log would go to standard error.
@@ -335,8 +375,9 @@ def _ignore(_error: object) -> None:
     """The failure of the request itself says what matters."""
 
 
-def _explained(what: str, log: Path) -> EngineFailure:
-    """A failure with the first error in the log that has an exception, which is the cause of those after it."""
-    cause = re.search(r" ERROR .*\n[\w.$]+(?:Exception|Error): (.+)$", log.read_text(errors="replace"), re.MULTILINE)
+def _explained(failure: EngineFailure) -> EngineFailure:
+    """A failure with the first error in its log that has an exception, which is the cause of those after it."""
+    log = Path(failure.where).read_text(errors="replace")
+    cause = re.search(r" ERROR .*\n[\w.$]+(?:Exception|Error): (.+)$", log, re.MULTILINE)
     why = f"Kafka's broker failed: {cause[1]}\n" if cause else ""
-    return EngineFailure(f"{why}{what}", str(log))
+    return EngineFailure(f"{why}{failure.what}", failure.where)

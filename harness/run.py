@@ -21,7 +21,7 @@ from engines.discovery import discover as discover_engines
 from engines.logs import connect
 from engines.protocol import Engine, Site
 from harness import machine
-from harness.broker import JARS, Broker, KafkaBroker, existing, free_port
+from harness.broker import JARS, Broker, KafkaBroker, existing
 from harness.disk import SmallDisk, separate
 from harness.doctor import Provisioned
 from harness.faults import Unavailable as UnavailableFault
@@ -29,6 +29,7 @@ from harness.faults import discover as discover_faults
 from harness.faults.fault import Need
 from harness.observer import Observer
 from harness.plan import CasePlan, RunPlan
+from harness.ports import free_port
 from harness.problem import ExitCode, Problem
 from harness.provisioning import home
 from harness.provisioning.store import write_whole
@@ -215,7 +216,7 @@ def _run_case(
             kind=case.log,
             location=location,
             engine_location=broker.engine_address if broker else location,
-            bystanders=lambda: {"broker": [broker.pid]} if broker and broker.pid else {},
+            bystanders=lambda: {"broker": broker.pids} if broker and broker.pids else {},
             log_failure=broker.failure if broker else lambda: None,
             gauge_log=gauge_log,
             broker=place.own,

@@ -91,7 +91,7 @@ def test_a_tool_that_fails_is_told_with_its_last_words(tmp_path: Path):
     with pytest.raises(EngineFailure, match="StorageTool ended with exit code 1") as caught:
         Broker(tmp_path / "broker", tmp_path / "logs", tmp_path / "jdk", []).start()
     assert "Unable to initialize main class" in caught.value.what
-    assert caught.value.where == str(tmp_path / "logs/broker.log")
+    assert caught.value.where == str(tmp_path / "logs/controller.log")
 
 
 def test_the_first_error_in_the_log_is_the_cause(tmp_path: Path):
@@ -101,9 +101,12 @@ def test_the_first_error_in_the_log_is_the_cause(tmp_path: Path):
         "12:00 [x] ERROR a.B - Failed to append\njava.io.IOException: No space left on device\n\tat a.B\n"
         "12:00 [x] ERROR a.B - Shutting down\njava.lang.RuntimeException: all log dirs have failed\n"
     )
-    assert module._explained("it ended", log).what == "Kafka's broker failed: No space left on device\nit ended"
+    assert (
+        module._explained(EngineFailure("it ended", str(log))).what
+        == "Kafka's broker failed: No space left on device\nit ended"
+    )
     log.write_text("12:00 [x] INFO a.B - fine\n")
-    assert module._explained("it ended", log).what == "it ended"
+    assert module._explained(EngineFailure("it ended", str(log))).what == "it ended"
 
 
 @pytest.mark.java
@@ -112,14 +115,15 @@ def test_a_real_broker_serves_both_listeners_on_loopback_and_leaves_nothing(tmp_
     broker.start()
     assert broker.harness_address != broker.engine_address
     assert broker.failure() is None
-    process = psutil.Process(broker.pid)
-    listening = {c.laddr.ip for c in process.net_connections() if c.status == psutil.CONN_LISTEN}
+    processes = [psutil.Process(pid) for pid in broker.pids]
+    connections = [connection for process in processes for connection in process.net_connections()]
+    listening = {connection.laddr.ip for connection in connections if connection.status == psutil.CONN_LISTEN}
     assert listening == {"127.0.0.1"}
 
     same = existing(broker.harness_address)
-    assert (same.harness_address, same.engine_address, same.pid) == (broker.harness_address,) * 2 + (None,)
+    assert (same.harness_address, same.engine_address, same.pids) == (broker.harness_address,) * 2 + ([],)
     same.stop()
-    assert process.is_running()
+    assert all(process.is_running() for process in processes)
 
     admin = AdminClient({"bootstrap.servers": broker.harness_address})
     admin.create_topics([NewTopic("topic", 2, 1)])["topic"].result(30)
@@ -153,13 +157,14 @@ def test_a_real_broker_serves_both_listeners_on_loopback_and_leaves_nothing(tmp_
 
     broker.stop()
     broker.stop()
-    assert not process.is_running()
-    assert [path.name for path in (tmp_path / "broker").iterdir()] == ["server.properties"]
+    assert not any(process.is_running() for process in processes)
+    left = {path.name for path in (tmp_path / "broker").iterdir()}
+    assert left == {"controller.properties", "server.properties"}
 
 
 @pytest.mark.java
 def test_a_free_port_that_was_taken_meanwhile_is_replaced(make, taken: int, monkeypatch: pytest.MonkeyPatch):
-    reserve, tries = module._reserved, []
+    reserve, tries = module.reserved, []
 
     @contextmanager
     def robbed_once(*ports: int | None) -> Iterator[list[int]]:
@@ -167,7 +172,7 @@ def test_a_free_port_that_was_taken_meanwhile_is_replaced(make, taken: int, monk
             tries.append(found)
             yield [taken, *found[1:]] if len(tries) == 1 else found
 
-    monkeypatch.setattr(module, "_reserved", robbed_once)
+    monkeypatch.setattr(module, "reserved", robbed_once)
     broker = make()
     broker.start()
     assert len(tries) == 2
@@ -186,6 +191,36 @@ def test_a_broker_that_dies_says_so_with_its_log(tmp_path: Path, make):
     assert "was ended by SIGKILL" in failure.what
     assert "Kafka Server started" in failure.what
     assert failure.where == str(tmp_path / "logs/broker.log")
+
+
+@pytest.mark.java
+def test_a_broker_that_is_started_again_has_its_data_and_leads_on_no_old_session(tmp_path: Path, make):
+    broker = make()
+    broker.start()
+    admin = AdminClient({"bootstrap.servers": broker.harness_address})
+    admin.create_topics([NewTopic("topic", 1, 1)])["topic"].result(30)
+    writer = Producer({"bootstrap.servers": broker.harness_address, "transactional.id": "t"})
+    writer.init_transactions(30)
+    writer.begin_transaction()
+    writer.produce("topic", b"value")
+    writer.commit_transaction(30)
+    before, controller = broker.pids
+    os.kill(before, signal.SIGKILL)
+
+    broker.restart()
+
+    after, still = broker.pids
+    assert (after != before, still) == (True, controller)
+    reader = Consumer({"bootstrap.servers": broker.harness_address, "group.id": "g", "auto.offset.reset": "earliest"})
+    reader.subscribe(["topic"])
+    message = reader.poll(30)
+    assert message is not None
+    assert (message.error(), message.value()) == (None, b"value")
+    reader.close()
+    # Elected before its session is a new one, it would drop the markers of transactions that were being ended.
+    log = (tmp_path / "logs/broker-1.log").read_text()
+    assert "DUPLICATE_BROKER_REGISTRATION" not in log
+    assert log.count("Elected as the txn coordinator for partition 0") == 1
 
 
 def test_a_cluster_id_is_never_taken_for_an_option():

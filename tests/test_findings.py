@@ -12,18 +12,27 @@ from harness.doctor import prepare
 from harness.problem import Problem
 from harness.provisioning.progress import Lines
 
-FINDING = Path(__file__).parents[1] / "docs" / "findings" / "kafka-streams-window-loss"
+FINDINGS = sorted(path.parent for path in (Path(__file__).parents[1] / "docs/findings").glob("*/reproduce.sh"))
+
+each = pytest.mark.parametrize("finding", FINDINGS, ids=lambda path: path.name)
 
 
-def test_the_script_is_one_that_a_shell_can_read():
-    subprocess.run(["sh", "-n", str(FINDING / "reproduce.sh")], check=True)
+def test_there_are_findings():
+    assert FINDINGS
+
+
+@each
+def test_the_script_is_one_that_a_shell_can_read(finding: Path):
+    subprocess.run(["sh", "-n", str(finding / "reproduce.sh")], check=True)
 
 
 @pytest.mark.java
-def test_the_reproduction_compiles(tmp_path: Path):
+@each
+def test_the_reproduction_compiles(finding: Path, tmp_path: Path):
     tools = prepare([engine], own_broker=False, report=Lines())[engine.name]
     assert not isinstance(tools, Problem)
     assert tools.java_home is not None
+    (source,) = finding.glob("*.java")
     jars = ":".join(str(jar) for group in tools.jars.values() for jar in group)
     words = [
         str(tools.java_home / "bin" / "javac"),
@@ -34,5 +43,5 @@ def test_the_reproduction_compiles(tmp_path: Path):
         "-d",
         str(tmp_path),
     ]
-    subprocess.run([*words, str(FINDING / "WindowLoss.java")], check=True)
-    assert (tmp_path / "WindowLoss.class").exists()
+    subprocess.run([*words, str(source)], check=True)
+    assert (tmp_path / f"{source.stem}.class").exists()

@@ -167,6 +167,29 @@ def test_a_flush_that_runs_out_of_time_is_a_failure(broker: Broker, topic: str, 
     writer.close()
 
 
+def test_a_writer_with_an_open_transaction_is_let_go_although_no_broker_answers(
+    broker: Broker, topic: str, log: KafkaLog, monkeypatch: pytest.MonkeyPatch
+):
+    assert broker.pid is not None
+    monkeypatch.setattr(module, "_CLOSE_S", 0.3)
+    writer = log.writer(topic, f"id-{topic}")
+    writer.begin()
+    writer.write(0, [b"k"], [b"v"])
+    writer.flush(WAIT_S)
+    closing = threading.Thread(target=writer.close, daemon=True)
+    os.kill(broker.pid, signal.SIGSTOP)
+    try:
+        closing.start()
+        closing.join(WAIT_S)
+        assert not closing.is_alive()
+    finally:
+        os.kill(broker.pid, signal.SIGCONT)
+    # Its successor ends what it left open.
+    log.writer(topic, f"id-{topic}").close()
+    committed, written = (log.end_offsets(topic, PARTITIONS, each) for each in ("read_committed", "read_uncommitted"))
+    assert committed == written
+
+
 def test_what_a_broker_refuses_shows_at_the_flush(log: KafkaLog, topic: str, monkeypatch: pytest.MonkeyPatch):
     settings = module.writer_settings
     large = {"message.max.bytes": 10_000_000}

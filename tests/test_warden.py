@@ -50,14 +50,19 @@ def test_a_killed_run_leaves_no_process_and_no_scratch(tmp_path: Path, number: s
     wait_until(lambda: not marked(run) and not scratch.exists())
 
 
-def test_a_run_that_ends_well_is_swept_too(tmp_path: Path):
+@pytest.mark.parametrize("around", [None, "a-run-around-it"])
+def test_a_run_that_ends_well_is_swept_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, around: str | None):
     run = f"test-{os.getpid()}-well"
+    if around is None:
+        monkeypatch.delenv(MARK, raising=False)
+    else:
+        monkeypatch.setenv(MARK, around)
     with Warden(run, tmp_path / "scratch"):
         child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
         wait_until(lambda: marked(run) == [child.pid])
     assert child.wait(10) == -signal.SIGKILL
     assert not (tmp_path / "scratch").exists()
-    assert MARK not in os.environ
+    assert os.environ.get(MARK) == around
 
 
 def test_a_sweep_touches_no_other_run():

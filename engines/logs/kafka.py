@@ -38,6 +38,7 @@ _TRANSACTION_MS = 120_000
 _POLL_RECORDS = 20_000
 _ASK_AGAIN_S = 0.02
 _ONLOOKER_S = 1.0
+_CLOSE_S = 5.0
 _OLD_LEADER = (KafkaError.FENCED_LEADER_EPOCH, KafkaError.UNKNOWN_LEADER_EPOCH, KafkaError.NOT_LEADER_FOR_PARTITION)
 
 _logger = logging.getLogger(__name__)
@@ -193,8 +194,14 @@ class KafkaWriter:
         self._refused = 0
 
     def close(self) -> None:
-        """Let go of everything; what was not flushed may be lost."""
+        """Let go of everything; what was not flushed may be lost, an open transaction is aborted in 5 s or never."""
         self._producer.purge()
+        try:
+            self._producer.abort_transaction(_CLOSE_S)
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError._TIMED_OUT:
+                # The client's own `close` would go on waiting, without a bound.
+                return
         with warnings.catch_warnings(), suppress(KafkaException):
             # A fenced producer cannot abort its transaction and says so; whoever fenced it has aborted it already.
             warnings.simplefilter("ignore", RuntimeWarning)

@@ -5,7 +5,11 @@ The order makes a crash harmless: a snapshot that no committed offset names is n
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+import os
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import groupby
 from operator import methodcaller
 
@@ -21,6 +25,9 @@ _TRANSACTION_MS: Mapping[Timeouts, int] = {"default": 10_000, "tuned": 6_000}
 """Nothing else says how long a worker may be gone unnoticed: it is in no group that would miss its heartbeats, and the
 supervisor sees its end at once."""
 _TRANSACTION_INTERVALS = 3
+_SPARE_S = 1.0
+
+_logger = logging.getLogger(__name__)
 
 _partition_of = methodcaller("partition")
 _value_of = methodcaller("value")
@@ -41,12 +48,35 @@ def settings(job: Job) -> dict[str, str]:
     return {name: str(value) for name, value in chosen.items()}
 
 
+@contextmanager
+def ends_within(limit_s: float, doing: str) -> Iterator[None]:
+    """Ends this process if the context is not left in time.
+
+    A client's own time limits do not hold here: after a broker's restart librdkafka was seen to stay in
+    `send_offsets_to_transaction` for minutes, given 30 s.
+    """
+
+    def end() -> None:
+        _logger.error("%s took longer than %g s: the worker ends, for its successor to begin anew", doing, limit_s)
+        os._exit(1)
+
+    timer = threading.Timer(limit_s, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
 class KafkaConnector:
     def __init__(self, job: Job, slot: int) -> None:
         self._guarantee: Guarantee = job.guarantee
         # The slot's id is the same after a restart, so that the broker fences a predecessor that still lives.
         identity = f"{job.name}-{slot}" if self._guarantee == "exactly-once" else None
         self._writer = KafkaWriter(job.output.location, job.output.name, identity, LINGER_MS, transaction_ms(job))
+        # By then the broker ends the transaction, and a commit can only fail.
+        self._commit_s = transaction_ms(job) / 1000 + _SPARE_S
         self._input = job.input
         self._offsets = GroupOffsets(job.input.location, job.input.name, job.name)
         self._records: Records | None = None
@@ -109,8 +139,9 @@ class KafkaConnector:
             offsets[task] = (checkpoint.next, f"epoch={self._epochs[task]} snapshot={names[task]}")
         if self._guarantee == "exactly-once":
             self._begin()
-            self._offsets.commit_in(self._writer, offsets, _COMMIT_S)
-            self._writer.commit(_COMMIT_S)
+            with ends_within(self._commit_s, "committing a transaction"):
+                self._offsets.commit_in(self._writer, offsets, self._commit_s)
+                self._writer.commit(self._commit_s)
             self._open = False
         else:
             self._offsets.commit(offsets)

@@ -98,13 +98,17 @@ def main(run: Callable[[Work], None]) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     try:
         connector = _connector(job, slot)
-        try:
-            run(Work(job, deployment.tasks(slot), connector, stop, Voice()))
-        finally:
-            connector.close()
+        run(Work(job, deployment.tasks(slot), connector, stop, Voice()))
+        connector.close()
     except (LogFailure, WorkerFailure) as failure:
         _logger.error("%s", " | ".join(filter(None, (failure.what, failure.where, failure.remedy))))
-        sys.exit(1)
     except MemoryError:
         _logger.exception("the worker's limit of %d MiB (RLIMIT_DATA) is used up", job.memory_mb)
-        sys.exit(1)
+    except Exception:
+        _logger.exception("a defect of the worker")
+    else:
+        return
+    # At once: a Kafka client's `close` waits for its transaction's end without a bound, where no broker may answer any
+    # more. The successor ends what is left open.
+    logging.shutdown()
+    os._exit(1)

@@ -4,16 +4,25 @@ Spark runs its last batch again after a crash if it does not know that it was co
 rows. So each batch is one Kafka transaction, which carries the batch's id as an offset of a consumer group; a batch
 whose id is committed there is not written again. (Spark's guide names the batch id as the way to deduplicate a batch;
 partition and epoch ids will not do, SPARK-28650.)
+
+A transaction that fails is tried once more by a new producer: a broker that was away for longer than the transaction's
+time-out has aborted it, and whether it was committed after all is known only once the next one is open.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kafka import KafkaConsumer, KafkaProducer
+from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata, TopicPartition
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Row
+
+_CLOSE_S = 5
+
+_logger = logging.getLogger(__name__)
 
 
 class TransactionalSink:
@@ -21,12 +30,19 @@ class TransactionalSink:
 
     def __init__(self, name: str, topic: str, bootstrap: str, producer_settings: Mapping[str, Any]) -> None:
         """name: transactional id, and the group that holds the batch id. Raises KafkaError."""
-        self._topic, self._name = topic, name
+        self._topic, self._name, self._bootstrap = topic, name, bootstrap
         self._marker = TopicPartition(topic, 0)
-        self._producer = KafkaProducer(bootstrap_servers=bootstrap, transactional_id=name, **producer_settings)
-        # Ends what an earlier driver left open. Only then does the group's offset stand still.
+        self._settings = producer_settings
+        self._open()
+
+    def _open(self) -> None:
+        """A producer that has ended what an earlier one of the name left open, and the first batch that is not there.
+
+        Only then does the group's offset stand still.
+        """
+        self._producer = KafkaProducer(bootstrap_servers=self._bootstrap, transactional_id=self._name, **self._settings)
         self._producer.init_transactions()
-        consumer = KafkaConsumer(bootstrap_servers=bootstrap, group_id=name, enable_auto_commit=False)
+        consumer = KafkaConsumer(bootstrap_servers=self._bootstrap, group_id=self._name, enable_auto_commit=False)
         try:
             self._next = consumer.committed(self._marker) or 0
         finally:
@@ -40,6 +56,16 @@ class TransactionalSink:
         rows = batch.collect()
         if batch_id < self._next:
             return
+        try:
+            self._write(rows, batch_id)
+        except KafkaError as error:
+            _logger.warning("batch %d is written again by a new producer: %r", batch_id, error)
+            self.close()
+            self._open()
+            if batch_id >= self._next:
+                self._write(rows, batch_id)
+
+    def _write(self, rows: Sequence[Row], batch_id: int) -> None:
         self._producer.begin_transaction()
         sent = [self._producer.send(self._topic, row.value.encode(), row.key.encode()) for row in rows]
         # Looked at one by one: what is in flight when a producer's epoch is raised is lost without an error at commit.
@@ -52,4 +78,4 @@ class TransactionalSink:
         self._next = batch_id + 1
 
     def close(self) -> None:
-        self._producer.close(5)
+        self._producer.close(_CLOSE_S)

@@ -264,6 +264,20 @@ def test_on_kafka_a_worker_that_was_replaced_cannot_commit(kafka_job: Job):
     reader.close()
 
 
+def test_on_kafka_a_commit_that_does_not_return_ends_the_worker():
+    stuck = (
+        "import threading\n"
+        "from engines.runtime.kafka import ends_within\n"
+        "with ends_within(60, 'what is done in time'): pass\n"
+        "with ends_within(0.1, 'committing'): threading.Event().wait()\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", stuck], cwd=ROOT, capture_output=True, text=True, timeout=WAIT_S, check=False
+    )
+    assert ended.returncode == 1
+    assert "committing took longer than 0.1 s" in ended.stderr
+
+
 @pytest.mark.java
 def test_on_kafka_a_damaged_snapshot_is_refused(kafka_job: Job):
     from engines.runtime.kafka import KafkaConnector

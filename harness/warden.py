@@ -79,11 +79,15 @@ class Warden:
             stdin=subprocess.PIPE,
             start_new_session=True,
         )
+        self._before = os.environ.get(MARK)
         os.environ[MARK] = self._run
         return self
 
     def __exit__(self, *_error: object) -> None:
-        del os.environ[MARK]
+        if self._before is None:
+            del os.environ[MARK]
+        else:
+            os.environ[MARK] = self._before
         sweep(self._run)
         shutil.rmtree(self._scratch, ignore_errors=True)
         with suppress(subprocess.TimeoutExpired):

@@ -123,9 +123,8 @@ class Broker:
     ) -> None:
         """directory: its own, for settings and data. logs: gets broker.log and controller.log.
 
-        Ports that are not given are free ones.
-
-        advertised_port: where engines are told to connect, if that is a proxy's and not the listener's own.
+        Ports that are not given are free ones. advertised_port: where engines are told to connect, if that is a
+        proxy's and not the listener's own.
         """
         self._directory = directory
         self._log, self._controller_log = logs / "broker.log", logs / "controller.log"
@@ -184,8 +183,7 @@ class Broker:
         self._starts += 1
         # A log of its own: what the one before said must not be taken for an answer.
         self._log = self._log.with_name(f"broker-{self._starts}.log")
-        self._process = self._run_broker()
-        self._wait_until_it_answers()
+        self._await_answers(self._run_broker())
 
     def failure(self) -> EngineFailure | None:
         for process in (self._controller, self._process):
@@ -215,25 +213,18 @@ class Broker:
             self._command(_CONTROLLER_HEAP, "kafka.Kafka", str(self._controller_settings)),
             self._controller_log,
         )
-        self._process = self._run_broker()
-        try:
-            self._controller.wait_for_line(_STARTED, _START_S, "while starting")
-        except EngineFailure as failure:
-            raise _explained(failure) from failure
-        self._wait_until_it_answers()
+        broker = self._run_broker()
+        _await_start(self._controller)
+        self._await_answers(broker)
 
     def _run_broker(self) -> Process:
-        return Process(
+        self._process = Process(
             "Kafka's broker", self._command(_BROKER_HEAP, "kafka.Kafka", str(self._settings_file)), self._log
         )
+        return self._process
 
-    def _wait_until_it_answers(self) -> None:
-        if self._process is None:
-            return
-        try:
-            self._process.wait_for_line(_STARTED, _START_S, "while starting")
-        except EngineFailure as failure:
-            raise _explained(failure) from failure
+    def _await_answers(self, broker: Process) -> None:
+        _await_start(broker)
         for address in (self.harness_address, self.engine_address):
             error = _unanswered(address)
             if error:
@@ -264,8 +255,9 @@ class Broker:
         """Write both processes' settings and make their storage folders."""
         self._temporary.mkdir(parents=True, exist_ok=True)
         harness = f"HARNESS://{self.harness_address}"
-        quorum = {"controller.quorum.voters": f"2@127.0.0.1:{controller_port}"}
+        common = {**_SETTINGS, "controller.quorum.voters": f"2@127.0.0.1:{controller_port}"}
         broker = {
+            **common,
             "process.roles": "broker",
             "node.id": "1",
             "listeners": f"{harness},ENGINES://127.0.0.1:{self._engine_port}",
@@ -274,14 +266,15 @@ class Broker:
             "log.dirs": str(self.data),
         }
         controller = {
+            **common,
             "process.roles": "controller",
             "node.id": "2",
             "listeners": f"CONTROLLER://127.0.0.1:{controller_port}",
             "log.dirs": str(self._controller_data),
         }
         cluster = cluster_id(uuid.uuid4())
-        self._format(self._controller_settings, {**_SETTINGS, **quorum, **controller}, cluster, self._controller_log)
-        self._format(self._settings_file, {**_SETTINGS, **quorum, **broker}, cluster, self._log)
+        self._format(self._controller_settings, controller, cluster, self._controller_log)
+        self._format(self._settings_file, broker, cluster, self._log)
 
     def _format(self, file: Path, settings: Mapping[str, str], cluster: str, log: Path) -> None:
         """Write one process's settings and make its storage folder with Kafka's StorageTool."""
@@ -373,6 +366,14 @@ def _unanswered(address: str) -> str | None:
 
 def _ignore(_error: object) -> None:
     """The failure of the request itself says what matters."""
+
+
+def _await_start(process: Process) -> None:
+    """Until Kafka says that it runs. Raises EngineFailure."""
+    try:
+        process.wait_for_line(_STARTED, _START_S, "while starting")
+    except EngineFailure as failure:
+        raise _explained(failure) from failure
 
 
 def _explained(failure: EngineFailure) -> EngineFailure:

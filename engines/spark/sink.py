@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from kafka import KafkaConsumer, KafkaProducer
@@ -78,4 +79,6 @@ class TransactionalSink:
         self._next = batch_id + 1
 
     def close(self) -> None:
-        self._producer.close(_CLOSE_S)
+        # What cannot be sent any more is no reason not to begin anew: the next producer fences this one.
+        with suppress(KafkaError):
+            self._producer.close(_CLOSE_S)

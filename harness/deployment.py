@@ -123,11 +123,16 @@ class Deployment:
             else:
                 return
 
-    def relaunch(self, parallelism: int | None) -> None:
-        """End what is left of the job and submit it again; returns once it is ready. Raises EngineFailure."""
+    def halt(self) -> None:
+        """Stop the job in good order, for `relaunch` to submit it again. Raises EngineFailure."""
         self._now().stop()
         with self._lock:
             self._running = None
+
+    def relaunch(self, parallelism: int | None) -> None:
+        """End what is left of the job and submit it again; returns once it is ready. Raises EngineFailure."""
+        if self._running is not None:
+            self.halt()
         if parallelism is not None:
             self._job = replace(self._job, parallelism=parallelism)
         self._submit(self._job)

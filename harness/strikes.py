@@ -87,6 +87,7 @@ class Campaign:
             processes=lambda: self._victims.processes if self._victims else deployment.processes(),
             occupied=lambda: self._victims.occupied if self._victims else deployment.occupied(),
             revive=deployment.revive,
+            halt=deployment.halt,
             relaunch=deployment.relaunch,
             broker=setting.broker,
             link=setting.link,
@@ -191,7 +192,7 @@ class Campaign:
             injected_ns = time.monotonic_ns()
             self._note(number, "injected", done)
             threading.Thread(target=self._watch, args=(number, before), daemon=True).start()
-            self._expose(number, injected_ns)
+            self._expose(number, reading if self._fault.graceful else self._after(injected_ns))
             self._stop.wait(self._plan.hold_s)
         except Unconfirmed as error:
             self._note(number, "unconfirmed", str(error))
@@ -224,24 +225,27 @@ class Campaign:
         processes = self._deployment.processes()
         return [pid for role, pids in processes.items() if not roles or role in roles for pid in pids]
 
-    def _expose(self, number: int, injected_ns: int) -> None:
-        """What was at stake: by a reading made after the blow, while nothing can have been committed since."""
-        after = (
+    def _after(self, injected_ns: int) -> Reading | None:
+        """A reading made after the blow, while nothing can have been committed since; else the newest."""
+        return (
             self._gauge.until(lambda reading: reading.at_ns > injected_ns, time.monotonic() + 1.0, threading.Event())
             or self._gauge.reading
         )
-        if after is None:
+
+    def _expose(self, number: int, at: Reading | None) -> None:
+        """What was at stake at this reading."""
+        if at is None:
             return
-        behind = self._behind(after)
+        behind = self._behind(at)
         unanswered = None if behind is None else max(0, behind - self._lost)
         found = Exposed(
             at_ns=time.monotonic_ns(),
             number=number,
-            outputs=max(0, after.outputs_at_stake),
-            inputs=max(0, after.inputs_at_stake),
+            outputs=max(0, at.outputs_at_stake),
+            inputs=max(0, at.inputs_at_stake),
             unanswered=unanswered,
-            aborted=max(0, after.written - after.visible),
-            commit_age_s=max(0, after.at_ns - after.commit_ns) / 1e9,
+            aborted=max(0, at.written - at.visible),
+            commit_age_s=max(0, at.at_ns - at.commit_ns) / 1e9,
         )
         self._mark(found)
         if found.at_stake(self._log, self._at_most_once):

@@ -62,10 +62,10 @@ def _tried(strike: Struck, start_ns: int | None) -> StrikeResult:
         unanswered=exposure.unanswered if exposure else None,
         aborted=exposure.aborted if exposure else None,
         commit_age_s=exposure.commit_age_s if exposure else None,
-        at_s=_since(strike.injected_ns, start_ns),
+        at_s=_since(strike.struck_ns, start_ns),
         sign=strike.sign,
-        detected_s=_since(strike.noticed_ns, strike.injected_ns),
-        healed_s=_since(strike.healed_ns, strike.injected_ns),
+        detected_s=_since(strike.noticed_ns, strike.struck_ns),
+        healed_s=_since(strike.healed_ns, strike.struck_ns),
     )
 
 
@@ -78,7 +78,7 @@ def recovered(
 ) -> tuple[list[StrikeResult], Measured]:
     """The strikes with what the output shows of each, and their medians."""
     results = tried(struck, phase.start_ns)
-    begun = [(place, strike) for place, strike in enumerate(struck) if strike.injected_ns is not None]
+    begun = [(place, strike) for place, strike in enumerate(struck) if strike.struck_ns is not None]
     found = Measured()
     if begun:
         watch = _Watch(seen, phase, paced, [strike for _, strike in begun])
@@ -178,12 +178,12 @@ class _Watch:
         rows = seen.comparison.rows
         self._again_ns = rows.visible_ns[seen.comparison.counts_as == DUPLICATE] - phase.start_ns
         self._lag = _lag(self._final_ns, self._arrived_ns, self._final_ns)
-        self._injected_ns = [strike.injected_ns - phase.start_ns for strike in struck if strike.injected_ns is not None]
+        self._struck_ns = [strike.struck_ns - phase.start_ns for strike in struck if strike.struck_ns is not None]
         self._healed_ns = [strike.healed_ns for strike in struck]
         ends_ns = int(paced.duration_s * 1e9)
         self._end_ns = ends_ns if phase.loaded_ns is None else min(ends_ns, phase.loaded_ns - phase.start_ns)
         self.why: str | None = None
-        self._baseline = self._before(int(paced.warmup_s * 1e9), self._injected_ns[0])
+        self._baseline = self._before(int(paced.warmup_s * 1e9), self._struck_ns[0])
         if self._baseline is not None:
             interval_ms = seen.history.plan.interval_ms
             self._bound_ns = int(BAND * self._baseline.p99_ns + interval_ms * 1e6)
@@ -222,7 +222,7 @@ class _Watch:
     def each(self) -> list[dict[str, float | int | None]]:
         """What the output shows of each strike, as fields of a StrikeResult."""
         copies_ns = _aborted_copies(self._seen.history)
-        began = [*self._injected_ns, NEVER]
+        began = [*self._struck_ns, NEVER]
         found: list[dict[str, float | int | None]] = []
         healed_before = 0
         for place, (from_ns, next_ns) in enumerate(pairwise(began)):

@@ -12,15 +12,16 @@ from results.history import Exposed, History, Noticed, Strike, TrialPlan
 class Struck:
     """One strike. Times are monotonic ns, None where it did not come to that.
 
-    injected_ns: of its first blow; healed_ns: of its last healing. unconfirmed: why it could not be confirmed, else
-    empty. exposed: whether something was at stake that a weaker guarantee would have lost or repeated.
+    struck_ns: when its injection began, however long its confirmation took; healed_ns: of its last healing.
+    unconfirmed: why it could not be confirmed, else empty. exposed: whether something was at stake that a weaker
+    guarantee would have lost or repeated.
     """
 
     number: int
     fault: str
     aimed: str
     detail: str
-    injected_ns: int | None
+    struck_ns: int | None
     healed_ns: int | None
     noticed_ns: int | None
     sign: str
@@ -31,7 +32,7 @@ class Struck:
     @property
     def missed(self) -> bool:
         """Whether nothing was done, because the aim was not met in time."""
-        return self.injected_ns is None and not self.unconfirmed
+        return self.struck_ns is None and not self.unconfirmed
 
 
 def strikes(history: History) -> list[Struck]:
@@ -47,15 +48,16 @@ def _struck(history: History, number: int) -> Struck:
     failed = [mark for mark in steps if mark.step == "unconfirmed"]
     missed = [mark.detail for mark in steps if mark.step == "missed"]
     exposure: Exposed | None = next((mark for mark in history.of(Exposed) if mark.number == number), None)
-    injected_ns = injected[0].at_ns if injected else None
-    following = [mark.at_ns for mark in history.of(Strike) if mark.number > number and mark.step == "injected"]
+    blows = [mark for mark in history.of(Strike) if mark.step in ("injecting", "injected")]
+    struck_ns = min((mark.at_ns for mark in blows if mark.number == number), default=None) if injected else None
+    following = [mark.at_ns for mark in blows if mark.number > number]
     # What shows after the next blow is that one's.
     noticed = [
         mark
         for mark in history.of(Noticed)
         if mark.number == number
-        and injected_ns is not None
-        and injected_ns <= mark.at_ns < min(following, default=math.inf)
+        and struck_ns is not None
+        and struck_ns <= mark.at_ns < min(following, default=math.inf)
     ]
     plan, unconfirmed = history.plan, ""
     if failed:
@@ -67,7 +69,7 @@ def _struck(history: History, number: int) -> Struck:
         fault=steps[0].fault,
         aimed=steps[-1].aimed or steps[0].aimed,
         detail="; ".join([mark.detail for mark in injected if mark.detail] or missed),
-        injected_ns=injected_ns,
+        struck_ns=struck_ns,
         healed_ns=max(healed, default=None),
         noticed_ns=noticed[0].at_ns if noticed else None,
         sign=noticed[0].sign if noticed else "",

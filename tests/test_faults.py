@@ -32,6 +32,7 @@ class Job:
             processes=lambda: {role: [one.pid for one in some] for role, some in self.roles.items()},
             occupied=lambda: [one.pid for one in self.roles["worker"] if one not in self.idle],
             revive=lambda: self.asked.append("revive"),
+            halt=lambda: self.asked.append("halt"),
             relaunch=lambda parallelism: self.asked.append(f"relaunch {parallelism}"),
             broker=None,
             link=None,
@@ -112,7 +113,15 @@ def test_a_paused_worker_stands_still_until_it_is_healed(job: Job):
 def test_rescaling_goes_down_up_and_back(job: Job):
     for _ in range(3):
         FAULTS["rescale"].inject(job.target())
-    assert job.asked == ["relaunch 1", "relaunch 3", "relaunch 2"]
+        FAULTS["rescale"].heal(job.target())
+    assert job.asked == ["halt", "relaunch 1", "halt", "relaunch 3", "halt", "relaunch 2"]
+
+
+def test_a_restart_has_struck_once_the_job_is_stopped_and_is_healed_once_it_is_back(job: Job):
+    FAULTS["restart"].inject(job.target())
+    assert job.asked == ["halt"]
+    FAULTS["restart"].heal(job.target())
+    assert job.asked == ["halt", "relaunch None"]
 
 
 def test_cores_are_taken_and_given_back(job: Job):

@@ -130,6 +130,9 @@ class Job:
     def revive(self) -> None:
         self.world.live()
 
+    def halt(self) -> None:
+        self.world.die()
+
     def relaunch(self, parallelism: int | None) -> None:
         self.world.live()
 
@@ -144,6 +147,7 @@ class Death:
     story = "the job dies"
     needs: frozenset[Need] = frozenset({"worker"})
     hold_s = 0.0
+    graceful = False
 
     def __init__(self, world: World, confirmed: bool = True) -> None:
         self.world, self.confirmed = world, confirmed
@@ -208,6 +212,31 @@ def test_strikes_go_on_until_enough_were_exposed_and_tell_each_step():
     # What was written since the last commit is in the open transaction, and no more than an interval's worth.
     assert all(0 < mark.aborted <= 1.5 * INTERVAL_S * RATE for mark in exposed)
     assert fault.healed == 3
+
+
+class Leave(Death):
+    """The job is asked to end, and commits what it has written as it does."""
+
+    graceful = True
+
+    def inject(self, target: Target) -> str:
+        self.struck.append(self.world.lived_s())
+        self.world.die()
+        assert self.world.down_since is not None
+        left_s = INTERVAL_S - self.world.lived_s() % INTERVAL_S
+        self.world.down_since += left_s + 1e-6
+        return "it has ended"
+
+
+def test_at_stake_in_a_graceful_stop_is_what_was_so_when_it_was_asked_for():
+    world, marks = World(), []
+    with campaign(world, Leave(world), marks, wanted=3, most=3) as running:
+        running.start()
+        wait_over(running)
+        running.stop()
+    exposed = [mark for mark in marks if isinstance(mark, Exposed)]
+    assert len(exposed) == 3
+    assert all(0 < mark.aborted <= 1.5 * INTERVAL_S * RATE for mark in exposed)
 
 
 def test_phases_of_the_commit_interval_are_all_aimed_at_before_one_comes_again():

@@ -44,15 +44,16 @@ class Target:
 
     processes: pids of the job by role, asked anew at each call. occupied: of the workers that have a part of it; one
     that only stands by is no victim. revive: start again what died of the job, as an operator would; returns once it
-    was started. relaunch: end what is left of the job and submit it again, with this parallelism (None: as before);
-    returns once it is ready. broker, link: None where the trial has none of its own. state: the job's state directory.
-    disk: the small one that it is on, where the fault needs it. poison: write one record that is no event into the
-    input. chance: the trial's own, seeded.
+    was started. halt: stop the job in good order; returns once nothing of it runs. relaunch: end what is left of the
+    job and submit it again, with this parallelism (None: as before); returns once it is ready. broker, link: None where
+    the trial has none of its own. state: the job's state directory. disk: the small one that it is on, where the fault
+    needs it. poison: write one record that is no event into the input. chance: the trial's own, seeded.
     """
 
     processes: Callable[[], Mapping[Role, list[int]]]
     occupied: Callable[[], list[int]]
     revive: Callable[[], None]
+    halt: Callable[[], None]
     relaunch: Callable[[int | None], None]
     broker: OwnBroker | None
     link: Proxy | None
@@ -85,6 +86,8 @@ class Fault(Protocol):
     needs: frozenset[Need]
     hold_s: float
     """How long it lasts by default before it is healed, in seconds; 0 where injecting leaves nothing to last."""
+    graceful: bool
+    """Whether the job is asked to end: at stake is what was so when it was asked, since it may commit as it ends."""
 
     def inject(self, target: Target) -> str:
         """Do it, and return what was done once that is confirmed. Raises Unconfirmed."""

@@ -11,6 +11,7 @@ class KillWorker:
     story = "one worker is killed (SIGKILL) and, where nothing else does that, started again as an operator would"
     needs: frozenset[Need] = frozenset({"worker"})
     hold_s = 0.0
+    graceful = False
 
     def inject(self, target: Target) -> str:
         pid = target.chance.choice(sorted(target.occupied()))

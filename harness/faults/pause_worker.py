@@ -11,6 +11,7 @@ class PauseWorker:
     story = "one worker is stopped (SIGSTOP) for longer than a session may last, and goes on when it was given up"
     needs: frozenset[Need] = frozenset({"worker"})
     hold_s = 60.0
+    graceful = False
 
     def __init__(self) -> None:
         self._paused: list[int] = []

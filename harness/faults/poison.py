@@ -26,6 +26,7 @@ class Poison:
     story = "a record that is no event (no JSON) is written among the others"
     needs: frozenset[Need] = frozenset({"input"})
     hold_s = 0.0
+    graceful = False
 
     def inject(self, target: Target) -> str:
         target.poison()

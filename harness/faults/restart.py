@@ -10,13 +10,14 @@ class Restart:
     story = "the job is stopped in good order and submitted again: it goes on from its last checkpoint or savepoint"
     needs: frozenset[Need] = frozenset({"worker"})
     hold_s = 0.0
+    graceful = True
 
     def inject(self, target: Target) -> str:
-        target.relaunch(None)
-        return "stopped and submitted again"
+        target.halt()
+        return "stopped, to be submitted again"
 
     def heal(self, target: Target) -> None:
-        """Nothing to undo."""
+        target.relaunch(None)
 
 
 fault = Restart()

@@ -21,6 +21,7 @@ class SqueezeCpu:
     story = "twice as many processes as the machine has cores do nothing but compute beside the job for a while"
     needs: frozenset[Need] = frozenset({"worker"})
     hold_s = 10.0
+    graceful = False
 
     def __init__(self) -> None:
         self._burners: list[subprocess.Popen[bytes]] = []

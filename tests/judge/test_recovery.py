@@ -64,6 +64,16 @@ def test_an_outage_is_measured_from_its_injection(recording, judged):
     assert case.metrics["strikes_exposed"].value == 1
 
 
+def test_what_its_injection_takes_counts_as_the_outage(recording, judged):
+    struck(silent(recording, 12.0, 17.0), 15.0)
+    # The job was asked to stop three seconds before it had.
+    recording.marks.insert(
+        -5, Strike(at_ns=START_NS + 12 * SECOND, number=1, fault="kill-worker", step="injecting", detail="")
+    )
+    strike = strike_of(judged(recording)["paced"])
+    assert (strike.at_s, strike.healed_s, strike.first_output_s, strike.caught_up_s) == (12.0, 4.0, 5.0, 5.0)
+
+
 def test_what_an_engine_notices_after_the_next_strike_is_not_the_earlier_ones_detection(recording, judged):
     struck(recording, 10.0, 16.0)
     recording.marks = [mark for mark in recording.marks if not (isinstance(mark, Noticed) and mark.number == 1)]

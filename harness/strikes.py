@@ -9,7 +9,6 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -22,6 +21,7 @@ from harness.faults import poison
 from harness.faults.fault import Fault, Target, Unconfirmed
 from harness.faults.processes import kill
 from harness.gauge import Gauge, Reading
+from harness.pace import Pace, Steady, pace
 from harness.plan import CasePlan
 from harness.setting import Setting
 from results.history import Aim, Exposed, Mark, Noticed, Strike, Strikes
@@ -134,19 +134,19 @@ class Campaign:
 
     def _run(self) -> None:
         try:
-            base = self._base_rate()
+            before = self._pace()
             # At most once, rows are visible after all that matters is over.
             rows = 0 if self._at_most_once else self._plan.rows
             while self.exposed < self._plan.wanted and self.tried < self._plan.most and not self._stop.is_set():
                 at_row = self._plan.wanted - self.exposed <= rows
-                self._strike(base, "row" if at_row else self._plan.aim)
+                self._strike(before, "row" if at_row else self._plan.aim)
                 # Where none of these is exposed, the rest fall as the others do.
                 rows -= at_row
         except Exception as error:
             self._error = error
 
-    def _base_rate(self) -> float:
-        """Visible output records a second before the first strike, once the job works off no backlog any more.
+    def _pace(self) -> Pace:
+        """The pace before the first strike, once the job works off no backlog any more.
 
         While it does, it gives more rows a second than it gave, for each input record, all in all. Many engines have
         one from their start; what they gave then is no measure of how they recover.
@@ -156,18 +156,18 @@ class Campaign:
             raise EngineFailure(f"the logs did not answer within {_AIM_S:g} s, so no strike can be aimed")
         deadline_s = time.monotonic() + _SETTLE_S
         while True:
-            self._stop.wait(_BASE_S + 2 * self._interval_s)
-            last = self._gauge.reading or first
+            seen = [first, *self._readings(_BASE_S + 2 * self._interval_s)]
+            last = seen[-1]
             rows, records = last.visible - first.visible, last.inputs - first.inputs
             span_s = max(1, last.at_ns - first.at_ns) / 1e9
             # Rows of windows that are still open are not due yet.
             due = last.inputs - records * self._settle_s / span_s
             keeps_up = 0 < rows * due <= _KEEPS_UP * last.visible * records
             if keeps_up or self._stop.is_set() or time.monotonic() > deadline_s:
-                return rows / span_s
+                return pace(seen)
             first = last
 
-    def _strike(self, base: float, aim: Aim) -> None:
+    def _strike(self, before: Pace, aim: Aim) -> None:
         self.tried += 1
         number = self.tried
         if self._at_most_once and self._record_wise:
@@ -180,7 +180,7 @@ class Campaign:
             return
         with self._deployment.under_fault():
             self._hit(number)
-        self._catch_up(base)
+        self._catch_up(before)
 
     def _hit(self, number: int) -> None:
         """Inject, look what was at stake, hold, heal; once more while it restores where that is the aim."""
@@ -263,15 +263,9 @@ class Campaign:
         A tenth of the readings lies below it: some fall between a commit and its rows, and few see rows of a later
         commit than the one they see.
         """
-        found: list[int] = []
-
-        def look(reading: Reading) -> bool:
-            behind = self._behind(reading)
-            found.extend([] if behind is None else [behind])
-            return False
-
-        self._until(look, time.monotonic() + _STANDING_S + 2 * self._interval_s)
-        return sorted(found)[len(found) // 10] if found else 0
+        readings = self._readings(_STANDING_S + 2 * self._interval_s)
+        found = sorted(behind for reading in readings if (behind := self._behind(reading)) is not None)
+        return found[len(found) // 10] if found else 0
 
     def _watch(self, number: int, before: str) -> None:
         """Note when the engine first shows that it noticed: its word for how it is changes."""
@@ -281,16 +275,16 @@ class Campaign:
         if changed is not None:
             self._mark(Noticed(at_ns=changed.at_ns, number=number, sign=changed.progress.state))
 
-    def _catch_up(self, base: float) -> None:
+    def _catch_up(self, before: Pace) -> None:
         """Until the job committed again and its results keep up with the load, or the time for that is over."""
         began = self._gauge.reading
         deadline_s = time.monotonic() + RECOVER_S[self._plan.timeouts]
-        # Before that nothing tells: an outage and the rows that follow it are, together, as many as ever.
+        # Until it has committed again, what becomes visible may be of before the blow.
         if began is None or not self._until(
             lambda reading: reading.progress.commits > began.progress.commits, deadline_s
         ):
             return
-        steady = _Steady(base, _BEHIND_S + self._interval_s)
+        steady = Steady(before, _BEHIND_S + self._interval_s, STEADY_S)
         self._until(steady.seen, deadline_s)
 
     def _aim(self, aim: Aim) -> Reading | None:
@@ -353,6 +347,17 @@ class Campaign:
             self._appearances[isolation] = Appearance(self._own_log, *self._sign, isolation)
         return self._appearances[isolation].wait(deadline_s, self._stop)
 
+    def _readings(self, for_s: float) -> list[Reading]:
+        """All of the time to come."""
+        found: list[Reading] = []
+
+        def look(reading: Reading) -> bool:
+            found.append(reading)
+            return False
+
+        self._until(look, time.monotonic() + for_s)
+        return found
+
     def _until(self, met: Callable[[Reading], bool], deadline_s: float) -> Reading | None:
         return self._gauge.until(met, deadline_s, self._stop)
 
@@ -377,20 +382,3 @@ class _Victims:
 
     processes: Mapping[Role, list[int]]
     occupied: list[int]
-
-
-class _Steady:
-    """Whether results kept up with the load for long enough: as many as before, but for what is on its way."""
-
-    def __init__(self, base: float, behind_s: float) -> None:
-        """base: records a second. behind_s: so many seconds' worth may come a little early or late."""
-        self._base, self._behind_s = base, behind_s
-        self._past: deque[Reading] = deque()
-
-    def seen(self, reading: Reading) -> bool:
-        self._past.append(reading)
-        while len(self._past) > 1 and reading.at_ns - self._past[1].at_ns >= STEADY_S * 1e9:
-            self._past.popleft()
-        span_s = (reading.at_ns - self._past[0].at_ns) / 1e9
-        visible = reading.visible - self._past[0].visible
-        return span_s >= STEADY_S and abs(visible - self._base * span_s) <= self._base * self._behind_s

@@ -13,6 +13,7 @@ import sys
 import textwrap
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import IO, TYPE_CHECKING, Annotated, Literal
@@ -255,8 +256,9 @@ def report(
     folder = _folder(run)
     result = store.load(folder) if (folder / store.RESULT).exists() else _judge(folder)
     path = output or folder / "report.html"
+    page = html.render(result, _command(folder))
     try:
-        path.write_text(html.render(result, _command(folder)), encoding="utf-8")
+        path.write_text(page, encoding="utf-8")
     except OSError as error:
         raise Problem(f"the report cannot be written: {error.strerror}", str(path), "Choose a file with -o") from error
     typer.echo(str(path))
@@ -402,10 +404,12 @@ def _program() -> str:
 
 
 def _command(folder: Path) -> str:
-    """What was typed to make a run."""
+    """What was typed to make a run, where that is known: of one made elsewhere, there may be the result alone."""
     from results import store
 
-    command = json.loads((folder / store.PLAN).read_text(encoding="utf-8")).get("command")
+    command = None
+    with suppress(OSError, ValueError, AttributeError):
+        command = json.loads((folder / store.PLAN).read_text(encoding="utf-8")).get("command")
     return command if isinstance(command, str) else f"{_program()} run"
 
 

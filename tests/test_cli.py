@@ -267,6 +267,16 @@ def test_a_report_judges_first_where_nobody_did(bench: Bench, capsys: pytest.Cap
     assert "The one engine that ran was right" in Path("mine.html").read_text()
 
 
+def test_a_report_needs_no_more_than_the_result(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    bench("run", "mine.toml", "-e", "alpha")
+    elsewhere = Path("elsewhere")
+    elsewhere.mkdir()
+    (elsewhere / "result.json").write_bytes((bench.run / "result.json").read_bytes())
+    capsys.readouterr()
+    assert bench("report", str(elsewhere)) == 0
+    assert "The one engine that ran was right" in (elsewhere / "report.html").read_text()
+
+
 # Errors: what, where, what to do.
 
 

@@ -10,6 +10,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from engines.logs.protocol import Isolation
@@ -187,12 +188,16 @@ class Campaign:
         reading = self._gauge.reading
         before = reading.progress.state if reading else ""
         self._note(number, "injecting")
+        # A job that is asked to stop may commit as it does.
+        beside = ThreadPoolExecutor(1)
+        asked = beside.submit(self._after, time.monotonic_ns())
+        beside.shutdown(wait=False)
         try:
             done = self._fault.inject(self._target)
             injected_ns = time.monotonic_ns()
             self._note(number, "injected", done)
             threading.Thread(target=self._watch, args=(number, before), daemon=True).start()
-            self._expose(number, reading if self._fault.graceful else self._after(injected_ns))
+            self._expose(number, asked.result() if self._fault.graceful else self._after(injected_ns))
             self._stop.wait(self._plan.hold_s)
         except Unconfirmed as error:
             self._note(number, "unconfirmed", str(error))
@@ -226,7 +231,7 @@ class Campaign:
         return [pid for role, pids in processes.items() if not roles or role in roles for pid in pids]
 
     def _after(self, injected_ns: int) -> Reading | None:
-        """A reading made after the blow, while nothing can have been committed since; else the newest."""
+        """A reading made after that: after a blow, nothing can be committed any more. If there is none, the newest."""
         return (
             self._gauge.until(lambda reading: reading.at_ns > injected_ns, time.monotonic() + 1.0, threading.Event())
             or self._gauge.reading

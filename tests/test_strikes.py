@@ -45,6 +45,7 @@ class World:
 
     at_once: what is written is visible only with the commit, as in a transaction. idle_s: so long it does nothing at
     first, and then works off what has come meanwhile at twice the rate. lag_s: so long after its record a row comes.
+    looks: how often its progress was asked for.
     """
 
     at_once: bool = True
@@ -53,6 +54,7 @@ class World:
     down_since: float | None = None
     lost_s: float = 0.0
     began: float = field(default_factory=time.monotonic)
+    looks: int = 0
 
     def lived_s(self) -> float:
         now = time.monotonic() if self.down_since is None else self.down_since
@@ -67,6 +69,7 @@ class World:
             self.down_since = None
 
     def progress(self) -> Progress:
+        self.looks += 1
         return Progress(
             int(self.lived_s() / INTERVAL_S), self._committed(), state="down" if self.down_since else "running"
         )
@@ -215,13 +218,17 @@ def test_strikes_go_on_until_enough_were_exposed_and_tell_each_step():
 
 
 class Leave(Death):
-    """The job is asked to end, and commits what it has written as it does."""
+    """The job is asked to end, and commits what it has written as it does, a little later."""
 
     graceful = True
 
     def inject(self, target: Target) -> str:
         self.struck.append(self.world.lived_s())
         self.world.die()
+        looks, deadline_s = self.world.looks, time.monotonic() + WAIT_S
+        while self.world.looks < looks + 3:
+            assert time.monotonic() < deadline_s
+            time.sleep(0.001)
         assert self.world.down_since is not None
         left_s = INTERVAL_S - self.world.lived_s() % INTERVAL_S
         self.world.down_since += left_s + 1e-6

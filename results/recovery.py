@@ -227,7 +227,7 @@ class _Watch:
         healed_before = 0
         for place, (from_ns, next_ns) in enumerate(pairwise(began)):
             until_ns = min(next_ns, max(self._end_ns, from_ns))
-            caught_up_ns = self._caught_up(from_ns, until_ns, next_ns)
+            caught_up_ns = self._caught_up(from_ns, until_ns, next_ns, self._healed_ns[place])
             first = int(np.searchsorted(self._new_ns, from_ns, side="right"))
             output_ns = int(self._new_ns[first]) if first < len(self._new_ns) else NEVER
             healed_ns = self._healed_ns[place]
@@ -247,8 +247,13 @@ class _Watch:
             healed_before = healed_before if healed_ns is None else healed_ns
         return found
 
-    def _caught_up(self, from_ns: int, until_ns: int, next_ns: int) -> int | None:
-        """The first moment, on a grid, from which on so many slots are inside the band; None if there is none."""
+    def _caught_up(self, from_ns: int, until_ns: int, next_ns: int, healed_ns: int | None) -> int | None:
+        """The first moment, on a grid, from which on so many slots are inside the band, and all that begin before the
+        healing; None if there is none.
+
+        healed_ns: on the clock of the marks. What a job still delivers while it is being stopped, or from buffers while
+        its link is cut, is no recovery.
+        """
         baseline = self._baseline
         if baseline is None:
             return None
@@ -260,6 +265,10 @@ class _Watch:
         inside = self._inside(starts, starts + steps * _STEP_NS, next_ns)
         whole = slots - (STEADY - 1) * steps
         steady = np.all([inside[slot * steps : slot * steps + whole] for slot in range(STEADY)], axis=0)
+        unhealed = starts < (NEVER if healed_ns is None else healed_ns - self._start_ns)
+        outside = np.flatnonzero(~inside & unhealed)
+        if len(outside):
+            steady[: outside[-1] + 1] = False
         return int(starts[np.argmax(steady)]) if steady.any() else None
 
     def _inside(self, starts: Integers, ends: Integers, next_ns: int) -> NDArray[np.bool_]:

@@ -74,6 +74,18 @@ def test_what_its_injection_takes_counts_as_the_outage(recording, judged):
     assert (strike.at_s, strike.healed_s, strike.first_output_s, strike.caught_up_s) == (12.0, 4.0, 5.0, 5.0)
 
 
+def test_what_a_job_delivers_while_it_is_being_stopped_is_no_recovery(recording, judged):
+    # Asked to stop at 10, it goes on for seven seconds; it is back at 19.
+    struck(silent(recording, 17.0, 20.0), 18.0)
+    recording.marks.insert(
+        -5, Strike(at_ns=START_NS + 10 * SECOND, number=1, fault="kill-worker", step="injecting", detail="")
+    )
+    strike = strike_of(judged(recording)["paced"])
+    assert (strike.at_s, strike.healed_s) == (10.0, 9.0)
+    assert strike.caught_up_s is not None
+    assert 9.0 <= strike.caught_up_s <= 10.0
+
+
 def test_what_an_engine_notices_after_the_next_strike_is_not_the_earlier_ones_detection(recording, judged):
     struck(recording, 10.0, 16.0)
     recording.marks = [mark for mark in recording.marks if not (isinstance(mark, Noticed) and mark.number == 1)]

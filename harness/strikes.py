@@ -10,7 +10,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from engines.logs.protocol import Isolation
@@ -189,15 +189,13 @@ class Campaign:
         before = reading.progress.state if reading else ""
         self._note(number, "injecting")
         # A job that is asked to stop may commit as it does.
-        beside = ThreadPoolExecutor(1)
-        asked = beside.submit(self._after, time.monotonic_ns())
-        beside.shutdown(wait=False)
+        asked = self._ask(time.monotonic_ns()) if self._fault.graceful else None
         try:
             done = self._fault.inject(self._target)
             injected_ns = time.monotonic_ns()
             self._note(number, "injected", done)
             threading.Thread(target=self._watch, args=(number, before), daemon=True).start()
-            self._expose(number, asked.result() if self._fault.graceful else self._after(injected_ns))
+            self._expose(number, asked.result() if asked else self._after(injected_ns))
             self._stop.wait(self._plan.hold_s)
         except Unconfirmed as error:
             self._note(number, "unconfirmed", str(error))
@@ -236,6 +234,14 @@ class Campaign:
             self._gauge.until(lambda reading: reading.at_ns > injected_ns, time.monotonic() + 1.0, threading.Event())
             or self._gauge.reading
         )
+
+    def _ask(self, asked_ns: int) -> Future[Reading | None]:
+        """The same, while the caller goes on."""
+        beside = ThreadPoolExecutor(1)
+        try:
+            return beside.submit(self._after, asked_ns)
+        finally:
+            beside.shutdown(wait=False)
 
     def _expose(self, number: int, at: Reading | None) -> None:
         """What was at stake at this reading."""

@@ -14,11 +14,17 @@ START_NS = 1000 * SECOND
 STRIKES = Strikes(fault="kill-worker", aim="phase", wanted=1, most=2, hold_s=0, timeouts="tuned")
 
 
-def struck(recording, *at_s):
-    """Strikes so many seconds after the paced phase began: noticed after half a second, healed after one."""
+def struck(recording, *at_s, asked_s=None):
+    """Strikes so many seconds after the paced phase began: noticed after half a second, healed after one.
+
+    asked_s: when the one injection began, if not then.
+    """
     recording.plan = recording.plan.model_copy(update={"strikes": STRIKES, "fault": "kill-worker", "drain": None})
     for number, seconds in enumerate(at_s, 1):
         at_ns = START_NS + int(seconds * SECOND)
+        if asked_s is not None:
+            asked_ns = START_NS + int(asked_s * SECOND)
+            recording.marks.insert(-1, Strike(at_ns=asked_ns, number=number, fault="kill-worker", step="injecting"))
         recording.marks[-1:-1] = [
             Strike(at_ns=at_ns, number=number, fault="kill-worker", step="injected", detail="worker 7 is gone"),
             Exposed(at_ns=at_ns, number=number, outputs=0, inputs=9, commit_age_s=0.5),
@@ -65,21 +71,15 @@ def test_an_outage_is_measured_from_its_injection(recording, judged):
 
 
 def test_what_its_injection_takes_counts_as_the_outage(recording, judged):
-    struck(silent(recording, 12.0, 17.0), 15.0)
     # The job was asked to stop three seconds before it had.
-    recording.marks.insert(
-        -5, Strike(at_ns=START_NS + 12 * SECOND, number=1, fault="kill-worker", step="injecting", detail="")
-    )
+    struck(silent(recording, 12.0, 17.0), 15.0, asked_s=12.0)
     strike = strike_of(judged(recording)["paced"])
     assert (strike.at_s, strike.healed_s, strike.first_output_s, strike.caught_up_s) == (12.0, 4.0, 5.0, 5.0)
 
 
 def test_what_a_job_delivers_while_it_is_being_stopped_is_no_recovery(recording, judged):
     # Asked to stop at 10, it goes on for seven seconds; it is back at 19.
-    struck(silent(recording, 17.0, 20.0), 18.0)
-    recording.marks.insert(
-        -5, Strike(at_ns=START_NS + 10 * SECOND, number=1, fault="kill-worker", step="injecting", detail="")
-    )
+    struck(silent(recording, 17.0, 20.0), 18.0, asked_s=10.0)
     strike = strike_of(judged(recording)["paced"])
     assert (strike.at_s, strike.healed_s) == (10.0, 9.0)
     assert strike.caught_up_s is not None

@@ -98,7 +98,7 @@ class Worker:
 
 
 class ConsumerGroup:
-    """Implements `engines.protocol.Running`, `Observable`, `Placed` and `Revivable` for such a job."""
+    """Implements `engines.protocol.RunningJob`, `Observable`, `Placed` and `Revivable` for such a job."""
 
     def __init__(
         self,

@@ -90,10 +90,10 @@ class Site:
 
 @dataclass(frozen=True)
 class Topic:
-    """A partitioned log. location: a folder (embedded) or bootstrap HOST:PORT (kafka)."""
+    """A partitioned log. address: a folder (embedded) or bootstrap HOST:PORT (kafka)."""
 
     log: LogKind
-    location: str
+    address: str
     name: str
     partitions: int
 
@@ -137,7 +137,7 @@ class Progress:
     state: str = ""
 
 
-class Running(Protocol):
+class RunningJob(Protocol):
     """A job that was submitted."""
 
     settings: Mapping[str, str]
@@ -198,7 +198,7 @@ class Revivable(Protocol):
 
 
 class Cluster(Protocol):
-    def submit(self, job: Job) -> Running: ...
+    def submit(self, job: Job) -> RunningJob: ...
 
     def close(self) -> None:
         """End every process of the cluster. May be called twice."""
@@ -219,7 +219,7 @@ class Engine(Protocol):
 
     poison: Poison
     """What a record that is no event does to a job as it is deployed here: it is skipped (and counted in `counters` or
-    in a worker's log), or the job fails and `Running.failure` says so. Never is it part of an answer.
+    in a worker's log), or the job fails and `RunningJob.failure` says so. Never is it part of an answer.
     """
 
     limits: Mapping[str, str]

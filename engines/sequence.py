@@ -19,9 +19,9 @@ from workloads.query import (
     Count,
     Deduplicate,
     Linear,
-    Machine,
     Query,
     Running,
+    StateMachine,
     Until,
     Windowed,
 )
@@ -93,7 +93,7 @@ def step(query: Query) -> Step:
             return _counted(outputs, size, slide)
         case Windowed(window=Until(condition=condition), outputs=outputs):
             return _until(outputs, condition)
-        case Machine() as machine:
+        case StateMachine() as machine:
             return _machine(machine, query.time)
     raise ValueError(f"{type(query.shape).__name__} needs no order")
 
@@ -188,7 +188,7 @@ def _until(outputs: Sequence[Aggregate], condition: Condition) -> Step:
     return step
 
 
-def _machine(machine: Machine, time: str) -> Step:
+def _machine(machine: StateMachine, time: str) -> Step:
     """State: [state, id and time of the event that began the match]; None in the initial state."""
     transitions = {(transition.state, transition.symbol): transition for transition in machine.transitions}
 

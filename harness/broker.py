@@ -23,9 +23,9 @@ from confluent_kafka.admin import AdminClient
 
 from engines.process import Process, tail
 from engines.protocol import EngineFailure
-from harness.ports import reserved
+from harness.host.ports import reserved
 from harness.problem import ExitCode, Problem
-from harness.provisioning.store import lacking_space
+from harness.provisioning.folders import lacking_space
 
 JARS = "kafka"
 """The jar set (harness/provisioning/jars.toml) that a Broker runs from."""

@@ -26,9 +26,9 @@ from harness.problem import ExitCode, Problem
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.plan import RunPlan
+    from harness.planning.plan import RunPlan
+    from harness.planning.readiness import Readiness
     from harness.provisioning.progress import Report
-    from harness.readiness import Readiness
     from results.result import RunResult
 
 RUNS = Path("runs")
@@ -104,7 +104,7 @@ def _misuse(error: TyperException) -> Problem:
 def _problems(error: Exception) -> Sequence[Problem]:
     from engines.logs.protocol import LogFailure
     from engines.protocol import EngineFailure
-    from harness.suite import InvalidRequest
+    from harness.planning.suite import InvalidRequest
     from results.store import DamagedRun
 
     match error:
@@ -183,9 +183,9 @@ def run(
     """Run a suite, or one case for each engine and workload that is named."""
     if resume is not None:
         return _resume(_folder(resume), output_format, no_progress)
-    from harness import catalogue, plan, request
     from harness import run as running
-    from harness.readiness import Readiness
+    from harness.planning import catalogue, plan, request
+    from harness.planning.readiness import Readiness
 
     known = catalogue.discover()
     selection = plan.Selection(
@@ -206,8 +206,8 @@ def run(
 def _resume(folder: Path, output_format: Format, no_progress: bool) -> int:
     """Record what an interrupted run has not recorded yet, and conclude it."""
     from harness import run as running
-    from harness.catalogue import discover
-    from harness.readiness import Readiness
+    from harness.planning.catalogue import discover
+    from harness.planning.readiness import Readiness
 
     planned = running.resumed(folder)
     readiness = Readiness(_report())
@@ -222,11 +222,11 @@ def _resume(folder: Path, output_format: Format, no_progress: bool) -> int:
 
 def _execute(planned: RunPlan, readiness: Readiness, folder: Path, output_format: Format, no_progress: bool) -> int:
     from harness import run as running
-    from harness.observer import choose
+    from harness.display import choose
 
     try:
-        with choose(output_format, no_progress, _console(sys.stdout), _console(sys.stderr)) as observer:
-            running.execute(planned, readiness.provisioned(planned), folder, observer)
+        with choose(output_format, no_progress, _console(sys.stdout), _console(sys.stderr)) as display:
+            running.execute(planned, readiness.provisioned(planned), folder, display)
     except (KeyboardInterrupt, Exception) as error:
         what = "interrupted" if isinstance(error, KeyboardInterrupt) else "the run ended early"
         again = f"{_program()} run --resume {folder}"
@@ -273,7 +273,7 @@ def list_(
     ] = False,
 ) -> None:
     """List what there is."""
-    from harness.catalogue import LISTS
+    from harness.planning.catalogue import LISTS
 
     if matrix:
         _show_matrix(what, as_json)
@@ -294,8 +294,8 @@ def list_(
 
 
 def _show_matrix(what: str, as_json: bool) -> None:
-    from harness import matrix
-    from harness.catalogue import discover
+    from harness.planning import matrix
+    from harness.planning.catalogue import discover
 
     if what != "engines":
         raise Problem(f"there is no matrix of {what}", "option --matrix", "Use: list engines --matrix", ExitCode.USAGE)
@@ -311,8 +311,8 @@ def doctor(as_json: JsonOption = False) -> int:
     """Say what can run here, and the command that repairs the rest."""
     from dataclasses import asdict
 
-    from harness.catalogue import discover
     from harness.doctor import examine, lines
+    from harness.planning.catalogue import discover
 
     findings = examine(discover().engines)
     if as_json:
@@ -331,9 +331,9 @@ def setup(
     _debug: DebugOption = False,
 ) -> int:
     """Bring the environments and jars of engines now, instead of when they are first needed."""
-    from harness.catalogue import discover
     from harness.doctor import BROKER, prepare, prepare_broker
-    from harness.suite import InvalidRequest, unknown
+    from harness.planning.catalogue import discover
+    from harness.planning.suite import InvalidRequest, unknown
 
     found = discover().loaded
     allowed = [*found, BROKER, "all"]
@@ -398,7 +398,7 @@ def _judge(folder: Path) -> RunResult:
 
 def _program() -> str:
     """How Streamgauge is called here: in a checkout by its script."""
-    from harness.provisioning.store import ROOT
+    from harness.provisioning.folders import ROOT
 
     return "./bench" if (ROOT / "bench").exists() else "streamgauge"
 
@@ -423,7 +423,7 @@ def _console(stream: IO[str]) -> Console:
 
 def _report() -> Report:
     """Tells on standard error what is being brought: bars on a terminal, lines elsewhere."""
-    from harness.observer import Bars
+    from harness.display import Bars
     from harness.provisioning.progress import Lines
 
     console = _console(sys.stderr)

@@ -19,7 +19,7 @@ from engines.protocol import (
     Progress,
     Revivable,
     Role,
-    Running,
+    RunningJob,
     Site,
 )
 
@@ -34,7 +34,7 @@ class Deployment:
         """ready_s: how long the job may take to be ready, each time that it is submitted."""
         self._engine, self._site, self._job, self._ready_s = engine, site, job, ready_s
         self._cluster: Cluster | None = None
-        self._running: Running | None = None
+        self._running: RunningJob | None = None
         self._lock = threading.Lock()
         self._under_fault = False
         self._commits = 0
@@ -145,7 +145,7 @@ class Deployment:
             self._running = running
         running.wait_ready(self._ready_s)
 
-    def _now(self) -> Running:
+    def _now(self) -> RunningJob:
         """The job as it runs; waits while it is submitted anew."""
         deadline_s = time.monotonic() + self._ready_s
         while True:

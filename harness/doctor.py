@@ -19,10 +19,10 @@ from harness import broker
 from harness.problem import Problem
 from harness.provisioning import system, uv
 from harness.provisioning.environments import ensure_environment, environment_state
+from harness.provisioning.folders import ROOT, home
 from harness.provisioning.jars import ensure_jars, missing_jars
 from harness.provisioning.java import PREFERRED, Java, ensure_java, find_java
 from harness.provisioning.progress import Report
-from harness.provisioning.store import ROOT, home
 
 State = Literal["ok", "warning", "missing"]
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import msgspec
 
 from engines.logs.protocol import Chunk, Isolation, Log, LogFailure
-from harness import segments
+from harness import broker_files
+from harness.equipment import Equipment
 from harness.faults.poison import POISON
-from harness.setting import Setting
 from results.history import INPUT, TableWriter
 
 _POLL_S = 0.1
@@ -63,11 +63,11 @@ def read_back(log: Log, topic: str, partitions: int, folder: Path) -> None:
     part.store()
 
 
-def read_outputs(setting: Setting, topic: str, partitions: int) -> None:
+def read_outputs(equipment: Equipment, topic: str, partitions: int) -> None:
     """Store all that was written to the output: every record, and where the broker is ours every transaction."""
-    read_all(setting.log, topic, partitions, setting.folder)
-    if setting.broker is not None:
-        segments.store(setting.broker.data, topic, partitions, setting.folder)
+    read_all(equipment.log, topic, partitions, equipment.folder)
+    if equipment.broker is not None:
+        broker_files.store(equipment.broker.data, topic, partitions, equipment.folder)
 
 
 def read_all(log: Log, topic: str, partitions: int, folder: Path) -> None:

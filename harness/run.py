@@ -20,23 +20,23 @@ from engines.discovery import Unavailable as UnavailableEngine
 from engines.discovery import discover as discover_engines
 from engines.logs import connect
 from engines.protocol import Engine, Site
-from harness import machine
 from harness.broker import JARS, Broker, KafkaBroker, existing
-from harness.disk import SmallDisk, separate
+from harness.display import Display
 from harness.doctor import Provisioned
+from harness.equipment import Equipment
 from harness.faults import Unavailable as UnavailableFault
 from harness.faults import discover as discover_faults
 from harness.faults.fault import Need
-from harness.observer import Observer
-from harness.plan import CasePlan, RunPlan
-from harness.ports import free_port
+from harness.host import facts
+from harness.host.disk import SmallDisk, separate
+from harness.host.ports import free_port
+from harness.host.warden import Warden, marked
+from harness.instruments.proxy import Proxy
+from harness.planning.plan import CasePlan, RunPlan
 from harness.problem import ExitCode, Problem
 from harness.provisioning import home
-from harness.provisioning.store import write_whole
-from harness.proxy import Proxy
-from harness.setting import Setting
+from harness.provisioning.folders import write_whole
 from harness.trial import Trial
-from harness.warden import Warden, marked
 from results.history import METHOD_VERSION, DamagedHistory, Ended, History, TrialPlan, clock
 from workloads.workload import Unavailable as UnavailableWorkload
 from workloads.workload import Workload
@@ -61,7 +61,7 @@ def new_folder(parent: Path, suite: str) -> Path:
     return folder
 
 
-def execute(plan: RunPlan, provisioned: Mapping[str, Provisioned], folder: Path, observer: Observer) -> None:
+def execute(plan: RunPlan, provisioned: Mapping[str, Provisioned], folder: Path, display: Display) -> None:
     """Run every runnable case of the plan; histories and logs are in `folder` when this returns or raises.
 
     A case whose history is complete already, of a run that goes on, is kept. provisioned: what each engine runs with,
@@ -77,13 +77,13 @@ def execute(plan: RunPlan, provisioned: Mapping[str, Provisioned], folder: Path,
     if "disk" in _needs(left):
         separate()
     with Warden(folder.name, scratch), ExitStack() as stack:
-        log = _broker(plan, left, provisioned, folder, scratch, stack, observer)
+        log = _broker(plan, left, provisioned, folder, scratch, stack, display)
         all_engines, all_workloads = discover_engines(), discover_workloads()
         for case in left:
             engine, workload = all_engines[case.engine], all_workloads[case.workload]
             if isinstance(engine, UnavailableEngine) or isinstance(workload, UnavailableWorkload):
                 raise Problem(f"case {case.name} was planned, but cannot be loaded", str(folder), "run `doctor`")
-            _run_case(case, engine, workload, provisioned[case.engine], log, folder, scratch, observer)
+            _run_case(case, engine, workload, provisioned[case.engine], log, folder, scratch, display)
 
 
 def resumed(folder: Path) -> RunPlan:
@@ -112,7 +112,7 @@ def _recorded(history: Path) -> bool:
 
 
 @dataclass(frozen=True)
-class _Place:
+class _RunLog:
     """Where a run's logs are. own: the broker, where it is ours. link: the proxy before it, where faults need one."""
 
     broker: KafkaBroker | None = None
@@ -127,14 +127,14 @@ def _broker(
     folder: Path,
     scratch: Path,
     stack: ExitStack,
-    observer: Observer,
-) -> _Place:
+    display: Display,
+) -> _RunLog:
     """The Kafka broker that the plan needs: the one it names, or one of our own; none for the embedded log."""
     if plan.log != "kafka":
-        return _Place()
+        return _RunLog()
     if plan.kafka is not None:
-        return _Place(existing(plan.kafka))
-    observer.step("kafka", "starting a broker")
+        return _RunLog(existing(plan.kafka))
+    display.step("kafka", "starting a broker")
     tools = next(iter(provisioned.values()))
     if tools.java_home is None:
         raise Problem("a Kafka broker needs Java", "", "run `doctor`", ExitCode.ENVIRONMENT)
@@ -154,7 +154,7 @@ def _broker(
     )
     stack.callback(broker.stop)
     broker.start()
-    return _Place(broker, broker, link)
+    return _RunLog(broker, broker, link)
 
 
 def _needs(cases: Sequence[CasePlan]) -> set[Need]:
@@ -168,10 +168,10 @@ def _run_case(
     engine: Engine,
     workload: Workload,
     tools: Provisioned,
-    place: _Place,
+    run_log: _RunLog,
     folder: Path,
     scratch: Path,
-    observer: Observer,
+    display: Display,
 ) -> None:
     history = folder / "cases" / case.name
     history.mkdir(parents=True)
@@ -190,45 +190,45 @@ def _run_case(
         java_home=tools.java_home,
         jars=tools.jars,
     )
-    broker = place.broker
-    location = broker.harness_address if broker else str(work / "log")
+    broker = run_log.broker
+    address = broker.harness_address if broker else str(work / "log")
     fault = None
     with ExitStack() as stack:
-        log = connect(location, case.log)
+        log = connect(address, case.log)
         stack.callback(log.close)
         gauge_log = None
         if case.strikes is not None:
             found = discover_faults()[case.strikes.fault]
             if isinstance(found, UnavailableFault):
                 raise Problem(f"fault {found.name} was planned, but cannot be loaded: {found.why}", str(folder))
-            fault, gauge_log = found, connect(location, case.log)
+            fault, gauge_log = found, connect(address, case.log)
             stack.callback(gauge_log.close)
         disk = None
         if fault is not None and "disk" in fault.needs:
             (work / "job").mkdir()
             disk = SmallDisk(work / "job")
             stack.callback(disk.close)
-        setting = Setting(
+        equipment = Equipment(
             folder=history,
             site=site,
             scratch=work,
             log=log,
             kind=case.log,
-            location=location,
-            engine_location=broker.engine_address if broker else location,
+            address=address,
+            engine_address=broker.engine_address if broker else address,
             bystanders=lambda: {"broker": broker.pids} if broker and broker.pids else {},
             log_failure=broker.failure if broker else lambda: None,
             gauge_log=gauge_log,
-            broker=place.own,
-            link=place.link,
+            broker=run_log.own,
+            link=run_log.link,
             disk=disk,
         )
         write_whole(history / "trial.json", _trial_plan(case, engine, tools).model_dump_json(indent=2).encode())
         began_s = time.monotonic()
         try:
-            Trial(case, engine, workload, setting, f"sg-{folder.name[-4:]}-{case.name}", observer, fault).conduct()
+            Trial(case, engine, workload, equipment, f"sg-{folder.name[-4:]}-{case.name}", display, fault).conduct()
         finally:
-            observer.finished(case.name, f"recorded in {time.monotonic() - began_s:.0f} s")
+            display.finished(case.name, f"recorded in {time.monotonic() - began_s:.0f} s")
 
 
 def _trial_plan(case: CasePlan, engine: Engine, tools: Provisioned) -> TrialPlan:
@@ -257,7 +257,7 @@ def _trial_plan(case: CasePlan, engine: Engine, tools: Provisioned) -> TrialPlan
         paced=case.paced,
         drain=case.drain,
         strikes=case.strikes,
-        machine=machine.describe(tools.java_version),
+        machine=facts.describe(tools.java_version),
         clock=clock(),
         versions={
             "streamgauge": version("streamgauge"),

@@ -17,18 +17,18 @@ from engines.logs.protocol import LogFailure
 from engines.protocol import Engine, EngineFailure, Job, LogKind, Topic
 from harness.deadline import Deadline
 from harness.deployment import Deployment
+from harness.display import Display
+from harness.equipment import Equipment
 from harness.faults.fault import Fault
-from harness.gauge import Gauge
-from harness.hold import held_still
-from harness.instrument import Instrument
-from harness.load import closing_keys
-from harness.observer import Observer
-from harness.plan import CasePlan
+from harness.host.signals import held_still
+from harness.host.stacks import dump
+from harness.instruments.channel import Instrument
+from harness.instruments.generator import closing_keys
+from harness.planning.plan import CasePlan
 from harness.quiescence import Rest
 from harness.readback import read_back, read_outputs
-from harness.setting import Setting
-from harness.strikes import Campaign
-from harness.threads import dump
+from harness.strikes.campaign import Campaign
+from harness.strikes.gauge import Gauge
 from results.history import (
     Closing,
     Committed,
@@ -78,18 +78,18 @@ class Trial:
         case: CasePlan,
         engine: Engine,
         workload: Workload,
-        setting: Setting,
+        equipment: Equipment,
         prefix: str,
-        observer: Observer,
+        display: Display,
         fault: Fault | None = None,
     ) -> None:
         """prefix: of the names of topics and of the job, unique on the log. fault: the one that the case asks for."""
-        self._case, self._engine, self._setting, self._observer = case, engine, setting, observer
+        self._case, self._engine, self._equipment, self._display = case, engine, equipment, display
         self._fault = fault
         self._query = workload.query(case.parameters)
         self._prefix = prefix
         self._input, self._output = f"{prefix}-input", f"{prefix}-output"
-        self._marks = MarkWriter(setting.folder)
+        self._marks = MarkWriter(equipment.folder)
         self._phase = "set-up"
         # The paced segment has the first ids: every engine is paced with the same events, however much it drained.
         self._next_id = round(case.paced.duration_s * case.paced.rate) if case.paced else 0
@@ -118,12 +118,12 @@ class Trial:
             self._fail(failure.what, failure.where)
         except Exception as error:
             # An engine may come from anyone and raise anything; its trial failed, and the run goes on.
-            where = self._setting.folder / "logs" / "trial.log"
+            where = self._equipment.folder / "logs" / "trial.log"
             where.parent.mkdir(exist_ok=True)
             where.write_text(traceback.format_exc())
             self._fail(f"{type(error).__name__}: {error}", str(where))
         except KeyboardInterrupt:
-            self._fail("interrupted", str(self._setting.folder), interrupted=True)
+            self._fail("interrupted", str(self._equipment.folder), interrupted=True)
             raise
         finally:
             self._marks.close()
@@ -137,18 +137,18 @@ class Trial:
 
     def _set_up(self, stack: ExitStack) -> None:
         """Make the topics and start the instruments."""
-        self._say("setting up")
+        self._say("equipment up")
         for topic in (self._input, self._output):
-            self._setting.log.create(topic, self._case.partitions)
+            self._equipment.log.create(topic, self._case.partitions)
         common = {
-            "log": self._setting.kind,
-            "location": self._setting.location,
+            "log": self._equipment.kind,
+            "address": self._equipment.address,
             "partitions": self._case.partitions,
-            "folder": str(self._setting.folder),
+            "folder": str(self._equipment.folder),
         }
         self._generator = self._instrument(
             stack,
-            "load",
+            "generator",
             common
             | {
                 "topic": self._input,
@@ -158,14 +158,14 @@ class Trial:
                 "seed": self._case.seed,
             },
         )
-        self._collector = self._instrument(stack, "collect", common | {"topic": self._output})
-        self._sampler = self._instrument(stack, "watch", {"folder": str(self._setting.folder)})
+        self._collector = self._instrument(stack, "collector", common | {"topic": self._output})
+        self._sampler = self._instrument(stack, "sampler", {"folder": str(self._equipment.folder)})
         for instrument in (self._generator, self._collector, self._sampler):
             instrument.wait_ready()
 
     def _instrument(self, stack: ExitStack, name: str, setup: dict[str, Any]) -> Instrument:
-        log = self._setting.folder / "logs" / f"{name}.log"
-        instrument = Instrument(name, f"harness.{name}", setup, log)
+        log = self._equipment.folder / "logs" / f"{name}.log"
+        instrument = Instrument(name, f"harness.instruments.{name}", setup, log)
         stack.callback(instrument.close)
         return instrument
 
@@ -173,7 +173,7 @@ class Trial:
         """Start the engine and wait until it is ready for the first event."""
         self._phase = "start of the engine"
         self._say("starting the engine")
-        directory = self._setting.state
+        directory = self._equipment.state
         directory.mkdir(parents=True, exist_ok=True)
         job = Job(
             name=self._prefix,
@@ -188,7 +188,7 @@ class Trial:
             directory=directory,
             timeouts=self._case.timeouts,
         )
-        self._deployment = Deployment(self._engine, self._setting.site, job, READY_S)
+        self._deployment = Deployment(self._engine, self._equipment.site, job, READY_S)
         stack.callback(self._deployment.close)
         startup_s = self._deployment.start()
         self._marks.write(
@@ -234,7 +234,7 @@ class Trial:
 
     def _campaign(self, stack: ExitStack) -> Campaign | None:
         """What strikes while the load goes on; None where nothing is to."""
-        strikes, log = self._case.strikes, self._setting.gauge_log
+        strikes, log = self._case.strikes, self._equipment.gauge_log
         if strikes is None or self._fault is None or log is None:
             return None
         gauge = Gauge(log, (self._input, self._output), self._case.partitions, self._deployment.progress)
@@ -247,7 +247,7 @@ class Trial:
             self._deployment,
             gauge,
             self._marks.write,
-            self._setting,
+            self._equipment,
             (self._input, self._output),
         )
         stack.callback(campaign.end)
@@ -324,7 +324,7 @@ class Trial:
                 time_ms = first_ms + rounds * step_ms
                 sent = self._generator.ask({"do": "close", "time_ms": time_ms}, _ANSWER_S)
                 first_id = first_id or sent["first_id"]
-                rounds, next_round_s = rounds + 1, now_s + CLOSING_ROUND_S[self._setting.kind]
+                rounds, next_round_s = rounds + 1, now_s + CLOSING_ROUND_S[self._equipment.kind]
                 self._marks.write(Closing(at_ns=time.monotonic_ns(), phase=phase, round=rounds, time_ms=time_ms))
             status = self._collector.ask({"do": "status"}, _ANSWER_S)
             missing -= {row["key"] for row in status["closings"] if answers(self._query, row, first_ms, first_id)}
@@ -337,7 +337,7 @@ class Trial:
                 raise EngineFailure(
                     f"no new result for {PATIENCE_S:g} s in phase {phase}, while results for the closing keys "
                     f"{', '.join(sorted(missing))} are due",
-                    str(self._setting.site.logs),
+                    str(self._equipment.site.logs),
                 )
         self._marks.write(Complete(at_ns=time.monotonic_ns(), phase=phase))
         self._next_id = max(self._next_id, segment.first + segment.count)
@@ -347,17 +347,17 @@ class Trial:
     def _come_to_rest(self) -> None:
         """Wait until nothing is on its way; store what the engine was given and, after strikes, all that it wrote."""
         self._phase = "quiescence"
-        rest = Rest(self._setting.log, self._output, self._case.partitions, self._case.interval_ms)
+        rest = Rest(self._equipment.log, self._output, self._case.partitions, self._case.interval_ms)
         # Meanwhile the input is read back: offsets that are the same afterwards did not change in between.
         self._say("reading back the input")
-        read_back(self._setting.log, self._input, self._case.partitions, self._setting.folder)
+        read_back(self._equipment.log, self._input, self._case.partitions, self._equipment.folder)
         self._say("waiting until outputs stand still")
-        ends = rest.wait(self._attend, self._setting.site.logs)
+        ends = rest.wait(self._attend, self._equipment.site.logs)
         self._marks.write(Quiescent(at_ns=time.monotonic_ns(), end_offsets=ends, still_s=rest.still_s))
         counted = self._deployment.counters()
         self._marks.write(Counters(at_ns=time.monotonic_ns(), late=counted.get("late"), broken=counted.get("broken")))
         if self._case.strikes is not None:
-            read_outputs(self._setting, self._output, self._case.partitions)
+            read_outputs(self._equipment, self._output, self._case.partitions)
 
     # What the parts share.
 
@@ -373,22 +373,22 @@ class Trial:
         )
 
     def _topic(self, name: str) -> Topic:
-        return Topic(self._setting.kind, self._setting.engine_location, name, self._case.partitions)
+        return Topic(self._equipment.kind, self._equipment.engine_address, name, self._case.partitions)
 
     def _end_offsets(self, topic: str, isolation: Any) -> list[int]:
-        return self._setting.log.end_offsets(topic, self._case.partitions, isolation)
+        return self._equipment.log.end_offsets(topic, self._case.partitions, isolation)
 
     def _attend(self) -> None:
         """Once a second: is the engine alive, and which processes are its own?"""
         if time.monotonic() - self._attended_s < _ATTEND_S:
             return
-        self._deadline.check(self._phase, str(self._setting.site.logs))
-        failure = self._deployment.failure() or (None if self._deployment.struck else self._setting.log_failure())
+        self._deadline.check(self._phase, str(self._equipment.site.logs))
+        failure = self._deployment.failure() or (None if self._deployment.struck else self._equipment.log_failure())
         if failure is not None:
             raise failure
         watched: dict[str, list[int]] = {
             **{str(role): pids for role, pids in self._deployment.processes().items()},
-            **self._setting.bystanders(),
+            **self._equipment.bystanders(),
             "generator": [self._generator.pid],
             "collector": [self._collector.pid],
             "sampler": [self._sampler.pid],
@@ -401,10 +401,10 @@ class Trial:
     def _dump_threads(self) -> None:
         """What every process of the engine was doing as it failed; a hang says no more than this."""
         if hasattr(self, "_deployment"):
-            dump(self._deployment.processes(), self._setting.site.java_home, self._setting.folder / "logs")
+            dump(self._deployment.processes(), self._equipment.site.java_home, self._equipment.folder / "logs")
 
     def _say(self, text: str) -> None:
-        self._observer.step(self._case.name, text)
+        self._display.step(self._case.name, text)
 
     def _progress(self, done: float, total: float, text: str) -> None:
-        self._observer.progress(self._case.name, self._phase, done, total, text)
+        self._display.progress(self._case.name, self._phase, done, total, text)

@@ -141,9 +141,10 @@ class Drain(_Model):
     max_events: int = Field(gt=0)
 
 
-Aim = Literal["share", "outputs", "phase", "row", "committing", "restore"]
-"""When to strike: at a share of the load; every so many outputs; at a phase of the commit interval; as an output row
-appears that was not seen before; while a commit is under way; a second time, while the job restores."""
+Aim = Literal["share", "outputs", "interval", "row", "committing", "restore", "phase"]
+"""When to strike: at a share of the load; every so many outputs; at a point of the commit interval; as an output row
+appears that was not seen before; while a commit is under way; a second time, while the job restores. `phase` is what
+`interval` was called up to method version 7; no suite asks for it any more."""
 
 
 class Strikes(_Model):
@@ -151,7 +152,7 @@ class Strikes(_Model):
 
     wanted: so many exposed strikes make a claim tested. most: no more than this are tried. hold_s: how long one lasts
     before it is healed. rows: the last so many fall as soon as a row is visible that was not seen before: between a
-    sink's commit and its engine's own. Phases of the commit interval are drawn from 0.1 to 0.9, seeded.
+    sink's commit and its engine's own. Points of the commit interval are drawn from 0.1 to 0.9, seeded.
     """
 
     fault: str

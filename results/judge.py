@@ -7,22 +7,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from results.disorder import counters, disorder
-from results.examination import Examination, examine
-from results.guarantee import CLAIMS, delivery_seen, in_words, processing_seen, violations
+from results.evidence.phases import Phase, as_sent, last_lines, obstacle, phases, unfinished
+from results.evidence.regenerated import CannotJudge
+from results.evidence.samples import Samples
+from results.evidence.strikes import Struck, strikes, tested, unproven, untested
 from results.history import METHOD_VERSION, DamagedHistory, EngineReady, History
-from results.latency import latency
-from results.measured import Measured
-from results.offences import EXPLAINED, Findings, findings
-from results.phase import Phase, as_sent, last_lines, obstacle, phases, unfinished
-from results.processes import Processes
-from results.recovery import effort, recovered, tried
-from results.replay import CannotJudge
-from results.resources import busy, memory, startup
+from results.metrics.drain import throughput
+from results.metrics.late_and_updates import counters, disorder
+from results.metrics.latency import latency
+from results.metrics.measured import Measured
+from results.metrics.recovery import effort, recovered, tried
+from results.metrics.resources import busy, memory, startup
+from results.metrics.send_lag import schedule
 from results.result import CaseResult, Guarantee, Kind, Offence, Outcome, PhaseKind, StrikeResult, Verdict
-from results.schedule import schedule
-from results.strikes import Struck, strikes, tested, unproven, untested
-from results.throughput import throughput
+from results.verdict.examination import Examination, examine
+from results.verdict.guarantee import CLAIMS, delivery_seen, in_words, processing_seen, violations
+from results.verdict.offences import EXPLAINED, Findings, findings
 
 _NO_FINDINGS = Findings(Verdict(), 0, {}, [])
 
@@ -42,7 +42,7 @@ def judge(folder: Path) -> list[CaseResult]:
     if not doubts and history.plan.method_version > METHOD_VERSION:
         doubts.append(f"recorded by method version {history.plan.method_version}; this judge knows {METHOD_VERSION}")
     if not doubts and began and unfinished(history) is None:
-        seen = _guarded("comparison", lambda: examine(history, began), doubts)
+        seen = _guarded("matching", lambda: examine(history, began), doubts)
     return [_Case(history, began, seen, kind, doubts).result() for kind in kinds]
 
 
@@ -129,13 +129,13 @@ class _Case:
     def _measure(self) -> None:
         self._add("start-up", lambda: startup(self.history))
         self._add("counters", lambda: counters(self.history))
-        processes = self._part("samples", lambda: Processes(self.history))
-        if not self.phases or processes is None:
+        samples = self._part("samples", lambda: Samples(self.history))
+        if not self.phases or samples is None:
             return
         start_ns = self.phases[0].start_ns
         end_ns = self.phases[-1].complete_ns or max(mark.at_ns for mark in self.history.marks)
-        self._add("memory", lambda: memory(processes, start_ns, end_ns))
-        # Without the comparison there is no proof that the answer was right, so no speed is stated.
+        self._add("memory", lambda: memory(samples, start_ns, end_ns))
+        # Without the matching there is no proof that the answer was right, so no speed is stated.
         seen, plan = self.seen, self.history.plan
         if seen is not None:
             self._add("late events and updates", lambda: disorder(seen, self.kind))
@@ -153,13 +153,13 @@ class _Case:
                 if found is not None:
                     self.strikes, measured = found
                     self.measured.update(measured)
-                    spent = self._part("effort", lambda: effort(self.strikes, processes, phase.start_ns))
+                    spent = self._part("effort", lambda: effort(self.strikes, samples, phase.start_ns))
                     if spent is not None:
                         self.strikes, measured = spent
                         self.measured.update(measured)
-            self._add("cpu", lambda: busy(processes, first_ns, last_ns))
+            self._add("cpu", lambda: busy(samples, first_ns, last_ns))
         if self.kind == "drain" and (drain := plan.drain):
-            self._add("throughput", lambda: throughput(seen, drain, plan.interval_ms, processes))
+            self._add("throughput", lambda: throughput(seen, drain, plan.interval_ms, samples))
 
     def _add(self, name: str, measure: Callable[[], Measured]) -> None:
         if (found := self._part(name, measure)) is not None:

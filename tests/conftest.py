@@ -33,8 +33,8 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Bootstrap address of a real broker, which ends with the tests."""
     from harness.broker import Broker
     from harness.doctor import prepare_broker
+    from harness.host.warden import Warden
     from harness.provisioning.progress import Lines
-    from harness.warden import Warden
 
     java, jars = prepare_broker(Lines())
     folder = tmp_path_factory.mktemp("broker")

@@ -14,10 +14,10 @@ import pytest
 from engines.discovery import Unavailable
 from engines.protocol import Claim, Environment, Support
 from harness import cli
-from harness.catalogue import Catalogue
 from harness.doctor import Provisioned
 from harness.faults import discover as discover_faults
-from harness.plan import RunPlan
+from harness.planning.catalogue import Catalogue
+from harness.planning.plan import RunPlan
 from harness.problem import Problem
 from tests.judge.recording import Recording
 from workloads.sensors import Sensors
@@ -103,20 +103,20 @@ def set_up(folder: Path, monkeypatch: pytest.MonkeyPatch, recorded: bytes) -> Be
     """A bench in `folder`, which becomes the working directory; `recorded` is the pickled history of every trial."""
     made = Bench(folder)
 
-    def execute(plan: RunPlan, provisioned: dict[str, Any], run: Path, observer: Any) -> None:
+    def execute(plan: RunPlan, provisioned: dict[str, Any], run: Path, display: Any) -> None:
         made.plans.append(plan)
         made.provisioned.append(provisioned)
         (run / "plan.json").write_text(plan.model_dump_json())
         made.during(run)
         for case in plan.runnable:
-            observer.step(case.name, "starting the engine")
-            observer.progress(case.name, "paced", 1, 2, "measured")
+            display.step(case.name, "starting the engine")
+            display.progress(case.name, "paced", 1, 2, "measured")
             recording = pickle.loads(recorded)  # noqa: S301  # our own bytes
             told = {"engine": case.engine, "mode": case.mode, "name": case.name, "log": case.log}
             recording.plan = recording.plan.model_copy(update=told)
             made.spoil(recording)
             recording.write(run / "cases" / case.name)
-            observer.finished(case.name, "recorded in 1 s")
+            display.finished(case.name, "recorded in 1 s")
 
     def prepare(engines: list[Any], own_broker: bool, report: Any) -> dict[str, Any]:
         ready = Provisioned(Path("python"), Path("java") if own_broker else None, None, {})
@@ -136,7 +136,7 @@ def set_up(folder: Path, monkeypatch: pytest.MonkeyPatch, recorded: bytes) -> Be
         if not made.java:
             raise Problem("there is no JDK")
 
-    monkeypatch.setattr("harness.readiness.find_java", find_java)
-    monkeypatch.setattr("harness.catalogue.discover", lambda: CATALOGUE)
+    monkeypatch.setattr("harness.planning.readiness.find_java", find_java)
+    monkeypatch.setattr("harness.planning.catalogue.discover", lambda: CATALOGUE)
     monkeypatch.delenv("COLUMNS", raising=False)
     return made

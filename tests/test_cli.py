@@ -40,7 +40,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, _recorded: bytes) -> 
 def with_all_workloads(monkeypatch: pytest.MonkeyPatch, bench: Bench) -> None:
     """Every workload that exists, beside the engines of the play."""
     known = dataclasses.replace(CATALOGUE, workloads=discover())
-    monkeypatch.setattr("harness.catalogue.discover", lambda: known)
+    monkeypatch.setattr("harness.planning.catalogue.discover", lambda: known)
 
 
 def test_a_run_is_planned_executed_judged_and_shown(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:

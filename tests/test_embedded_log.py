@@ -110,7 +110,7 @@ def test_a_writer_killed_in_a_transaction_leaves_nothing_of_it(log: EmbeddedLog)
         "print('written', flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", script, log.location], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-c", script, log.address], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as child:
         assert child.stdout is not None
         assert child.stdout.readline() == b"written\n"
@@ -132,7 +132,7 @@ def test_writers_in_several_processes_lose_nothing_of_each_other(log: EmbeddedLo
         "    if i % 10 == 4: w.commit(30)\n"
     )
     children = [
-        subprocess.Popen([sys.executable, "-c", script, log.location, str(number)], cwd=ROOT) for number in range(3)
+        subprocess.Popen([sys.executable, "-c", script, log.address, str(number)], cwd=ROOT) for number in range(3)
     ]
     assert [child.wait(60) for child in children] == [0, 0, 0]
     chunks = read_all(log)
@@ -179,7 +179,7 @@ def test_a_topic_is_made_once_and_whole(log: EmbeddedLog):
     with pytest.raises(LogFailure, match="cannot have 0 partitions"):
         log.create("none", 0)
     # What a creator left that died half way.
-    (log.location / "other.new").write_bytes(b"half a file")
+    (log.address / "other.new").write_bytes(b"half a file")
     log.create("other", 1)
     assert read_all(log, "other", 1) == []
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from engines.protocol import Claim
-from harness import plan, suite
-from harness.plan import RunPlan, Selection
-from harness.request import overrides
-from harness.suite import InvalidRequest
+from harness.planning import plan, suite
+from harness.planning.plan import RunPlan, Selection
+from harness.planning.request import overrides
+from harness.planning.suite import InvalidRequest
 from tests.playback import CATALOGUE, SUITE
 
 STEADY = "\n".join(line for line in SUITE.splitlines() if not line.startswith("drain"))
@@ -27,7 +27,7 @@ def planned(tmp_path: Path, faults: str, log: str = "kafka", **chosen: object) -
 def test_each_fault_and_profile_of_time_outs_is_a_case_with_a_name_of_its_own(tmp_path):
     made = planned(tmp_path, 'inject = ["kill-worker", "cut-network"]\ntimeouts = ["default", "tuned"]')
     assert [case.name for case in made.cases] == [
-        f"alpha.default.sensors.exactly-once.{fault}.phase.{timeouts}"
+        f"alpha.default.sensors.exactly-once.{fault}.interval.{timeouts}"
         for fault in ("kill-worker", "cut-network")
         for timeouts in ("default", "tuned")
     ]

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.disk import lacking
 from harness.faults import discover
 from harness.faults.fault import Fault, Target, Unconfirmed
-from harness.hold import state
+from harness.host.disk import lacking
+from harness.host.signals import state
 
 FAULTS = {name: found for name, found in discover().items() if hasattr(found, "inject")}
 
@@ -188,7 +188,7 @@ _FULL_DISK = """
 import errno, sys
 from pathlib import Path
 from types import SimpleNamespace
-from harness.disk import SmallDisk, separate
+from harness.host.disk import SmallDisk, separate
 from harness.faults.fault import Unconfirmed
 from harness.faults.fill_disk import fault
 

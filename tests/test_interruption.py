@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.warden import marked
+from harness.host.warden import marked
 from results.history import DamagedHistory, History
 
 pytestmark = pytest.mark.slow

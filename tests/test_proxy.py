@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.proxy import Proxy
+from harness.instruments.proxy import Proxy
 
 WAIT_S = 10.0
 

@@ -246,7 +246,7 @@ def test_the_title_speaks_of_all_tables_and_not_of_the_first_only(changes, title
 def test_strikes_are_drawn_over_the_latency_of_each_second_and_listed_under_it() -> None:
     seconds = Series(name="latency max by second", x_label="second", y_label="ms", x=[0.0, 1.0, 2.0], y=[5, 900, 7])
     strike = StrikeResult(
-        number=1, fault="kill-worker", aim="phase", detail="worker 7 is gone", state="confirmed", at_s=11.5,
+        number=1, fault="kill-worker", aim="interval", detail="worker 7 is gone", state="confirmed", at_s=11.5,
         max_latency_ms=900,
     )  # fmt: skip
     paced, drain = made_up.pair("a")
@@ -260,7 +260,7 @@ def test_strikes_are_drawn_over_the_latency_of_each_second_and_listed_under_it()
 
 
 def test_the_table_of_strikes_tells_processing_and_delivery_apart() -> None:
-    strike = StrikeResult(number=1, fault="kill-worker", aim="phase", detail="gone", state="confirmed", exposed=True)
+    strike = StrikeResult(number=1, fault="kill-worker", aim="interval", detail="gone", state="confirmed", exposed=True)
     weak, exact = (Guarantee(claimed="at-least-once", seen=seen) for seen in ("at-least-once", "exact"))
     paced, _ = made_up.pair("a", verdict=Verdict(match=3, wrong=7), kinds={"double count": 7}, processing=weak)
     paced = paced.model_copy(update={"strikes": [strike], "delivery": exact, "fault": "kill-worker"})

@@ -11,7 +11,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from harness.warden import marked
+from harness.host.warden import marked
 
 ROOT = Path(__file__).parents[1]
 ENGINES = ("continuous", "flink", "kafka-client", "kafka-streams", "micro-batch", "spark")
@@ -100,4 +100,4 @@ def test_nothing_that_was_started_is_left(run):
     folder, document = run
     assert marked(Path(document["run"]).name) == []
     logs = sorted((folder / document["run"]).rglob("*.log"))
-    assert {"load.log", "collect.log", "watch.log", "broker.log"} <= {log.name for log in logs}
+    assert {"generator.log", "collector.log", "sampler.log", "broker.log"} <= {log.name for log in logs}

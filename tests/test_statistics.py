@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from results.statistics import PERCENTILES, curve, needed, percentile, thinned
+from results.metrics.statistics import PERCENTILES, curve, needed, percentile, thinned
 
 
 @pytest.mark.parametrize(

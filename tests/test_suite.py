@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from engines.discovery import Unavailable
-from harness import quantity, suite
-from harness.catalogue import Catalogue, discover, suites
+from harness.planning import quantity, suite
+from harness.planning.catalogue import Catalogue, discover, suites
+from harness.planning.suite import InvalidRequest
 from harness.problem import ExitCode, Problem
-from harness.suite import InvalidRequest
 from workloads.profile import Profile
 from workloads.sensors import Sensors
 

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from harness.hold import held_still, state
-from harness.warden import MARK, Warden, marked, sweep
+from harness.host.signals import held_still, state
+from harness.host.warden import MARK, Warden, marked, sweep
 
 DIRECTOR = """
 import subprocess, sys, time
 from pathlib import Path
-from harness.warden import Warden
+from harness.host.warden import Warden
 with Warden(sys.argv[1], Path(sys.argv[2])):
     # A grandchild in a session of its own, deaf to SIGTERM: the hardest to find and to end.
     subprocess.Popen([sys.executable, "-c",

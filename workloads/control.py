@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from workloads.query import ID, Condition, Count, Join, Machine, Query, Until, Windowed
+from workloads.query import ID, Condition, Count, Join, Query, StateMachine, Until, Windowed
 
 
 @dataclass(frozen=True)
@@ -22,18 +22,18 @@ class Control:
     values: Mapping[str, int]
 
 
-def heartbeat_ms(second: int, watermark_delay_ms: int, pace: float) -> int:
+def heartbeat_ms(second: int, watermark_delay_ms: int, speed: float) -> int:
     """Event time of the heartbeat in this second of a paced phase, in ms after the segment's base.
 
-    pace: how much faster event time passes than wall time. An on-time event is at most a second less than the delay
+    speed: how much faster event time passes than wall time. An on-time event is at most a second less than the delay
     late, so a heartbeat that lags by that much never leads the events of its partition.
     """
-    return max(int(second * 1000 * pace) - max(watermark_delay_ms - 1000, 0), 0)
+    return max(int(second * 1000 * speed) - max(watermark_delay_ms - 1000, 0), 0)
 
 
-def heartbeat_second(passed_ms: Any, watermark_delay_ms: int, pace: float) -> Any:
+def heartbeat_second(passed_ms: Any, watermark_delay_ms: int, speed: float) -> Any:
     """The first second whose heartbeat has at least this event time (an integer or an array of them)."""
-    return -(-(passed_ms + max(watermark_delay_ms - 1000, 0)) // (1000 * pace))
+    return -(-(passed_ms + max(watermark_delay_ms - 1000, 0)) // (1000 * speed))
 
 
 def holds(condition: Condition, value: int) -> bool:
@@ -73,7 +73,7 @@ def closing(query: Query) -> tuple[Control, ...]:
             apart = min(max(lower, 0), upper)
             first, second = _satisfying((*query.where, *left)), _satisfying((*query.where, *right))
             return (Control(max(-apart, 0), first), Control(max(apart, 0), second))
-        case Machine() as machine:
+        case StateMachine() as machine:
             given = _satisfying(query.where)
             return tuple(Control(0, dict(given) | {machine.symbol: symbol}) for symbol in _path(machine))
         case _:
@@ -89,7 +89,7 @@ def answers(query: Query, row: Mapping[str, Any], time_ms: int, first_id: int) -
     return all(isinstance(row.get(name), int) and row[name] >= first_id for name in names)
 
 
-def _path(machine: Machine) -> list[int]:
+def _path(machine: StateMachine) -> list[int]:
     """The shortest sequence of symbols from the initial state to an output."""
     waiting: deque[tuple[int, list[int]]] = deque([(0, [])])
     seen = {0}

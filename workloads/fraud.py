@@ -7,7 +7,7 @@ from types import MappingProxyType
 import numpy as np
 
 from workloads import keys
-from workloads.query import Machine, Query, Transition
+from workloads.query import Query, StateMachine, Transition
 from workloads.stream import Events, Integers, Segment, delayed_ms, draw
 from workloads.workload import Parameters, columns
 
@@ -39,7 +39,7 @@ class Fraud:
             columns=columns("card", "size", "amount"),
             time="time",
             key="card",
-            shape=Machine(
+            shape=StateMachine(
                 "size",
                 (Transition(0, SMALL, 1), Transition(1, LARGE, 0, ALERT)),
                 int(parameters["within_ms"]),

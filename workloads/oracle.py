@@ -13,7 +13,6 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from workloads.machine_sql import machine_rows
 from workloads.query import (
     CHECK,
     CODE,
@@ -23,17 +22,18 @@ from workloads.query import (
     Count,
     Join,
     Linear,
-    Machine,
     Project,
     Query,
     Running,
     Session,
     Sliding,
+    StateMachine,
     Top,
     Tumbling,
     Until,
     Windowed,
 )
+from workloads.state_machine_sql import machine_rows
 from workloads.stream import Events
 
 THREADS = 2
@@ -133,7 +133,7 @@ def _due(query: Query) -> str:
             return _on_grid(outputs, window) if top is None else _top(outputs, window, top)
         case Join() as join:
             return _join(join)
-        case Machine() as machine:
+        case StateMachine() as machine:
             return _machine(machine)
     raise TypeError(f"no SQL for {query.shape}")
 
@@ -239,7 +239,7 @@ def _join(join: Join) -> str:
     )
 
 
-def _machine(machine: Machine) -> str:
+def _machine(machine: StateMachine) -> str:
     fed = (
         f'SELECT {_KEY} AS "key", {_POSITION} AS position, {_TIME} AS time, {_name(machine.symbol)} AS symbol, '
         f"{_name(ID)} AS id, {_name(CHECK)} AS check_sum FROM prepared"

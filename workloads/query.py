@@ -225,7 +225,7 @@ class Transition:
 
 
 @dataclass(frozen=True)
-class Machine:
+class StateMachine:
     """A state machine for each key, fed with its events in the log's order; `symbol` is a column. State 0 is initial.
 
     An event for whose symbol the state has no transition changes nothing. An event that leads out of state 0 begins a
@@ -239,7 +239,7 @@ class Machine:
     within_ms: int
 
 
-Shape: TypeAlias = Windowed | Running | Project | Join | Machine
+Shape: TypeAlias = Windowed | Running | Project | Join | StateMachine
 
 
 @dataclass(frozen=True)
@@ -286,14 +286,14 @@ class Query:
                 return (*fields, CHECK)
             case Join(fields=joined):
                 return (*(field.name for field in joined), "checks")
-            case Machine():
+            case StateMachine():
                 return (CODE, "since", CHECK)
 
     @property
     def ordered(self) -> bool:
         """Whether the answer depends on the order of a key's events; its stream never reorders a key then."""
         match self.shape:
-            case Windowed(window=Count() | Until()) | Running() | Machine():
+            case Windowed(window=Count() | Until()) | Running() | StateMachine():
                 return True
             case _:
                 return False
@@ -340,7 +340,7 @@ class Query:
 
 
 _TYPES = (Query, Column, Condition, Linear, Deduplicate, Tumbling, Sliding, Session, Count, Until, Aggregate, Top)
-_SHAPES = (Windowed, Running, Project, Joined, Join, Transition, Machine)
+_SHAPES = (Windowed, Running, Project, Joined, Join, Transition, StateMachine)
 _KINDS: Mapping[str, type] = {kind.__name__.lower(): kind for kind in (*_TYPES, *_SHAPES)}
 
 

@@ -10,7 +10,7 @@ from operator import itemgetter
 from workloads.query import CHECK, ID, Join, Query
 
 from .loop import conditions_text
-from .shape import Shape
+from .shape_operator import ShapeOperator
 
 Entry = tuple[int, ...]
 """Of one event: time, id, check, and the columns that the output takes from its side."""
@@ -27,7 +27,7 @@ _LEAST_SPAN_MS = 1_000
 _time = itemgetter(0)
 
 
-class IntervalJoin(Shape):
+class IntervalJoin(ShapeOperator):
     """An event is kept until the watermark has passed all that it could meet; one that comes after that is late. What
     comes behind the watermark before that meets what is still kept at its own place in the log.
     """

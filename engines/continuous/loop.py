@@ -9,9 +9,9 @@ from engines.runtime.events import attribute
 from workloads.query import Condition, Linear, Query
 
 from .accumulators import compiled
-from .shape import Shape
+from .shape_operator import ShapeOperator
 
-Process = Callable[[Any, Shape, list[Any]], None]
+Process = Callable[[Any, ShapeOperator, list[Any]], None]
 """From the operator, its shape and some events."""
 
 _LOOP = """
@@ -73,7 +73,7 @@ def _linear_text(linear: Linear, name: Callable[[str], str]) -> str:
     return f"({' + '.join(terms)}) // {linear.divisor}"
 
 
-def compile_loop(query: Query, shape: Shape) -> Process:
+def compile_loop(query: Query, shape: ShapeOperator) -> Process:
     variables = Variables(query)
     lines: list[str] = []
     if query.where:

@@ -9,17 +9,29 @@ import msgspec
 
 from engines.runtime.connector import Results, Slice
 from engines.runtime.events import EventDecoder
-from workloads.query import Count, Join, Machine, Project, Query, Running, Session, Sliding, Tumbling, Until, Windowed
+from workloads.query import (
+    Count,
+    Join,
+    Project,
+    Query,
+    Running,
+    Session,
+    Sliding,
+    StateMachine,
+    Tumbling,
+    Until,
+    Windowed,
+)
 
 from .joins import IntervalJoin
 from .loop import compile_loop
 from .sequences import CountWindows, DataDrivenWindows, Machines, Projection, RunningAggregates
 from .sessions import Sessions
-from .shape import NEVER, Shape
+from .shape_operator import NEVER, ShapeOperator
 from .windows import Windows
 
 
-def shape_of(query: Query) -> Shape:
+def shape_of(query: Query) -> ShapeOperator:
     match query.shape:
         case Windowed(window=Tumbling() | Sliding() as window, outputs=outputs, top=top):
             return Windows(query, window, outputs, top)
@@ -35,7 +47,7 @@ def shape_of(query: Query) -> Shape:
             return Projection(query, shape)
         case Join() as shape:
             return IntervalJoin(query, shape)
-        case Machine() as shape:
+        case StateMachine() as shape:
             return Machines(query, shape)
         case _:
             raise TypeError(f"no shape of query: {query.shape!r}")

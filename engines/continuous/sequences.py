@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from workloads.query import CHECK, ID, Aggregate, Count, Machine, Project, Query, Running, Until
+from workloads.query import CHECK, ID, Aggregate, Count, Project, Query, Running, StateMachine, Until
 
 from .accumulators import Accumulators, Held
 from .loop import condition_text
-from .shape import Aggregating, Shape
+from .shape_operator import Aggregating, ShapeOperator
 
 FIRST = Aggregate("first", "min", ID)
 
 
-class Projection(Shape):
+class Projection(ShapeOperator):
     """A row an event; no state."""
 
     def __init__(self, query: Query, shape: Project) -> None:
@@ -151,13 +151,13 @@ elif match is not None:
 """
 
 
-class Machines(Shape):
+class Machines(ShapeOperator):
     """By key, where it is not in the initial state: the state, and id and time of the event that began the match."""
 
     setup = "rows, row = shape.rows.append, shape.row; matches, transitions = shape.matches, shape.transitions"
     state_type = dict[str, tuple[int, int, int]]
 
-    def __init__(self, query: Query, machine: Machine) -> None:
+    def __init__(self, query: Query, machine: StateMachine) -> None:
         super().__init__(query)
         self._machine = machine
         self.columns = sorted({machine.symbol, ID, CHECK})

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from workloads.query import Aggregate, Query, Session
 
 from .accumulators import Accumulators, Held, compiled
-from .shape import Aggregating
+from .shape_operator import Aggregating
 
 _LINES = """
 if time + {delay} < latest:

@@ -13,7 +13,7 @@ from typing import Any
 from workloads.query import Aggregate, Query, Sliding, Top, Tumbling
 
 from .accumulators import Accumulators, Held
-from .shape import NEVER, Aggregating
+from .shape_operator import NEVER, Aggregating
 
 Pane = dict[Any, Held]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from engines.protocol import Support
-from workloads.query import Count, Join, Machine, Project, Query, Running, Session, Top, Windowed
+from workloads.query import Count, Join, Project, Query, Running, Session, StateMachine, Top, Windowed
 
 from . import sql
 
@@ -42,7 +42,7 @@ def _python(query: Query) -> Support:
             return Support("emulated", "a window function in Python that ranks the items")
         case Windowed() if query.time_window is None:
             return Support("emulated", _STEPS)
-        case Running() | Machine():
+        case Running() | StateMachine():
             return Support("emulated", _STEPS)
         case Project() | Windowed() if query.deduplicate is not None:
             return Support("emulated", "a KeyedProcessFunction in Python that lets the first of equal events through")

@@ -230,7 +230,7 @@ def describe(job: Job, site: Site, rest: str) -> dict[str, object]:
         "input": {
             "connector": "kafka",
             "topic": job.input.name,
-            "properties.bootstrap.servers": job.input.location,
+            "properties.bootstrap.servers": job.input.address,
             "properties.group.id": job.name,
             "format": "json",
             **settings.SOURCE,
@@ -238,7 +238,7 @@ def describe(job: Job, site: Site, rest: str) -> dict[str, object]:
         "output": {
             "connector": "kafka",
             "topic": job.output.name,
-            "properties.bootstrap.servers": job.output.location,
+            "properties.bootstrap.servers": job.output.address,
             "key.format": "raw",
             "key.fields": "key",
             "value.format": "json",

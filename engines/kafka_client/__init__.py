@@ -18,9 +18,8 @@ from engines.consumer_group import (
 )
 from engines.logs.offsets import of_group
 from engines.process import Process
-from engines.protocol import Claim, Environment, Guarantee, Job, LogKind, Poison, Role, Site, Support
-from engines.protocol import Running as RunningJob
-from workloads.query import Join, Machine, Project, Query, Running, Session, Sliding, Top, Tumbling, Windowed
+from engines.protocol import Claim, Environment, Guarantee, Job, LogKind, Poison, Role, RunningJob, Site, Support
+from workloads.query import Join, Project, Query, Running, Session, Sliding, StateMachine, Top, Tumbling, Windowed
 
 NAME = __package__.rpartition(".")[2].replace("_", "-")
 
@@ -103,7 +102,7 @@ def support(query: Query) -> Support:
             parts = ["panes of event time in dictionaries"]
         case Windowed(window=Session()):
             parts = ["open sessions in dictionaries, merged as events join them"]
-        case Windowed() | Running() | Machine():
+        case Windowed() | Running() | StateMachine():
             parts = ["a step for each event over a key's state in a dictionary"]
         case Join():
             parts = ["buffers of both sides in dictionaries"]
@@ -116,7 +115,7 @@ def support(query: Query) -> Support:
 
 def instructions(job: Job, number: int) -> dict[str, object]:
     """What worker `number` reads, as JSON: the fields of `job.Instructions`."""
-    address = {"bootstrap_servers": job.input.location}
+    address = {"bootstrap_servers": job.input.address}
     # One id for each worker, the same after a restart: the new process ends its predecessor's open transaction.
     identity = {"transactional_id": f"{job.name}-{number}"} if job.guarantee == "exactly-once" else {}
     return {

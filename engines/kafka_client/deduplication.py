@@ -8,7 +8,7 @@ from engines.sequence import Event
 from workloads.query import Deduplicate, Query
 
 from .operator import Table
-from .segments import Segments
+from .spans import Spans
 
 
 class Deduplication:
@@ -17,7 +17,7 @@ class Deduplication:
     def __init__(self, query: Query, rule: Deduplicate) -> None:
         self._time, self._key = query.time, query.key
         self._columns, self._within = rule.columns, rule.within_ms
-        self._seen: Segments[dict[str, int]] = Segments("seen", dict, rule.within_ms)
+        self._seen: Spans[dict[str, int]] = Spans("seen", dict, rule.within_ms)
 
     @property
     def tables(self) -> Sequence[Table]:
@@ -27,8 +27,8 @@ class Deduplication:
         """Whether the event goes on."""
         key, time = event[self._key], event[self._time]
         value = "|".join([str(event[column]) for column in self._columns])
-        for segment in self._seen.of(key).values():
-            if value in segment and time < segment[value] + self._within:
+        for span in self._seen.of(key).values():
+            if value in span and time < span[value] + self._within:
                 return False
         own = self._seen.change(key, time, watermark)
         if own is not None:

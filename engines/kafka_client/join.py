@@ -11,7 +11,7 @@ from engines.sequence import Event, passes
 from workloads.query import CHECK, ID, Join, Query
 
 from .operator import Row, Table
-from .segments import SEGMENT_MS, Segments
+from .spans import SPAN_MS, Spans
 
 
 class JoinBuffers:
@@ -21,8 +21,8 @@ class JoinBuffers:
         self.late = 0
         self._time, self._key = query.time, query.key
         self._shape = shape
-        self._left: Segments[list[list[int]]] = Segments("left", list, shape.upper_ms)
-        self._right: Segments[list[list[int]]] = Segments("right", list, -shape.lower_ms)
+        self._left: Spans[list[list[int]]] = Spans("left", list, shape.upper_ms)
+        self._right: Spans[list[list[int]]] = Spans("right", list, -shape.lower_ms)
         left, right = ([field for field in shape.fields if field.side == side] for side in ("left", "right"))
         self._left_columns = (query.time, ID, CHECK, *(field.column for field in left))
         self._right_columns = (query.time, ID, CHECK, *(field.column for field in right))
@@ -64,17 +64,17 @@ class JoinBuffers:
         }
 
 
-def _between(side: Segments[list[list[int]]], key: str, earliest: int, latest: int) -> list[list[int]]:
+def _between(side: Spans[list[list[int]]], key: str, earliest: int, latest: int) -> list[list[int]]:
     return [
         held
-        for start, segment in side.of(key).items()
-        if earliest - SEGMENT_MS < start <= latest
-        for held in segment
+        for start, span in side.of(key).items()
+        if earliest - SPAN_MS < start <= latest
+        for held in span
         if earliest <= held[0] <= latest
     ]
 
 
-def _keep(side: Segments[list[list[int]]], key: str, held: list[int], watermark: int) -> None:
-    segment = side.change(key, held[0], watermark)
-    if segment is not None:
-        segment.append(held)
+def _keep(side: Spans[list[list[int]]], key: str, held: list[int], watermark: int) -> None:
+    span = side.change(key, held[0], watermark)
+    if span is not None:
+        span.append(held)

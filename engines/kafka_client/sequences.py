@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engines.sequence import Event, State, step
-from workloads.query import Machine, Query
+from workloads.query import Query, StateMachine
 
 from .changelog import Name
 from .deadlines import Deadlines
@@ -25,7 +25,7 @@ class Sequences:
         self.tables = (self,)
         self._key = query.key
         self._step = step(query)
-        self._within = query.shape.within_ms if isinstance(query.shape, Machine) else None
+        self._within = query.shape.within_ms if isinstance(query.shape, StateMachine) else None
         self._states: dict[str, State] = {}
         self._deadlines = Deadlines()
 

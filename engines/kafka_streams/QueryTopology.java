@@ -95,7 +95,7 @@ final class QueryTopology {
             case "project" -> projected(events);
             case "running" -> running(events);
             case "join" -> joined(events);
-            case "machine" -> stepped(events, Step.machine(shape, columns, time, id, check));
+            case "statemachine" -> stepped(events, Step.machine(shape, columns, time, id, check));
             case "windowed" -> windowed(events, shape.get("window"));
             default -> throw new IllegalArgumentException("no translation of shape " + shape);
         };

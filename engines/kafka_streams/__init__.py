@@ -24,12 +24,11 @@ from engines.protocol import (
     LogKind,
     Poison,
     Role,
-    Running,
+    RunningJob,
     Site,
     Support,
 )
-from workloads.query import Aggregate, Count, Machine, Query, Top, Until, Windowed
-from workloads.query import Running as RunningTotals
+from workloads.query import Aggregate, Count, Query, Running, StateMachine, Top, Until, Windowed
 
 from .classes import MAIN, compiled
 
@@ -109,7 +108,7 @@ class KafkaStreamsCluster:
         self._class_path = ":".join(map(str, (classes, *jars)))
         self._submitted: list[ConsumerGroup] = []
 
-    def submit(self, job: Job) -> Running:
+    def submit(self, job: Job) -> RunningJob:
         heap_mb, rocksdb_mb = memory(job.memory_mb)
         workers = []
         for number in range(job.parallelism):
@@ -154,7 +153,7 @@ def _emulations(query: Query) -> Iterator[str]:
     match query.shape:
         case Windowed(window=Count() | Until()):
             yield "Processor API: a key-value store of each key's open windows"
-        case Machine():
+        case StateMachine():
             yield "Processor API: a key-value store of each key's state"
         case Windowed(top=Top()):
             yield "an aggregate that holds every item of a window, ranked as the window closes"
@@ -172,7 +171,7 @@ def application(job: Job, directory: Path, rocksdb_mb: int) -> dict[str, object]
     """What one instance reads, as JSON. directory: the instance's own, for its state."""
     names = {
         "application.id": job.name,
-        "bootstrap.servers": job.input.location,
+        "bootstrap.servers": job.input.address,
         "state.dir": str(directory / "state"),
     }
     query = job.query
@@ -190,7 +189,7 @@ def application(job: Job, directory: Path, rocksdb_mb: int) -> dict[str, object]
 
 def outputs(query: Query) -> tuple[Aggregate, ...]:
     match query.shape:
-        case Windowed(outputs=found) | RunningTotals(outputs=found):
+        case Windowed(outputs=found) | Running(outputs=found):
             return found
         case _:
             return ()
@@ -241,7 +240,7 @@ def settings(job: Job) -> dict[str, str]:
         chosen["EmitStrategy"] = "onWindowClose"
     if retention_ms(job) is not None:
         chosen["Materialized.withRetention"] = f"{retention_ms(job)} ms"
-    if isinstance(job.query.shape, RunningTotals):
+    if isinstance(job.query.shape, Running):
         chosen["Materialized.withCachingDisabled"] = "true"
     return chosen | streams_config(job)
 

@@ -8,13 +8,13 @@ from typing import Literal
 from engines.logs.protocol import Log
 
 
-def connect(location: str | Path, kind: Literal["embedded", "kafka"]) -> Log:
-    """The log at a location: a folder (embedded) or bootstrap HOST:PORT (kafka). Nothing is contacted yet."""
+def connect(address: str | Path, kind: Literal["embedded", "kafka"]) -> Log:
+    """The log at an address: a folder (embedded) or bootstrap HOST:PORT (kafka). Nothing is contacted yet."""
     # Imported here because the environment of an engine need not have the other log's library.
     if kind == "embedded":
         from engines.logs.embedded import EmbeddedLog
 
-        return EmbeddedLog(Path(location))
+        return EmbeddedLog(Path(address))
     from engines.logs.kafka import KafkaLog
 
-    return KafkaLog(str(location))
+    return KafkaLog(str(address))

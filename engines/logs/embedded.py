@@ -335,15 +335,15 @@ class EmbeddedReader:
 class EmbeddedLog:
     """Topics as files `NAME.sqlite` in one folder. No reader, whatever its isolation, sees an open transaction."""
 
-    def __init__(self, location: Path) -> None:
-        self.location = location
+    def __init__(self, address: Path) -> None:
+        self.address = address
 
     def path(self, topic: str) -> Path:
         if not _TOPIC.fullmatch(topic):
             raise LogFailure(
-                f"{topic!r} is no topic name", str(self.location), "use letters, digits, dots, hyphens and underscores"
+                f"{topic!r} is no topic name", str(self.address), "use letters, digits, dots, hyphens and underscores"
             )
-        return self.location / f"{topic}.sqlite"
+        return self.address / f"{topic}.sqlite"
 
     def create(self, topic: str, partitions: int) -> None:
         path = self.path(topic)
@@ -351,7 +351,7 @@ class EmbeddedLog:
             raise LogFailure(f"a topic cannot have {partitions} partitions", str(path), "give it at least 1")
         if path.exists():
             raise LogFailure(f"topic {topic} exists already", str(path), "take another name or delete the file")
-        self.location.mkdir(parents=True, exist_ok=True)
+        self.address.mkdir(parents=True, exist_ok=True)
         # Made under another name and then renamed, so that nobody ever opens half a topic.
         unfinished = path.with_suffix(".new")
         unfinished.unlink(missing_ok=True)

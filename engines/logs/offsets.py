@@ -68,6 +68,6 @@ def of_group(topic: Topic, group: str) -> CommittedOffsets:
         # Imported here because a worker's environment, which loads the engine's package, need not have the library.
         from engines.logs.kafka import GroupOnlooker
 
-        return GroupOnlooker(topic.location, topic.name, topic.partitions, group)
+        return GroupOnlooker(topic.address, topic.name, topic.partitions, group)
 
     return CommittedOffsets(connect)

@@ -1,8 +1,8 @@
 """Columns of many JSON records at once.
 
-A stream's records nearly always have one shape: the same text around the values. `Shape` is learned from a record; a
+A stream's records nearly always have one layout: the same text around the values. It is learned from a record; a
 blob whose lines all have it is decoded with a few numpy operations a column, in half the time of a JSON parser, and
-every byte is checked on the way: it is part of the shape's text, a digit of an integer, or part of a key that the JSON
+every byte is checked on the way: it is part of that text, a digit of an integer, or part of a key that the JSON
 parser has decoded before. Any other blob goes through the JSON parser, so both ways give the same columns.
 """
 
@@ -46,7 +46,7 @@ class Columns:
 
 
 @dataclass(frozen=True)
-class Shape:
+class Layout:
     """The text of a record around its values: `opening`, then each column's value and what follows it."""
 
     opening: bytes
@@ -54,8 +54,8 @@ class Shape:
     following: tuple[bytes, ...]
 
     @staticmethod
-    def learn(record: bytes, query: Query) -> Shape | None:
-        """The shape of a record, or None if it does not hold the query's columns, each once, and nothing else."""
+    def learn(record: bytes, query: Query) -> Layout | None:
+        """The layout of a record, or None if it does not hold the query's columns, each once, and nothing else."""
         values: list[tuple[str, int, int]] = []
         position = 1
         while member := _MEMBER.match(record, position):
@@ -73,7 +73,7 @@ class Shape:
             return None
         stops = [start for _, start, _ in values[1:]] + [len(record)]
         following = tuple(record[end:stop] for (_, _, end), stop in zip(values, stops, strict=True))
-        return Shape(record[: values[0][1]], tuple(names), following)
+        return Layout(record[: values[0][1]], tuple(names), following)
 
     def spans(self, lines: Sequence[bytes], count: int) -> tuple[Text, dict[str, tuple[Integers, Integers]]] | None:
         """A text, and where each column's values are in it; None if the lines are not `count` of this shape."""
@@ -112,7 +112,7 @@ class ColumnDecoder:
         self._strings: msgspec.json.Decoder[str] = msgspec.json.Decoder(str)
         self._integers = [column.name for column in query.columns if column.type == "integer"]
         self._key_of = attrgetter(attribute(query, query.key))
-        self._shape: Shape | None = None
+        self._layout: Layout | None = None
 
     def decode(self, parts: Sequence[Slice]) -> tuple[Columns, int]:
         """The events of some slices in order, and how many of the records are none."""
@@ -128,10 +128,10 @@ class ColumnDecoder:
         return self._transpose(events), broken
 
     def _decode_shaped(self, bodies: Sequence[bytes], count: int) -> Columns | None:
-        found = self._shape.spans(bodies, count) if self._shape else None
+        found = self._layout.spans(bodies, count) if self._layout else None
         if found is None:
-            self._shape = Shape.learn(bodies[0].partition(b"\n")[0], self._query)
-            found = self._shape.spans(bodies, count) if self._shape else None
+            self._layout = Layout.learn(bodies[0].partition(b"\n")[0], self._query)
+            found = self._layout.spans(bodies, count) if self._layout else None
         if found is None:
             return None
         text, spans = found

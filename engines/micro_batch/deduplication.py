@@ -9,7 +9,7 @@ from workloads.query import Deduplicate
 
 from .accumulators import NONE
 from .groups import begins, grouped, order_by
-from .shape import Batch, State
+from .shape_operator import Batch, State
 from .words import Integers
 
 

@@ -10,7 +10,7 @@ from workloads.query import CHECK, ID, Join, Query
 
 from .accumulators import NONE, expand
 from .expressions import all_hold
-from .shape import Batch, Rows, State
+from .shape_operator import Batch, Rows, State
 from .words import Integers
 
 

@@ -7,7 +7,19 @@ import numpy as np
 
 from engines.runtime.connector import Results, Slice
 from engines.runtime.rows import row_type
-from workloads.query import Count, Join, Machine, Project, Query, Running, Session, Sliding, Tumbling, Until, Windowed
+from workloads.query import (
+    Count,
+    Join,
+    Project,
+    Query,
+    Running,
+    Session,
+    Sliding,
+    StateMachine,
+    Tumbling,
+    Until,
+    Windowed,
+)
 
 from .accumulators import NONE
 from .columns import ColumnDecoder, Columns
@@ -17,7 +29,7 @@ from .joins import IntervalJoin
 from .labels import Labels
 from .sequences import CountWindows, DataDrivenWindows, Machines, Projection, RunningAggregates
 from .sessions import Sessions
-from .shape import Batch, Rows, Shape, State
+from .shape_operator import Batch, Rows, ShapeOperator, State
 from .windows import Windows
 from .words import Integers
 
@@ -39,7 +51,7 @@ class _Snapshot(msgspec.Struct):
     kept: tuple[list[bytes], list[bytes]] | None
 
 
-def shape_of(query: Query) -> Shape:
+def shape_of(query: Query) -> ShapeOperator:
     match query.shape:
         case Windowed(window=Tumbling() | Sliding() as window, outputs=outputs, top=top):
             return Windows(query, window, outputs, top)
@@ -55,7 +67,7 @@ def shape_of(query: Query) -> Shape:
             return Projection(shape)
         case Join() as shape:
             return IntervalJoin(query, shape)
-        case Machine() as shape:
+        case StateMachine() as shape:
             return Machines(query, shape)
         case _:
             raise TypeError(f"no shape of query: {query.shape!r}")

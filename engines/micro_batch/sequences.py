@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from workloads.query import CHECK, ID, Aggregate, Count, Machine, Project, Query, Running, Until
+from workloads.query import CHECK, ID, Aggregate, Count, Project, Query, Running, StateMachine, Until
 
 from .accumulators import (
     LIMIT,
@@ -27,7 +27,7 @@ from .accumulators import (
 )
 from .expressions import holds
 from .groups import Table, begins, order_by, ranked
-from .shape import Batch, Rows, State
+from .shape_operator import Batch, Rows, State
 from .words import Integers
 
 FIRST = Aggregate("first", "min", ID)
@@ -244,7 +244,7 @@ class Machines:
 
     late = 0
 
-    def __init__(self, query: Query, machine: Machine) -> None:
+    def __init__(self, query: Query, machine: StateMachine) -> None:
         self._time, self._symbol, self._within = query.time, machine.symbol, machine.within_ms
         self._transitions = {(one.state, one.symbol): (one.to, one.output) for one in machine.transitions}
         self._symbols = np.array(sorted({one.symbol for one in machine.transitions}), np.int64)

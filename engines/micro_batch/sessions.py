@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from workloads.query import Aggregate, Query, Session
 
 from .accumulators import NONE, Held, finish, flatten, fold, gather, none, unflatten
-from .shape import Batch, Rows, State
+from .shape_operator import Batch, Rows, State
 from .words import Integers
 
 _BITS = 62

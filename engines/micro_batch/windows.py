@@ -13,7 +13,7 @@ from workloads.query import Aggregate, Query, Sliding, Top, Tumbling
 from .accumulators import expand, finish
 from .columns import Columns
 from .groups import Table, begins, ranked
-from .shape import Batch, Rows, State
+from .shape_operator import Batch, Rows, State
 from .words import Integers
 
 _MERGED_ROWS = 1 << 20

@@ -22,12 +22,12 @@ from engines.protocol import (
     Poison,
     Progress,
     Role,
-    Running,
+    RunningJob,
     Site,
     Support,
 )
 from engines.runtime.counters import counters
-from engines.runtime.deployment import Deployment
+from engines.runtime.job_spec import JobSpec
 from engines.runtime.supervisor import all_ready
 from workloads.query import Query
 
@@ -44,7 +44,7 @@ def _version() -> str:
 
 
 class BuiltinEngine:
-    """An engine whose package has a module `worker`, run with a deployment file and a slot."""
+    """An engine whose package has a module `worker`, run with a spec file and a slot."""
 
     logs: tuple[LogKind, ...] = ("kafka", "embedded")
     environment = Environment()
@@ -83,9 +83,9 @@ class BuiltinCluster:
         self._name, self._worker, self._site = name, worker, site
         self._jobs: list[SupervisedJob] = []
 
-    def submit(self, job: Job) -> Running:
-        deployment = Deployment(job, self._worker, self._site.python, self._site.logs)
-        running = SupervisedJob(deployment, self._name, self._site.root)
+    def submit(self, job: Job) -> RunningJob:
+        spec = JobSpec(job, self._worker, self._site.python, self._site.logs)
+        running = SupervisedJob(spec, self._name, self._site.root)
         self._jobs.append(running)
         return running
 
@@ -95,15 +95,15 @@ class BuiltinCluster:
 
 
 class SupervisedJob:
-    """Implements `engines.protocol.Running`, `Observable` and `Revivable`."""
+    """Implements `engines.protocol.RunningJob`, `Observable` and `Revivable`."""
 
-    def __init__(self, deployment: Deployment, engine: str, root: Path) -> None:
-        job = deployment.job
+    def __init__(self, spec: JobSpec, engine: str, root: Path) -> None:
+        job = spec.job
         job.directory.mkdir(parents=True, exist_ok=True)
-        deployment.roster.unlink(missing_ok=True)
-        deployment.save()
-        self._roster, self._directory = deployment.roster, job.directory
-        self._slots = len(deployment.slots)
+        spec.roster.unlink(missing_ok=True)
+        spec.save()
+        self._roster, self._directory = spec.roster, job.directory
+        self._slots = len(spec.slots)
         self._offsets = _committed(job)
         self._stopped = False
         self._changing = threading.Lock()
@@ -115,8 +115,8 @@ class SupervisedJob:
         self._process = Process(
             f"{engine}'s supervisor",
             # -P: the folder that it is started in is no place to import from.
-            [deployment.python, "-P", "-m", "engines.runtime.supervisor", deployment.file],
-            deployment.logs / f"{job.name}-supervisor.log",
+            [spec.python, "-P", "-m", "engines.runtime.supervisor", spec.file],
+            spec.logs / f"{job.name}-supervisor.log",
             env={"PYTHONPATH": str(root), "OPENBLAS_NUM_THREADS": "1"},
         )
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engines.protocol import Counter
-from engines.runtime.deployment import replace
+from engines.runtime.job_spec import replace
 from engines.runtime.operator import Operator
 
 _logger = logging.getLogger(__name__)

@@ -14,8 +14,8 @@ class EmbeddedConnector:
     def __init__(self, job: Job) -> None:
         self._job = job.name
         self._guarantee: Guarantee = job.guarantee
-        self._input = EmbeddedLog(Path(job.input.location)).path(job.input.name)
-        self._output = TopicFile(EmbeddedLog(Path(job.output.location)).path(job.output.name))
+        self._input = EmbeddedLog(Path(job.input.address)).path(job.input.name)
+        self._output = TopicFile(EmbeddedLog(Path(job.output.address)).path(job.output.name))
         self._owners: dict[int, int] = {}
         self._held: list[Results] = []
         self._reader: FrameReader | None = None
@@ -89,7 +89,7 @@ class CheckpointOffsets:
     def __init__(self, job: Job) -> None:
         """Raises LogFailure if the output topic does not exist."""
         self._job = job.name
-        self._output = TopicFile(EmbeddedLog(Path(job.output.location)).path(job.output.name))
+        self._output = TopicFile(EmbeddedLog(Path(job.output.address)).path(job.output.name))
 
     def committed(self) -> dict[int, int]:
         found = self._output.execute("SELECT task, next FROM checkpoints WHERE job = ?", (self._job,))

@@ -74,11 +74,11 @@ class KafkaConnector:
         self._guarantee: Guarantee = job.guarantee
         # The slot's id is the same after a restart, so that the broker fences a predecessor that still lives.
         identity = f"{job.name}-{slot}" if self._guarantee == "exactly-once" else None
-        self._writer = KafkaWriter(job.output.location, job.output.name, identity, LINGER_MS, transaction_ms(job))
+        self._writer = KafkaWriter(job.output.address, job.output.name, identity, LINGER_MS, transaction_ms(job))
         # By then the broker ends the transaction, and a commit can only fail.
         self._commit_s = transaction_ms(job) / 1000 + _SPARE_S
         self._input = job.input
-        self._offsets = GroupOffsets(job.input.location, job.input.name, job.name)
+        self._offsets = GroupOffsets(job.input.address, job.input.name, job.name)
         self._records: Records | None = None
         self._snapshots = Snapshots(job.directory / "snapshots")
         self._epochs: dict[int, int] = {}
@@ -96,7 +96,7 @@ class KafkaConnector:
             self._epochs[task] = int(epoch) if name else 0
             found[task] = Checkpoint(task, offset, self._snapshots.read(name) if name else None)
         starts = {task: found[task].next for task in tasks}
-        self._records = Records(self._input.location, self._input.name, starts, "read_committed", GATHER_S)
+        self._records = Records(self._input.address, self._input.name, starts, "read_committed", GATHER_S)
         return found
 
     def poll(self, timeout_s: float) -> list[Slice]:

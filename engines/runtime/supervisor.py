@@ -1,6 +1,6 @@
 """The coordinator process of a job: starts its workers and starts again those that die.
 
-    python -m engines.runtime.supervisor DEPLOYMENT
+    python -m engines.runtime.supervisor SPEC
 
 It ends with its parent, and its workers end with it. It gives up when workers die again and again without getting
 anything committed.
@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engines.process import tail
-from engines.runtime.deployment import Deployment, replace
+from engines.runtime.job_spec import JobSpec, replace
 from engines.runtime.stop import Stop
 from engines.runtime.worker import COMMITTED, READY
 
@@ -44,13 +44,13 @@ def all_ready(supervisor: int, workers: Sequence[int | None]) -> str:
 class Worker:
     """One slot's process, and its successors."""
 
-    def __init__(self, deployment: Deployment, slot: int) -> None:
+    def __init__(self, spec: JobSpec, slot: int) -> None:
         self.slot = slot
-        self.log = deployment.logs / f"{deployment.job.name}-worker-{slot}.log"
+        self.log = spec.logs / f"{spec.job.name}-worker-{slot}.log"
         self.ready = False
         self.deaths = 0
         """In a row, without a commit in between."""
-        self._argv = [str(deployment.python), "-P", "-m", deployment.worker, str(deployment.file), str(slot)]
+        self._argv = [str(spec.python), "-P", "-m", spec.worker, str(spec.file), str(slot)]
         self._due = 0.0
         self._child: subprocess.Popen[bytes] | None = None
 
@@ -104,23 +104,23 @@ class Worker:
             self._child.wait()
 
 
-def supervise(deployment: Deployment, stop: Stop) -> int:
+def supervise(spec: JobSpec, stop: Stop) -> int:
     """Keep the workers running until they are to stop or the parent is gone; the exit code."""
     parent = os.getppid()
-    workers = [Worker(deployment, slot) for slot in deployment.slots]
+    workers = [Worker(spec, slot) for slot in spec.slots]
     announced: list[int | None] | None = None
     with selectors.DefaultSelector() as selector:
         try:
             while not stop.requested and os.getppid() == parent:
                 started = [worker for worker in workers if worker.start_if_due(selector)]
                 if started:
-                    _publish(deployment, workers)
+                    _publish(spec, workers)
                 for key, _ in selector.select(_LOOK_S):
                     worker: Worker = key.data
                     code = worker.hear(selector)
                     if code is None or stop.requested:
                         continue
-                    _publish(deployment, workers)
+                    _publish(spec, workers)
                     _logger.warning("worker %d ended with %d; its last lines:\n%s", worker.slot, code, tail(worker.log))
                     if worker.deaths >= (_TRIES if announced else _FIRST_TRIES):
                         _logger.error("worker %d died %d times without a commit; giving up", worker.slot, worker.deaths)
@@ -136,16 +136,16 @@ def supervise(deployment: Deployment, stop: Stop) -> int:
     return 0
 
 
-def _publish(deployment: Deployment, workers: list[Worker]) -> None:
-    replace(deployment.roster, json.dumps([worker.pid for worker in workers if worker.pid]))
+def _publish(spec: JobSpec, workers: list[Worker]) -> None:
+    replace(spec.roster, json.dumps([worker.pid for worker in workers if worker.pid]))
 
 
 def main() -> None:
-    deployment = Deployment.load(Path(sys.argv[1]))
+    spec = JobSpec.load(Path(sys.argv[1]))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     stop = Stop()
     signal.signal(signal.SIGTERM, stop.request)
-    sys.exit(supervise(deployment, stop))
+    sys.exit(supervise(spec, stop))
 
 
 if __name__ == "__main__":

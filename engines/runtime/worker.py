@@ -16,7 +16,7 @@ from pathlib import Path
 from engines.logs.protocol import LogFailure
 from engines.protocol import Job
 from engines.runtime.connector import Connector, WorkerFailure
-from engines.runtime.deployment import Deployment
+from engines.runtime.job_spec import JobSpec
 from engines.runtime.stop import Stop
 
 READY = "ready"
@@ -87,9 +87,9 @@ def _end_with_supervisor() -> None:
 
 
 def main(run: Callable[[Work], None]) -> None:
-    """Run as `python -m PACKAGE.worker DEPLOYMENT SLOT`: exit code 0 when told to stop, 1 on failure."""
-    deployment, slot = Deployment.load(Path(sys.argv[1])), int(sys.argv[2])
-    job = deployment.job
+    """Run as `python -m PACKAGE.worker SPEC SLOT`: exit code 0 when told to stop, 1 on failure."""
+    spec, slot = JobSpec.load(Path(sys.argv[1])), int(sys.argv[2])
+    job = spec.job
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     _end_with_supervisor()
     stop = Stop()
@@ -98,7 +98,7 @@ def main(run: Callable[[Work], None]) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     try:
         connector = _connector(job, slot)
-        run(Work(job, deployment.tasks(slot), connector, stop, Voice()))
+        run(Work(job, spec.tasks(slot), connector, stop, Voice()))
         connector.close()
     except (LogFailure, WorkerFailure) as failure:
         _logger.error("%s", " | ".join(filter(None, (failure.what, failure.where, failure.remedy))))

@@ -157,11 +157,11 @@ def describe(job: Job) -> dict[str, Any]:
         "mode": job.mode,
         "source": {
             **settings.SOURCE,
-            "kafka.bootstrap.servers": job.input.location,
+            "kafka.bootstrap.servers": job.input.address,
             "subscribe": job.input.name,
         },
         "sink": {
-            "kafka.bootstrap.servers": job.output.location,
+            "kafka.bootstrap.servers": job.output.address,
             "topic": job.output.name,
             "checkpointLocation": (job.directory / "checkpoint").as_uri(),
         },

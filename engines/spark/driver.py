@@ -36,7 +36,7 @@ from workloads.query import Query
 from .events import BROKEN, EVENTS
 from .settings import EXACTLY_ONCE_SINK, REAL_TIME
 from .shapes import answer
-from .status import Phase, Status
+from .status import State, Status
 
 if TYPE_CHECKING:
     from .sink import TransactionalSink
@@ -144,9 +144,9 @@ class Submission:
             query.stop()
         return False
 
-    def _say(self, phase: Phase, cause: str = "") -> None:
+    def _say(self, state: State, cause: str = "") -> None:
         with self._lock:
-            self._status = self._status.now(phase, cause)
+            self._status = self._status.now(state, cause)
             self._status.write(self._folder)
 
 

@@ -43,12 +43,12 @@ class SparkJob:
 
     def wait_ready(self, timeout_s: float) -> None:
         deadline = time.monotonic() + timeout_s
-        while (phase := Status.read(self._folder).phase) != "ready":
+        while (state := Status.read(self._folder).state) != "ready":
             failure = self._failure("while its query started")
             if failure is not None:
                 raise failure
             process = self._driver.process
-            if phase == "stopped":
+            if state == "stopped":
                 raise EngineFailure(f"{process.name}: its query was stopped while it started", str(process.log))
             if time.monotonic() > deadline:
                 raise EngineFailure(
@@ -79,7 +79,7 @@ class SparkJob:
         return {"late": status.late, "broken": status.broken}
 
     def progress(self) -> Progress:
-        return progress(self._checkpoint, Status.read(self._folder).phase)
+        return progress(self._checkpoint, Status.read(self._folder).state)
 
     def revive(self) -> list[str]:
         """Nothing: Spark itself starts executors again, and its driver is submitted anew."""
@@ -104,6 +104,6 @@ class SparkJob:
         if dead is not None:
             return dead
         status = Status.read(self._folder)
-        if status.phase != "failed":
+        if status.state != "failed":
             return None
         return EngineFailure(f"{process.name} reports an error {phase}:\n{status.cause}", str(process.log))

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-Phase = Literal["starting", "ready", "failed", "stopped"]
+State = Literal["starting", "ready", "failed", "stopped"]
 """ready: an event written now would be processed at once. failed: with a cause. In the last two it runs no longer."""
 
 _FILE = "status.json"
@@ -15,19 +15,19 @@ _FILE = "status.json"
 
 @dataclass(frozen=True)
 class Status:
-    """phase, why it failed, and the counts of records since the job was submitted."""
+    """The state, why it failed, and the counts of records since the job was submitted."""
 
-    phase: Phase
+    state: State
     cause: str = ""
     late: int = 0
     broken: int = 0
 
     @property
     def ended(self) -> bool:
-        return self.phase in ("failed", "stopped")
+        return self.state in ("failed", "stopped")
 
-    def now(self, phase: Phase, cause: str = "") -> Status:
-        return replace(self, phase=phase, cause=cause)
+    def now(self, state: State, cause: str = "") -> Status:
+        return replace(self, state=state, cause=cause)
 
     def counted(self, late: int, broken: int) -> Status:
         return replace(self, late=self.late + late, broken=self.broken + broken)

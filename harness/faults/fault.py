@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from engines.protocol import Role
-from harness.disk import SmallDisk
-from harness.proxy import Proxy
+from harness.host.disk import SmallDisk
+from harness.instruments.proxy import Proxy
 
 Need = Literal["worker", "coordinator", "broker", "link", "input", "disk"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.faults.fault import Target, Unconfirmed
-from harness.proxy import Proxy
+from harness.instruments.proxy import Proxy
 
 WATCHED_S = 0.3
 """For so long a cut link is watched: not a byte may pass."""

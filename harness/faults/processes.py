@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from harness.faults.fault import Unconfirmed
-from harness.hold import state
+from harness.host.signals import state
 
 _CONFIRM_S = 10.0
 _LOOK_S = 0.001

@@ -3,6 +3,6 @@
 `bootstrap`, `uv`, `store`, `progress` and `system` are standard library only: they run before there is an environment.
 """
 
-from harness.provisioning.store import home
+from harness.provisioning.folders import home
 
 __all__ = ["home"]

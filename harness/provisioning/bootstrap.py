@@ -14,8 +14,8 @@ from pathlib import Path
 
 from harness.problem import ExitCode, Problem
 from harness.provisioning import uv
+from harness.provisioning.folders import ROOT, exclusive, write_whole
 from harness.provisioning.progress import Lines, Report
-from harness.provisioning.store import ROOT, exclusive, write_whole
 
 ARGUMENTS = {"bench": ("--no-dev", "--inexact"), "test": ()}
 

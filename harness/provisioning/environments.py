@@ -9,8 +9,8 @@ from typing import Literal
 
 from harness.problem import Problem
 from harness.provisioning import uv
+from harness.provisioning.folders import ROOT, exclusive, home, write_whole
 from harness.provisioning.progress import Report
-from harness.provisioning.store import ROOT, exclusive, home, write_whole
 
 State = Literal["ready", "outdated", "missing"]
 

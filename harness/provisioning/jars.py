@@ -15,8 +15,8 @@ from pathlib import Path
 
 from harness.problem import ExitCode, Problem
 from harness.provisioning import maven
+from harness.provisioning.folders import exclusive, home, lacking_space, write_whole
 from harness.provisioning.progress import Lines, Report
-from harness.provisioning.store import exclusive, home, lacking_space, write_whole
 
 SETS = Path(__file__).with_name("jars.toml")
 LOCK = Path(__file__).with_name("jars.lock")
@@ -53,7 +53,7 @@ def read_lock(lock: Path = LOCK, sets: Path = SETS) -> dict[str, tuple[Jar, ...]
 
 def missing_jars(name: str) -> tuple[Jar, ...]:
     """The files of a set that are not here. Those that are have the locked hash, else Problem is raised."""
-    return _Store(home() / "jars").missing(_locked(name))
+    return _JarFolder(home() / "jars").missing(_locked(name))
 
 
 def ensure_jars(name: str, report: Report) -> tuple[Path, ...]:
@@ -61,14 +61,14 @@ def ensure_jars(name: str, report: Report) -> tuple[Path, ...]:
 
     Raises Problem: no such set, a file that is not what was locked, no space, a repository that cannot be reached.
     """
-    jars, store = _locked(name), _Store(home() / "jars")
-    if store.missing(jars):
+    jars, folder_of_jars = _locked(name), _JarFolder(home() / "jars")
+    if folder_of_jars.missing(jars):
         with exclusive("jars", report):
-            store = _Store(store.folder)
-            missing = store.missing(jars)
+            folder_of_jars = _JarFolder(folder_of_jars.folder)
+            missing = folder_of_jars.missing(jars)
             if missing:
-                store.fetch(name, missing, report)
-    return tuple(store.folder / jar.file for jar in jars)
+                folder_of_jars.fetch(name, missing, report)
+    return tuple(folder_of_jars.folder / jar.file for jar in jars)
 
 
 def _locked(name: str) -> tuple[Jar, ...]:
@@ -80,7 +80,7 @@ def _locked(name: str) -> tuple[Jar, ...]:
     return sets[name]
 
 
-class _Store:
+class _JarFolder:
     """A folder of jars. `verified.json` holds the size, time and hash of each when it was last read."""
 
     def __init__(self, folder: Path) -> None:

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from harness.problem import Problem
+from harness.provisioning.folders import home
 from harness.provisioning.progress import Report
-from harness.provisioning.store import home
 
 NO_INSTALL = "STREAMGAUGE_NO_INSTALL"
 _TIMEOUT_S = 900.0

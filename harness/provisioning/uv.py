@@ -14,8 +14,8 @@ from pathlib import Path
 
 from harness.problem import Problem
 from harness.provisioning import system
+from harness.provisioning.folders import ROOT, exclusive, home
 from harness.provisioning.progress import Report
-from harness.provisioning.store import ROOT, exclusive, home
 
 VERSION = "0.13.9"
 """The private uv's; one on the PATH may be any that pyproject.toml allows (`required-version`)."""

@@ -24,11 +24,11 @@ import pytest
 
 from engines.logs import connect
 from engines.logs.protocol import Log, Reader, Writer
-from engines.protocol import Engine, Job, LogKind, Running, Site, Topic
+from engines.protocol import Engine, Job, LogKind, RunningJob, Site, Topic
 from engines.runtime.events import event_type
 from harness.broker import Broker
 from harness.doctor import prepare_broker
-from harness.load import Encoder
+from harness.instruments.generator import Encoder
 from harness.provisioning.progress import Lines
 from workloads import sensors
 from workloads.control import heartbeat
@@ -72,10 +72,10 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.java)])
 def job(request: pytest.FixtureRequest, tmp_path: Path) -> Job:
     kind: LogKind = request.param
-    location = str(tmp_path / "log") if kind == "embedded" else request.getfixturevalue("broker")
+    address = str(tmp_path / "log") if kind == "embedded" else request.getfixturevalue("broker")
     name = f"bench-{uuid.uuid4().hex[:8]}"
-    topics = [Topic(kind, location, f"{name}-{side}", PARTITIONS) for side in ("in", "out")]
-    log = connect(location, kind)
+    topics = [Topic(kind, address, f"{name}-{side}", PARTITIONS) for side in ("in", "out")]
+    log = connect(address, kind)
     for topic in topics:
         log.create(topic.name, PARTITIONS)
     log.close()
@@ -115,7 +115,7 @@ class Backlog:
                 self._writer.write(partition, [key_bytes], [value])
         self._base_ms += 600_000
 
-    def drain(self, running: Running) -> int:
+    def drain(self, running: RunningJob) -> int:
         """Commit and wait until every partition answered its closing event; the number of rows."""
         self._writer.commit(WAIT_S)
         mark = b'"~close-%%d-%d-0"' % self._round
@@ -135,7 +135,7 @@ class Backlog:
         self._reader.close()
 
 
-def cpu_s(running: Running) -> float:
+def cpu_s(running: RunningJob) -> float:
     used = [psutil.Process(pid).cpu_times() for pids in running.processes().values() for pid in pids]
     return sum(one.user + one.system for one in used)
 
@@ -164,7 +164,7 @@ class Drain:
         self._cluster = engine.open(site)
         self._running = self._cluster.submit(job)
         self._running.wait_ready(WAIT_S)
-        self._backlog = Backlog(connect(job.input.location, job.input.log), job, rate)
+        self._backlog = Backlog(connect(job.input.address, job.input.log), job, rate)
         self._backlog.write(WARM_UP)
         self._backlog.drain(self._running)
         self.rates: list[float] = []
@@ -201,7 +201,7 @@ def test_events_per_cpu_second(benchmark, name: str, job: Job, tmp_path: Path):
 @pytest.mark.parametrize("name", ["continuous", "micro_batch"])
 def test_sliding_and_session_windows_lose_no_more_than_a_fifth(benchmark, name: str, job: Job, tmp_path: Path):
     engine: Engine = importlib.import_module(f"engines.{name}").engine
-    log, drains = connect(job.input.location, job.input.log), {}
+    log, drains = connect(job.input.address, job.input.log), {}
     for kind, window in WINDOWS.items():
         topics = [replace(job.input, name=f"{kind}-{side}") for side in ("in", "out")]
         for topic in topics:

@@ -17,9 +17,9 @@ import pytest
 from engines.logs import connect
 from harness.broker import Broker
 from harness.doctor import prepare_broker
-from harness.instrument import Instrument
+from harness.instruments.channel import Instrument
+from harness.instruments.sampler import Statistics
 from harness.provisioning.progress import Lines
-from harness.watch import Statistics
 from results.history import SENDS
 from workloads.stream import Segment
 
@@ -54,9 +54,9 @@ class Node:
 def node(tmp_path_factory) -> Iterator[Node]:
     java, jars = prepare_broker(Lines())
     folder = tmp_path_factory.mktemp("broker")
-    broker = Broker(folder / "node", folder / "logs", java.home, jars)
+    broker = Broker(folder / "node", folder / "logs", java.partition, jars)
     broker.start()
-    yield Node(broker.harness_address, java.home / "bin" / "java", jars)
+    yield Node(broker.harness_address, java.partition / "bin" / "java", jars)
     broker.stop()
 
 
@@ -64,7 +64,7 @@ def generator(node: Node, folder: Path) -> Instrument:
     folder.mkdir()
     setup = {
         "log": "kafka",
-        "location": node.address,
+        "address": node.address,
         "partitions": 4,
         "folder": str(folder),
         "topic": node.topic(),
@@ -73,7 +73,7 @@ def generator(node: Node, folder: Path) -> Instrument:
         "parameters": {"keys": 1000, "zipf": 1.0, "window_ms": 1000, "disorder_ms": 500},
         "seed": 1,
     }
-    load = Instrument("load", "harness.load", setup, folder / "load.log")
+    load = Instrument("generator", "harness.instruments.generator", setup, folder / "generator.log")
     load.wait_ready()
     return load
 

@@ -16,9 +16,9 @@ from typing import Any
 
 from engines.logs import connect
 from engines.logs.protocol import Log, Writer
-from engines.protocol import Cluster, Engine, EngineFailure, Guarantee, Job, LogKind, Running, Site, Topic
+from engines.protocol import Cluster, Engine, EngineFailure, Guarantee, Job, LogKind, RunningJob, Site, Topic
 from harness.doctor import prepare
-from harness.load import closing_keys, heartbeat_key
+from harness.instruments.generator import closing_keys, heartbeat_key
 from harness.problem import Problem
 from harness.provisioning.progress import Lines
 from tests.conformance.reference import Event, Row
@@ -126,14 +126,14 @@ class Stage:
         directory.mkdir()
         if log == "kafka":
             assert self._broker is not None
-            location = self._broker
+            address = self._broker
         else:
-            location = str(directory / "log")
+            address = str(directory / "log")
         return Job(
             name=name,
             query=query,
-            input=Topic(log, location, f"{name}-input", PARTITIONS),
-            output=Topic(log, location, f"{name}-output", PARTITIONS),
+            input=Topic(log, address, f"{name}-input", PARTITIONS),
+            output=Topic(log, address, f"{name}-output", PARTITIONS),
             guarantee=guarantee,
             mode=mode or next(iter(engine.modes)),
             parallelism=parallelism,
@@ -150,10 +150,10 @@ class _Run:
         self._control_id, self._largest_ms, self._beaten_ms = CONTROL_IDS, 0, 0
         self._values: list[bytes] = []
         self._seen = 0
-        self._running: Running | None = None
+        self._running: RunningJob | None = None
 
     def __enter__(self) -> _Run:
-        log: Log = connect(self._job.input.location, self._job.input.log)
+        log: Log = connect(self._job.input.address, self._job.input.log)
         self._stack.callback(log.close)
         for topic in (self._job.input, self._job.output):
             log.create(topic.name, PARTITIONS)

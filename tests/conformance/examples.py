@@ -16,12 +16,12 @@ from workloads.query import (
     Join,
     Joined,
     Linear,
-    Machine,
     Project,
     Query,
     Running,
     Session,
     Sliding,
+    StateMachine,
     Top,
     Transition,
     Tumbling,
@@ -80,7 +80,7 @@ EXAMPLES: dict[str, Query] = {
         )
     ),
     "machine": _query(
-        Machine(
+        StateMachine(
             "kind",
             (
                 Transition(0, 0, 1),

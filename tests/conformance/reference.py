@@ -15,12 +15,12 @@ from workloads.query import (
     Condition,
     Count,
     Join,
-    Machine,
     Project,
     Query,
     Running,
     Session,
     Sliding,
+    StateMachine,
     Top,
     Tumbling,
     Until,
@@ -112,7 +112,7 @@ def _answer(query: Query, events: list[Event]) -> Iterator[Row]:
                         fields = {field.name: sides[field.side][field.column] for field in join.fields}
                         ids = {name: event[ID] for name, event in sides.items()}
                         yield {**ids, **fields, "checks": one[CHECK] + other[CHECK]}
-        case Machine() as machine:
+        case StateMachine() as machine:
             yield from _matches(machine, query.time, events)
 
 
@@ -175,7 +175,7 @@ def _aggregate(output: Aggregate, members: Sequence[Event]) -> int:
             return len(set(values))
 
 
-def _matches(machine: Machine, time: str, events: Iterable[Event]) -> Iterator[Row]:
+def _matches(machine: StateMachine, time: str, events: Iterable[Event]) -> Iterator[Row]:
     transitions = {(transition.state, transition.symbol): transition for transition in machine.transitions}
     state, since, began = 0, 0, 0
     for event in events:

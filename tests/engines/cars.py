@@ -139,13 +139,13 @@ class Output:
 
 
 def job_on(
-    kind: LogKind, location: str, directory: Path, name: str = "job", topics: tuple[str, str] = ("in", "out")
+    kind: LogKind, address: str, directory: Path, name: str = "job", topics: tuple[str, str] = ("in", "out")
 ) -> Job:
     return Job(
         name=name,
         query=QUERY,
-        input=Topic(kind, location, topics[0], PARTITIONS),
-        output=Topic(kind, location, topics[1], PARTITIONS),
+        input=Topic(kind, address, topics[0], PARTITIONS),
+        output=Topic(kind, address, topics[1], PARTITIONS),
         guarantee="exactly-once",
         mode="default",
         parallelism=2,

@@ -19,7 +19,7 @@ import pytest
 from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from engines.protocol import Claim, Engine, Guarantee, Job, Role, Running, Site, Topic
+from engines.protocol import Claim, Engine, Guarantee, Job, Role, RunningJob, Site, Topic
 from harness.doctor import prepare
 from harness.problem import Problem
 from harness.provisioning.progress import Lines
@@ -144,9 +144,9 @@ class Feed:
             producer.produce(self.topic, json.dumps(event), key, home)
 
 
-def run_sensors(engine: Engine, running: Running, job: Job) -> Answer:
+def run_sensors(engine: Engine, running: RunningJob, job: Job) -> Answer:
     """Feed the running job 20,000 sensor readings, a part of them in transactions, close, and read what it answers."""
-    broker = job.input.location
+    broker = job.input.address
     window_ms = job.query.shape.window.size_ms
     base_ms = int(time.time() * 1000) // window_ms * window_ms
     segment = Segment(0, EVENTS, base_ms, RATE)

@@ -25,8 +25,8 @@ import engines.logs.kafka
 import engines.micro_batch.runner
 from engines.protocol import Guarantee, Job, LogKind
 from engines.runtime.connector import Checkpoint, Slice
-from engines.runtime.deployment import Deployment
 from engines.runtime.embedded import EmbeddedConnector
+from engines.runtime.job_spec import JobSpec
 from engines.runtime.kafka import KafkaConnector
 from engines.runtime.stop import Stop
 from engines.runtime.worker import Work
@@ -54,12 +54,12 @@ STEPS: dict[tuple[LogKind, Guarantee], tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Life:
-    """deployment: a saved `Deployment`. ends: input offsets by partition, at which the worker ends by itself.
+    """spec: a saved `JobSpec`. ends: input offsets by partition, at which the worker ends by itself.
 
     step: `before NAME` or `after NAME`, or nothing for a worker that is not killed; nth: at which time it is reached.
     """
 
-    deployment: str
+    spec: str
     ends: tuple[int, ...]
     step: str = ""
     nth: int = 0
@@ -116,8 +116,8 @@ class _Errand:
 
 
 def live(life: Life) -> None:
-    deployment = Deployment.load(Path(life.deployment))
-    job: Job = deployment.job
+    spec = JobSpec.load(Path(life.spec))
+    job: Job = spec.job
     engines.logs.embedded._POLL_BYTES = 1
     engines.logs.kafka._POLL_RECORDS = HELPING
     engines.micro_batch.runner._RECORDS_PER_MB = 1
@@ -127,7 +127,7 @@ def live(life: Life) -> None:
         part, _, name = label.partition(".")
         mortal.watch(getattr(connector, part), name, label)
     _Errand(connector, life.ends, stop)
-    package = importlib.import_module(deployment.worker).__package__
+    package = importlib.import_module(spec.worker).__package__
     runner = importlib.import_module(f"{package}.runner")
     runner.run(Work(job, list(range(job.input.partitions)), connector, stop, lambda _: None))
     connector.close()

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from readings import LARGEST, QUERY, part, stream
 
-from engines.micro_batch.columns import ColumnDecoder, Shape
+from engines.micro_batch.columns import ColumnDecoder, Layout
 from engines.micro_batch.labels import Labels
 from engines.runtime.events import EventDecoder, one_object_a_line
 from workloads.query import Column, Query, Tumbling, Windowed
@@ -76,7 +76,7 @@ def test_lines_that_break_off_are_no_match_however_long_the_names_are():
         watermark_delay_ms=0,
     )
     good = b'{"id":1,"check":2,"key":"a","%s":3}' % name.encode()
-    shape = Shape.learn(good, query)
+    shape = Layout.learn(good, query)
     assert shape is not None
     assert shape.spans([good, good], 2) is not None
     for length in range(1, len(good)):
@@ -90,7 +90,7 @@ def test_lines_that_break_off_are_no_match_however_long_the_names_are():
 def test_the_shape_of_the_generators_records_is_learned():
     decoder = ColumnDecoder(QUERY, Labels())
     records = stream(500, 3)
-    shape = Shape.learn(records[0], QUERY)
+    shape = Layout.learn(records[0], QUERY)
     assert shape is not None
     assert shape.spans([b"\n".join(records)], len(records)) is not None
     columns, broken = decoder.decode([part(records)])
@@ -114,4 +114,4 @@ def test_the_shape_of_the_generators_records_is_learned():
     ],
 )
 def test_records_of_another_kind_have_no_shape(record: bytes):
-    assert Shape.learn(record, QUERY) is None
+    assert Layout.learn(record, QUERY) is None

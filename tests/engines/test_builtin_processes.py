@@ -25,9 +25,9 @@ from engines.logs.protocol import Log, LogFailure
 from engines.protocol import Engine, EngineFailure, Job, Observable, Revivable, Site
 from engines.runtime.cluster import BuiltinEngine
 from engines.runtime.connector import Checkpoint, Results, WorkerFailure
-from engines.runtime.deployment import Deployment
+from engines.runtime.job_spec import JobSpec
 from harness.faults.processes import kill
-from harness.hold import state
+from harness.host.signals import state
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def log(tmp_path: Path) -> EmbeddedLog:
 
 @pytest.fixture
 def job(log: EmbeddedLog, tmp_path: Path) -> Job:
-    return job_on("embedded", str(log.location), tmp_path / "job")
+    return job_on("embedded", str(log.address), tmp_path / "job")
 
 
 def engine_named(name: str) -> Engine:
@@ -175,12 +175,12 @@ def test_a_supervisor_that_was_killed_is_revived_and_nothing_is_lost_or_repeated
 
 def test_everything_ends_with_the_process_that_submitted_the_job(site: Site, job: Job, tmp_path: Path):
     job.directory.mkdir()
-    Deployment(job, "engines.micro_batch.worker", site.python, site.logs).save()
+    JobSpec(job, "engines.micro_batch.worker", site.python, site.logs).save()
     script = (
         "import json, sys; from pathlib import Path\n"
         "from engines.micro_batch import engine; from engines.protocol import Site\n"
-        "from engines.runtime.deployment import Deployment\n"
-        "folder = Path(sys.argv[1]); job = Deployment.load(folder / 'job' / 'deployment.json').job\n"
+        "from engines.runtime.job_spec import JobSpec\n"
+        "folder = Path(sys.argv[1]); job = JobSpec.load(folder / 'job' / 'job.json').job\n"
         "site = Site(folder / 'cluster', folder / 'logs', folder / 'cache', Path(sys.executable), Path.cwd())\n"
         "running = engine.open(site).submit(job); running.wait_ready(60)\n"
         "print(json.dumps(running.processes()), flush=True); sys.stdin.read()"
@@ -236,7 +236,7 @@ def kafka_job(broker: str, tmp_path: Path) -> Job:
 def test_on_kafka_killed_workers_and_a_restart_with_fewer_lose_and_repeat_nothing(
     name: str, site: Site, kafka_job: Job
 ):
-    log = connect(kafka_job.input.location, "kafka")
+    log = connect(kafka_job.input.address, "kafka")
     check_kills_and_rescaling(engine_named(name), site, kafka_job, log)
     snapshots = list((kafka_job.directory / "snapshots").iterdir())
     assert len(snapshots) == PARTITIONS, "old snapshots were not removed"
@@ -259,7 +259,7 @@ def test_on_kafka_a_worker_that_was_replaced_cannot_commit(kafka_job: Job):
     assert third.recover([0])[0] == Checkpoint(0, 5, b"state")
     for connector in (first, second, third):
         connector.close()
-    reader = connect(kafka_job.output.location, "kafka").reader(kafka_job.output.name, PARTITIONS)
+    reader = connect(kafka_job.output.address, "kafka").reader(kafka_job.output.name, PARTITIONS)
     assert [value for chunk in reader.poll(20) for value in chunk.values] == [b"rightful"]
     reader.close()
 

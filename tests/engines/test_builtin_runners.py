@@ -18,8 +18,8 @@ from engines.logs.embedded import EmbeddedLog
 from engines.protocol import Guarantee, Job
 from engines.runtime.connector import Checkpoint, Results, WorkerFailure
 from engines.runtime.counters import counters
-from engines.runtime.deployment import Deployment
 from engines.runtime.embedded import EmbeddedConnector
+from engines.runtime.job_spec import JobSpec
 from engines.runtime.snapshot import Snapshots
 from engines.runtime.stop import Stop
 from engines.runtime.worker import Work
@@ -35,7 +35,7 @@ def log(tmp_path: Path) -> EmbeddedLog:
 
 @pytest.fixture
 def job(log: EmbeddedLog, tmp_path: Path) -> Job:
-    return job_on("embedded", str(log.location), tmp_path / "job")
+    return job_on("embedded", str(log.address), tmp_path / "job")
 
 
 @pytest.fixture
@@ -128,8 +128,8 @@ def test_a_crash_at_any_step_costs_no_more_than_the_guarantee_allows(
                 job,
                 guarantee=guarantee,
                 interval_ms=1,
-                input=replace(job.input, location=str(log.location)),
-                output=replace(job.output, location=str(log.location)),
+                input=replace(job.input, address=str(log.address)),
+                output=replace(job.output, address=str(log.address)),
             )
             crashed = run_once(runner, here, step, number)
             while run_once(runner, here):
@@ -244,9 +244,9 @@ def test_a_snapshot_is_whole_or_refused(tmp_path: Path):
 
 def test_a_deployment_comes_back_as_it_was_saved(job: Job, tmp_path: Path):
     job.directory.mkdir()
-    deployment = Deployment(job, "engines.continuous.worker", Path(sys.executable), tmp_path)
-    deployment.save()
-    assert Deployment.load(deployment.file) == deployment
-    assert [deployment.tasks(slot) for slot in deployment.slots] == [[0, 2], [1]]
-    crowded = replace(deployment, job=replace(job, parallelism=8))
+    spec = JobSpec(job, "engines.continuous.worker", Path(sys.executable), tmp_path)
+    spec.save()
+    assert JobSpec.load(spec.file) == spec
+    assert [spec.tasks(slot) for slot in spec.slots] == [[0, 2], [1]]
+    crowded = replace(spec, job=replace(job, parallelism=8))
     assert [crowded.tasks(slot) for slot in crowded.slots] == [[0], [1], [2]]

@@ -23,7 +23,7 @@ from nursery import STEPS, Life
 from engines.logs import connect
 from engines.logs.protocol import Log
 from engines.protocol import Guarantee, Job, LogKind
-from engines.runtime.deployment import Deployment
+from engines.runtime.job_spec import JobSpec
 
 POINTS: dict[LogKind, int] = {"embedded": 32, "kafka": 24}
 EVENTS = 5_000
@@ -72,8 +72,8 @@ def kill_at(
 ) -> tuple[Counter[str], Counter[str], Stream]:
     """Kill a worker at so many points, then let one end: kills by step, rows with how often, and what was sent."""
     job.directory.mkdir()
-    deployment = Deployment(job, f"engines.{runner}.worker", Path(sys.executable), job.directory)
-    deployment.save()
+    spec = JobSpec(job, f"engines.{runner}.worker", Path(sys.executable), job.directory)
+    spec.save()
     for topic in (job.input, job.output):
         log.create(topic.name, PARTITIONS)
     labels = STEPS[job.input.log, job.guarantee]
@@ -85,7 +85,7 @@ def kill_at(
         return tuple(log.end_offsets(job.input.name, PARTITIONS, "read_uncommitted"))
 
     def live(step: str = "", nth: int = 0) -> bool:
-        ended = nursery.live(Life(str(deployment.file), ends(), step, nth))
+        ended = nursery.live(Life(str(spec.file), ends(), step, nth))
         assert ended in (0, -signal.SIGKILL), nursery.log.read_text()
         return ended != 0
 
@@ -106,12 +106,12 @@ def kill_at(
 
 
 def crash(
-    points: int, nursery: Nursery, location: str, folder: Path, runner: str, kind: LogKind, guarantee: Guarantee
+    points: int, nursery: Nursery, address: str, folder: Path, runner: str, kind: LogKind, guarantee: Guarantee
 ) -> tuple[Counter[str], set[str], int]:
     """Kills by step; rows that are missing; and how many came more than once."""
-    log = connect(location, kind)
+    log = connect(address, kind)
     name = f"crash-{runner}-{guarantee}".replace("_", "-")
-    job = job_on(kind, location, folder / name, name, (f"{name}-in", f"{name}-out"))
+    job = job_on(kind, address, folder / name, name, (f"{name}-in", f"{name}-out"))
     job = replace(job, guarantee=guarantee, interval_ms=1, memory_mb=100, parallelism=1)
     try:
         killed, rows, stream = kill_at(points, nursery, log, job, runner)
@@ -130,8 +130,8 @@ def test_kills_before_and_after_every_step_of_a_commit_lose_and_repeat_nothing(
     nursery: Nursery, tmp_path: Path, runner: str, kind: LogKind, request: pytest.FixtureRequest
 ):
     points = int(request.config.getoption("--crash-points")) or POINTS[kind]
-    location = str(tmp_path / "log") if kind == "embedded" else request.getfixturevalue("broker")
-    killed, missing, repeated = crash(points, nursery, location, tmp_path, runner, kind, "exactly-once")
+    address = str(tmp_path / "log") if kind == "embedded" else request.getfixturevalue("broker")
+    killed, missing, repeated = crash(points, nursery, address, tmp_path, runner, kind, "exactly-once")
     assert (len(missing), repeated) == (0, 0)
     assert killed.total() == points
     assert len(killed) == 2 * len(STEPS[kind, "exactly-once"]), killed
@@ -140,6 +140,6 @@ def test_kills_before_and_after_every_step_of_a_commit_lose_and_repeat_nothing(
 @pytest.mark.parametrize("runner", ENGINES)
 @pytest.mark.parametrize("guarantee", ["at-least-once", "at-most-once"])
 def test_the_same_kills_show_what_is_weaker(nursery: Nursery, tmp_path: Path, runner: str, guarantee: Guarantee):
-    location = str(tmp_path / "log")
-    _, missing, repeated = crash(POINTS["embedded"], nursery, location, tmp_path, runner, "embedded", guarantee)
+    address = str(tmp_path / "log")
+    _, missing, repeated = crash(POINTS["embedded"], nursery, address, tmp_path, runner, "embedded", guarantee)
     assert (bool(missing), bool(repeated)) == (guarantee == "at-most-once", guarantee == "at-least-once")

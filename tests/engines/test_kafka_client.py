@@ -322,7 +322,7 @@ def test_a_record_that_is_no_event_is_counted_and_the_job_goes_on(site, make_job
         running = cluster.submit(job)
         running.wait_ready(60)
         assert running.counters() == {"late": 0, "broken": 0}
-        producer = Producer({"bootstrap.servers": job.input.location})
+        producer = Producer({"bootstrap.servers": job.input.address})
         for partition in range(job.input.partitions):
             producer.produce(job.input.name, b"oops", b"sensor-0001", partition)
         assert producer.flush(30) == 0

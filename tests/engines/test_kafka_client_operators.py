@@ -175,7 +175,7 @@ def fields(made: Sequence[tuple[bytes, bytes]], *names: str) -> list[tuple[int, 
 @pytest.mark.parametrize(("apart", "joined"), [(-301, False), (-300, True), (0, True), (800, True), (801, False)])
 @pytest.mark.parametrize("left_first", [True, False])
 def test_a_pair_is_joined_up_to_the_very_bounds(apart, joined, left_first):
-    """The left one at a second's beginning and one ms on either side: segments begin there."""
+    """The left one at a second's beginning and one ms on either side: spans begin there."""
     for at in (9_999, 10_000, 10_001, 10_300, 9_200):
         pair = [event(0, at, kind=0), event(1, at + apart, kind=1)]
         partition = Partition(EXAMPLES["join"], State())

@@ -17,7 +17,18 @@ from engines.kafka_streams import settings as told
 from engines.kafka_streams.classes import MAIN, SOURCES, compiled
 from engines.protocol import EngineFailure, Environment, Job, Site, Topic
 from workloads import sensors
-from workloads.query import Condition, Count, Deduplicate, Machine, Project, Session, Sliding, Top, Transition, Until
+from workloads.query import (
+    Condition,
+    Count,
+    Deduplicate,
+    Project,
+    Session,
+    Sliding,
+    StateMachine,
+    Top,
+    Transition,
+    Until,
+)
 from workloads.query import Running as RunningTotals
 
 
@@ -82,7 +93,7 @@ def test_what_the_dsl_has_a_word_for_is_native(job, changes):
     [
         ({"window": Count(5, 5)}, "Processor API"),
         ({"window": Until(Condition("temperature", "=", 0))}, "Processor API"),
-        ({"shape": Machine("temperature", (Transition(0, 1, 0, 1),), 1_000)}, "Processor API"),
+        ({"shape": StateMachine("temperature", (Transition(0, 1, 0, 1),), 1_000)}, "Processor API"),
         ({"deduplicate": Deduplicate(("temperature",), 100)}, "window store of first events"),
     ],
     ids=["count", "until", "machine", "deduplicate"],
@@ -227,7 +238,7 @@ def test_a_record_that_is_no_event_ends_the_job_and_its_failure_says_what_is_wro
         running = cluster.submit(job)
         running.wait_ready(120)
         assert running.failure() is None
-        producer = Producer({"bootstrap.servers": job.input.location})
+        producer = Producer({"bootstrap.servers": job.input.address})
         producer.produce(job.input.name, record, b"sensor-0001", 0)
         assert producer.flush(30) == 0
         until(lambda: running.failure() is not None)
@@ -245,7 +256,7 @@ def test_late_events_are_counted_and_the_count_outlives_the_job(site, make_job):
     try:
         running = cluster.submit(job)
         running.wait_ready(120)
-        producer = Producer({"bootstrap.servers": job.input.location})
+        producer = Producer({"bootstrap.servers": job.input.address})
         for late_ms in (0, 3_600, 60_000, 90_000):
             event = READING | {"time": READING["time"] - late_ms}
             producer.produce(job.input.name, json.dumps(event), b"sensor-0001", 0)

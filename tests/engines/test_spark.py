@@ -213,7 +213,7 @@ def event(number: int, **columns: object) -> dict[str, object]:
 
 
 def send(job: Job, *values: Mapping[str, object] | bytes | None, key: str = "k") -> None:
-    producer = Producer({"bootstrap.servers": job.input.location})
+    producer = Producer({"bootstrap.servers": job.input.address})
     for value in values:
         producer.produce(job.input.name, json.dumps(value) if isinstance(value, Mapping) else value, key, 0)
     assert producer.flush(30) == 0
@@ -268,7 +268,7 @@ def test_late_events_are_counted(start):
 
 def _reader(job: Job) -> Callable[[], int]:
     """Asks how many rows there are in the output."""
-    consumer = Consumer({"bootstrap.servers": job.output.location, "group.id": f"{job.name}-count"})
+    consumer = Consumer({"bootstrap.servers": job.output.address, "group.id": f"{job.name}-count"})
     partitions = [TopicPartition(job.output.name, number) for number in range(job.output.partitions)]
     return lambda: sum(consumer.get_watermark_offsets(partition, timeout=10)[1] for partition in partitions)
 
@@ -306,7 +306,7 @@ def test_a_batch_whose_commit_spark_has_forgotten_is_written_again_but_by_the_tr
 
 def rows(job: Job) -> list[dict[str, object]]:
     """All that a read_committed reader sees in the output."""
-    log = connect(job.output.location, "kafka")
+    log = connect(job.output.address, "kafka")
     reader = log.reader(job.output.name, job.output.partitions, ends=True)
     ends = dict(enumerate(log.end_offsets(job.output.name, job.output.partitions, "read_committed")))
     found: list[dict[str, object]] = []

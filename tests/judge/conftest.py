@@ -59,6 +59,6 @@ class JudgeShaped:
 @pytest.fixture
 def judge_shaped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> JudgeShaped:
     def discovered(made: Shaped) -> None:
-        monkeypatch.setattr("results.replay.discover", lambda: {"shaped": Found(made)})
+        monkeypatch.setattr("results.evidence.regenerated.discover", lambda: {"shaped": Found(made)})
 
     return JudgeShaped(tmp_path / "shaped", discovered)

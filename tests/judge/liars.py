@@ -11,7 +11,7 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from harness.strikes import PHASES
+from harness.strikes.campaign import POINTS
 from results.history import Complete, Ended, EngineReady, Exposed, Failed, Loaded, Quiescent, Strike, Strikes
 from tests.judge.recording import (
     PACED,
@@ -30,7 +30,7 @@ from tests.judge.recording import (
 from workloads.sensors import workload
 from workloads.stream import Segment, partition_of
 
-STRIKES = Strikes(fault="kill-worker", aim="phase", wanted=5, most=5, hold_s=0, rows=3, timeouts="tuned")
+STRIKES = Strikes(fault="kill-worker", aim="interval", wanted=5, most=5, hold_s=0, rows=3, timeouts="tuned")
 INTERVAL_NS = SECOND
 RESTART_NS = SECOND // 2
 BASE_MS = 1_795_500_000_000
@@ -281,7 +281,7 @@ def _ended(at_ns: int) -> Iterator[Any]:
 
 def _strikes(chance: random.Random) -> Iterator[tuple[int, str]]:
     """When strikes fall, and at what they are aimed. A commit is made at each whole second."""
-    for place, phase in enumerate(chance.sample(PHASES, len(PHASES))):
+    for place, phase in enumerate(chance.sample(POINTS, len(POINTS))):
         yield START_NS + (5 + 2 * place) * SECOND + int(phase * INTERVAL_NS), f"{phase:g} of the commit interval"
     for place in range(STRIKES.rows):
         yield START_NS + (16 + 3 * place) * SECOND + chance.randint(*REACTION_NS), "a new row"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from results.audit import describe, explain, find
+from results.verdict.audit import describe, explain, find
 from workloads.sensors import workload
 from workloads.stream import checks
 

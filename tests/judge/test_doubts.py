@@ -179,16 +179,14 @@ def test_rows_recorded_twice_are_the_collectors_fault(recording, tmp_path):
     doubt(cases, "paced", "recorded twice: the collector failed, not the engine")
 
 
-@pytest.mark.parametrize(
-    "part", ["findings", "latency", "schedule", "busy", "memory", "startup", "examine", "Processes"]
-)
+@pytest.mark.parametrize("part", ["findings", "latency", "schedule", "busy", "memory", "startup", "examine", "Samples"])
 def test_a_part_of_the_judge_that_crashes_yields_unknown(recording, judged, monkeypatch, part):
     def crash(*args):
         raise KeyError("planted")
 
     monkeypatch.setattr(results.judge, part, crash)
     case = doubt(judged(recording), "paced", "the judge crashed in", "KeyError: 'planted'")
-    assert "latency_p50" in case.metrics or part in ("latency", "examine", "Processes")
+    assert "latency_p50" in case.metrics or part in ("latency", "examine", "Samples")
 
 
 def test_a_workload_that_is_not_there_is_named(recording, judged):
@@ -231,7 +229,7 @@ def test_wrong_rows_that_were_not_looked_into_leave_no_verdict(recording, judged
         ids = recording.members[window]
         recording.row(window).value = recording.answer(window, [*ids, ids[0]])
     assert judged(recording)["paced"].kinds == {"double count": 12}
-    monkeypatch.setattr("results.offences.EXPLAINED", 5)
+    monkeypatch.setattr("results.verdict.offences.EXPLAINED", 5)
     case = judged(recording)["paced"]
     assert (case.outcome, case.kinds) == ("unknown", {"double count": 5})
     assert case.reason.startswith("7 wrong rows, beyond the first ")

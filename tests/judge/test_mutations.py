@@ -10,7 +10,7 @@ from tests.conformance.reference import Event
 from tests.conformance.reference import Row as Answer
 from tests.judge.conftest import JudgeShaped
 from tests.judge.shapes import COUNT, Shaped, shaped
-from workloads.query import AUDIT, Count, Machine, Query, Running, Session, Top, Until, Windowed
+from workloads.query import AUDIT, Count, Query, Running, Session, StateMachine, Top, Until, Windowed
 
 pytestmark = pytest.mark.slow
 
@@ -137,7 +137,7 @@ def test_events_without_an_audit_are_seen_by_their_rows(name: str, judge_shaped:
     made.rows = without(made, event)
     gone = accused_of_any(judge_shaped(made))
     # A machine that misses an event, or has it twice, is in another state for those after it.
-    if not isinstance(made.query.shape, Machine):
+    if not isinstance(made.query.shape, StateMachine):
         assert set(gone) == {"loss"}
         made.rows = again(made, [event])
         assert set(accused_of_any(judge_shaped(made))) == {"duplicate"}

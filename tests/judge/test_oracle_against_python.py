@@ -23,12 +23,12 @@ from workloads.query import (
     Join,
     Joined,
     Linear,
-    Machine,
     Project,
     Query,
     Running,
     Session,
     Sliding,
+    StateMachine,
     Top,
     Transition,
     Tumbling,
@@ -75,7 +75,7 @@ SHAPES = {
     "join-at-once": Join((Condition("kind", "=", 0),), (Condition("kind", "=", 1),), 0, 0, ()),
     "join-afterwards": Join((Condition("kind", "=", 0),), (Condition("kind", "=", 1),), 2, 6, ()),
     "join-before": Join((Condition("kind", "=", 0),), (Condition("kind", "=", 1),), -9, -2, ()),
-    "machine": Machine(
+    "machine": StateMachine(
         "kind",
         (
             Transition(0, 0, 7),
@@ -86,7 +86,9 @@ SHAPES = {
         ),
         6,
     ),
-    "machine-at-once": Machine("kind", (Transition(0, 1, 0, 5), Transition(0, 2, 1, 6), Transition(1, 2, 1, 7)), 4),
+    "machine-at-once": StateMachine(
+        "kind", (Transition(0, 1, 0, 5), Transition(0, 2, 1, 6), Transition(1, 2, 1, 7)), 4
+    ),
 }
 BEFORE: dict[str, dict[str, Any]] = {
     "plain": {},

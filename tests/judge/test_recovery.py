@@ -7,11 +7,11 @@ import pytest
 
 from results.history import Exposed, Noticed, PhaseBegin, Strike, Strikes, TableWriter
 from results.judge import judge
-from results.statistics import median_interval
+from results.metrics.statistics import median_interval
 from tests.judge.recording import CORES, LATENCY_NS, MEGABYTES, SECOND, Row
 
 START_NS = 1000 * SECOND
-STRIKES = Strikes(fault="kill-worker", aim="phase", wanted=1, most=2, hold_s=0, timeouts="tuned")
+STRIKES = Strikes(fault="kill-worker", aim="interval", wanted=1, most=2, hold_s=0, timeouts="tuned")
 
 
 def struck(recording, *at_s, asked_s=None):

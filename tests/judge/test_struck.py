@@ -5,7 +5,7 @@ from __future__ import annotations
 from results.history import Exposed, Strike, Strikes
 from tests.judge.recording import SECOND
 
-PLAN = Strikes(fault="kill-worker", aim="phase", wanted=2, most=3, hold_s=0, timeouts="tuned")
+PLAN = Strikes(fault="kill-worker", aim="interval", wanted=2, most=3, hold_s=0, timeouts="tuned")
 
 
 def struck(recording, *inputs, step="injected"):

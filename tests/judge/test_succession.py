@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from results.succession import Answer, explain_running
+from results.verdict.succession import Answer, explain_running
 from workloads.query import Aggregate, Column, Query, Running
 
 QUERY = Query(

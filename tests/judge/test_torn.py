@@ -7,7 +7,7 @@ import pytest
 
 from results.history import TableWriter
 from results.judge import judge
-from results.transactions import parts_of, transactions
+from results.verdict.transactions import parts_of, transactions
 
 COLUMNS = ("partition", "first", "last", "producer", "epoch", "time_ms", "end")
 

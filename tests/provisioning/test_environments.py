@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.problem import Problem
-from harness.provisioning import environments, store, uv
+from harness.provisioning import environments, folders, uv
 from tests.provisioning.bare import Told, debian, stand_in_uv
 
 
@@ -19,7 +19,7 @@ def test_only_one_at_a_time_holds_a_lock_and_the_others_are_told(tmp_path: Path)
     told = Told()
 
     def work(number: int) -> None:
-        with store.exclusive("thing", told):
+        with folders.exclusive("thing", told):
             inside.append(number)
             most.append(len(inside))
             threading.Event().wait(0.05)
@@ -32,16 +32,16 @@ def test_only_one_at_a_time_holds_a_lock_and_the_others_are_told(tmp_path: Path)
 
 
 def test_a_lock_that_is_never_given_back_ends_in_a_problem():
-    second = store.exclusive("thing", Told(), timeout_s=0.0)
-    with store.exclusive("thing", Told()), pytest.raises(Problem, match="preparing thing"), second:
+    second = folders.exclusive("thing", Told(), timeout_s=0.0)
+    with folders.exclusive("thing", Told()), pytest.raises(Problem, match="preparing thing"), second:
         pytest.fail("held twice")
 
 
 def test_too_little_space_is_said_in_megabytes(tmp_path: Path):
-    lack = store.lacking_space(tmp_path / "not" / "there" / "yet", 10**18)
+    lack = folders.lacking_space(tmp_path / "not" / "there" / "yet", 10**18)
     assert lack is not None
     assert "1,000,000,000,000 MB are needed" in lack.what
-    assert store.lacking_space(tmp_path, 1) is None
+    assert folders.lacking_space(tmp_path, 1) is None
 
 
 def test_an_old_uv_on_the_path_gives_way_to_the_private_one(tmp_path: Path, bare_machine: Path):

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.load import Encoder
+from harness.instruments.generator import Encoder
 from workloads.query import Query
 from workloads.stream import Events, Segment
 from workloads.workload import Unavailable, Workload, discover

@@ -1,0 +1,1 @@
+"""Processes of our own that load, collect, sample and forward."""

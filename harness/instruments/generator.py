@@ -1,0 +1,337 @@
+"""The load generator: sends a workload's events on schedule (open loop) or as a backlog, in a process of its own.
+
+Every event has a planned time that depends on nothing the engine does. What is due is handed over in planned order;
+each hand-over is recorded with the time at which it was done, so that the judge knows how far behind schedule it was.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+
+from engines.logs import connect
+from engines.logs.protocol import LogFailure, Writer
+from harness.instruments.channel import Commands, answer, now_ns
+from results.history import TableWriter
+from workloads import control
+from workloads.control import Control
+from workloads.query import CHECK, ID, Query
+from workloads.stream import CONTROL, CONTROL_IDS, Events, Segment, checks, partition_of
+from workloads.workload import Unavailable, Workload, discover
+
+TICK_S = 0.002
+"""Sleep between two looks at the schedule; what comes due meanwhile goes out together."""
+
+CLOSERS = 4
+"""Closing keys a partition, so that every worker that keys may be spread over owns some."""
+
+_AHEAD_NS = 1_000_000_000
+_BLOCK_EVENTS = 256
+_FLUSH_S = 120.0
+_STORE_S = 5.0
+
+
+def heartbeat_key(partition: int) -> str:
+    return f"{CONTROL}heartbeat-{partition}"
+
+
+def closing_key(partition: int, number: int) -> str:
+    return f"{CONTROL}close-{partition}-{number}"
+
+
+def closing_keys(partitions: int) -> list[str]:
+    return [closing_key(partition, number) for partition in range(partitions) for number in range(CLOSERS)]
+
+
+class Rows(NamedTuple):
+    """Encoded events as columns: partition, key, value."""
+
+    partitions: list[int]
+    keys: list[bytes]
+    values: list[bytes]
+
+
+class Share(NamedTuple):
+    """Encoded events of one partition."""
+
+    partition: int
+    keys: list[bytes]
+    values: list[bytes]
+
+
+def split(rows: Rows, start: int, stop: int) -> list[Share]:
+    """Rows start .. stop - 1 by partition; for the few rows that are due at once."""
+    shares: dict[int, Share] = {}
+    for partition, key, value in zip(
+        rows.partitions[start:stop], rows.keys[start:stop], rows.values[start:stop], strict=True
+    ):
+        share = shares.get(partition) or shares.setdefault(partition, Share(partition, [], []))
+        share.keys.append(key)
+        share.values.append(value)
+    return list(shares.values())
+
+
+class Encoder:
+    """Turns events into the JSON objects that a query's columns describe, and sorts them by partition."""
+
+    def __init__(self, query: Query, partitions: int) -> None:
+        self._query = query
+        self._event = msgspec.defstruct(
+            "Event", [(column.name, str if column.type == "text" else int) for column in query.columns], gc=False
+        )
+        self._json = msgspec.json.Encoder()
+        self._partitions = partitions
+        self._labels: Sequence[str] = ()
+        self._texts = self._bytes = np.empty(0, dtype=object)
+        self._partition_of_key = np.empty(0, dtype=np.int64)
+
+    def rows(self, events: Events) -> Rows:
+        """The events' partitions, keys and values, in the order given."""
+        self._know(events.labels)
+        columns = []
+        for column in self._query.columns:
+            match column.name:
+                case self._query.key:
+                    columns.append(self._texts[events.keys].tolist())
+                case self._query.time:
+                    columns.append(events.times.tolist())
+                case name if name == ID:
+                    columns.append(events.ids.tolist())
+                case name if name == CHECK:
+                    columns.append(events.checks.tolist())
+                case name:
+                    columns.append(events.values[name].tolist())
+        # One call for all, then a split: JSON escapes line ends, so each line is one event.
+        values = self._json.encode_lines(list(map(self._event, *columns))).split(b"\n")[: len(events.ids)]
+        return Rows(self._partition_of_key[events.keys].tolist(), self._bytes[events.keys].tolist(), values)
+
+    def shares(self, events: Events) -> list[Share]:
+        """The same for whole partitions at a time; planned order is kept within each."""
+        self._know(events.labels)
+        partitions = self._partition_of_key[events.keys]
+        order = np.argsort(partitions, kind="stable")
+        rows = self.rows(events.take(order))
+        bounds = np.searchsorted(partitions[order], np.arange(self._partitions + 1)).tolist()
+        return [
+            Share(partition, rows.keys[start:stop], rows.values[start:stop])
+            for partition, (start, stop) in enumerate(pairwise(bounds))
+            if stop > start
+        ]
+
+    def _know(self, labels: Sequence[str]) -> None:
+        """Look the keys' bytes and partitions up once, not for every event."""
+        if labels is not self._labels:
+            self._labels = labels
+            self._texts = np.array(labels, dtype=object)
+            self._bytes = np.array([label.encode() for label in labels], dtype=object)
+            self._partition_of_key = np.array(
+                [partition_of(label, self._partitions) for label in labels], dtype=np.int64
+            )
+
+    def control(self, key: str, identity: int, time_ms: int, event: Control) -> tuple[bytes, bytes]:
+        """(key, value) of a heartbeat or closing event: an event like any other, with the integers of `event`."""
+        fields: dict[str, Any] = {c.name: "" if c.type == "text" else 0 for c in self._query.columns}
+        if self._query.deduplicate:
+            fields |= dict.fromkeys(self._query.deduplicate.columns, identity)
+        fields |= dict(event.values)
+        fields |= {self._query.key: key, self._query.time: time_ms + event.after_ms, ID: identity}
+        fields[CHECK] = int(checks(np.array([identity]))[0])
+        return key.encode(), self._json.encode(self._event(**fields))
+
+
+class Generator:
+    """Sends segments of one workload's stream to one topic."""
+
+    def __init__(self, setup: Mapping[str, Any]) -> None:
+        workload = discover()[setup["workload"]]
+        if isinstance(workload, Unavailable):
+            raise LogFailure(f"workload {workload.name} is unavailable: {workload.why}")
+        self._workload: Workload = workload
+        self._parameters: Mapping[str, Any] = setup["parameters"]
+        self._seed: int = setup["seed"]
+        self._partitions: int = setup["partitions"]
+        self._query = workload.query(self._parameters)
+        self._encoder = Encoder(self._query, self._partitions)
+        self._topic: str = setup["topic"]
+        self._transactional_id: str = setup["transactional_id"]
+        self._log = connect(setup["address"], setup["log"])
+        self._writer: Writer | None = None
+        self._bulk: Writer | None = None
+        self._sends = TableWriter(Path(setup["folder"]), "sends")
+        self._control_ids = CONTROL_IDS
+        self._heartbeat, self._closing = control.heartbeat(self._query), control.closing(self._query)
+
+    def _events(self, segment: Segment, first: int, stop: int) -> Events:
+        return self._workload.events(self._parameters, self._seed, segment, np.arange(first, stop, dtype=np.int64))
+
+    def _paced_writer(self) -> Writer:
+        if self._writer is None:
+            self._writer = self._log.writer(self._topic)
+        return self._writer
+
+    def _control(self, writer: Writer, key: str, partition: int, time_ms: int, event: Control) -> None:
+        name, value = self._encoder.control(key, self._control_ids, time_ms, event)
+        self._control_ids += 1
+        writer.write(partition, [name], [value])
+
+    def _heartbeats(self, writer: Writer, segment: Segment, second: int, speed: float) -> None:
+        """One for each partition; speed: how much faster than these seconds event time passes."""
+        time_ms = segment.base_ms + control.heartbeat_ms(second, self._query.watermark_delay_ms, speed)
+        for partition in range(self._partitions):
+            self._control(writer, heartbeat_key(partition), partition, time_ms, self._heartbeat)
+
+    def prepare(self) -> None:
+        """Connect and encode a little, so that the first events are not late."""
+        self._paced_writer()
+        self._encoder.rows(self._events(Segment(0, _BLOCK_EVENTS, 0, 1000.0), 0, _BLOCK_EVENTS))
+
+    def paced(
+        self, phase: str, segment: Segment, rate: float, start_ns: int, cut: Callable[[], bool] = lambda: False
+    ) -> int:
+        """Send a segment on schedule: `rate` events a second on average, the first at start_ns. How many were sent.
+
+        cut: asked at each tick; once it says so, nothing further is sent.
+        """
+        writer = self._paced_writer()
+        last = segment.first + segment.count
+        planned_ns = segment.planned_ns(np.arange(segment.first, last), rate)
+        record = _Sends(self._sends, phase)
+        ready: deque[tuple[int, Rows]] = deque()
+        encoded = sent = segment.first
+        second = 0
+        while sent < last and not cut():
+            elapsed_ns = now_ns() - start_ns
+            while second * 1_000_000_000 <= elapsed_ns:
+                self._heartbeats(writer, segment, second, rate / segment.rate)
+                second += 1
+            due = segment.first + int(np.searchsorted(planned_ns, elapsed_ns, side="right"))
+            while sent < due and ready:
+                first, rows = ready[0]
+                stop = min(due, first + len(rows.values))
+                with writer.together():
+                    for share in split(rows, sent - first, stop - first):
+                        writer.write(share.partition, share.keys, share.values)
+                record.add(sent, stop - sent, now_ns())
+                sent = stop
+                if stop == first + len(rows.values):
+                    ready.popleft()
+            if encoded < last and planned_ns[encoded - segment.first] <= elapsed_ns + _AHEAD_NS:
+                stop = min(last, encoded + _BLOCK_EVENTS)
+                ready.append((encoded, self._encoder.rows(self._events(segment, encoded, stop))))
+                encoded = stop
+            else:
+                record.store(_STORE_S)
+                time.sleep(TICK_S)
+        record.store(0.0)
+        writer.flush(_FLUSH_S)
+        return sent - segment.first
+
+    def backlog(self, phase: str, segment: Segment) -> None:
+        """Write a segment into a transaction that stays open."""
+        if self._bulk is None:
+            self._bulk = self._log.writer(self._topic, self._transactional_id)
+        writer = self._bulk
+        writer.begin()
+        record = _Sends(self._sends, phase)
+        last, per_second = segment.first + segment.count, max(1, int(segment.rate))
+        for second, first in enumerate(range(segment.first, last, per_second)):
+            stop = min(first + per_second, last)
+            for share in self._encoder.shares(self._events(segment, first, stop)):
+                writer.write(share.partition, share.keys, share.values)
+            self._heartbeats(writer, segment, second, 1.0)
+            record.add(first, stop - first, now_ns())
+        record.store(0.0)
+        writer.flush(_FLUSH_S)
+
+    def commit(self) -> None:
+        """Commit the open transaction."""
+        if self._bulk is None:
+            raise LogFailure("there is no open transaction to commit")
+        self._bulk.commit(_FLUSH_S)
+
+    def close_round(self, time_ms: int) -> int:
+        """Send closing events for every partition at this event time, and wait until they are acknowledged.
+
+        The smallest id among them.
+        """
+        writer, first_id = self._paced_writer(), self._control_ids
+        for partition in range(self._partitions):
+            for number in range(CLOSERS):
+                for event in self._closing:
+                    self._control(writer, closing_key(partition, number), partition, time_ms, event)
+        writer.flush(_FLUSH_S)
+        return first_id
+
+    def close(self) -> None:
+        for writer in (self._writer, self._bulk):
+            if writer is not None:
+                writer.close()
+        self._log.close()
+
+
+class _Sends:
+    """Collects hand-overs and stores them as parts of the table `sends`."""
+
+    def __init__(self, table: TableWriter, phase: str) -> None:
+        self._table, self._phase = table, phase
+        self._rows: list[tuple[int, int, int]] = []
+        self._stored_ns = now_ns()
+
+    def add(self, first_id: int, count: int, sent_ns: int) -> None:
+        self._rows.append((first_id, count, sent_ns))
+
+    def store(self, age_s: float) -> None:
+        """Store what was added if the last time is at least age_s ago."""
+        if not self._rows or now_ns() - self._stored_ns < age_s * 1e9:
+            return
+        first_ids, counts, sent = zip(*self._rows, strict=True)
+        self._table.write(
+            {"phase": [self._phase] * len(counts), "first_id": first_ids, "count": counts, "sent_ns": sent}
+        )
+        self._rows, self._stored_ns = [], now_ns()
+
+
+def told_segment(command: Mapping[str, Any]) -> Segment:
+    """The segment of a command, which JSON made of plain lists."""
+    given = command["segment"]
+    return Segment(**{**given, "curve": tuple(map(tuple, given.get("curve", ())))})
+
+
+def main() -> None:
+    commands = Commands()
+    generator = Generator(commands.setup)
+    generator.prepare()
+    answer({"did": "setup"})
+    for command in commands:
+        more: dict[str, Any] = {}
+        try:
+            match command["do"]:
+                case "paced":
+                    more["count"] = generator.paced(
+                        command["phase"],
+                        told_segment(command),
+                        command["rate"],
+                        command["start_ns"],
+                        lambda: commands.next(0.0) is not None,
+                    )
+                case "backlog":
+                    generator.backlog(command["phase"], told_segment(command))
+                case "commit":
+                    generator.commit()
+                case "close":
+                    more["first_id"] = generator.close_round(command["time_ms"])
+            answer({"did": command["do"], **more})
+        except LogFailure as failure:
+            answer({"error": failure.what, "where": failure.where})
+    generator.close()
+
+
+if __name__ == "__main__":
+    main()

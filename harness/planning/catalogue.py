@@ -1,0 +1,107 @@
+"""What exists: engines, workloads, faults and suites, by name."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engines.discovery import Unavailable as UnavailableEngine
+from engines.discovery import discover as discover_engines
+from engines.protocol import Engine
+from harness.faults import Unavailable as UnavailableFault
+from harness.faults import discover as discover_faults
+from harness.faults.fault import Fault
+from workloads.workload import Unavailable as UnavailableWorkload
+from workloads.workload import Workload
+from workloads.workload import discover as discover_workloads
+
+SUITES = Path(__file__).parent.parent / "suites"
+
+Entry = Mapping[str, Any]
+"""One thing in a list: its `name`, a line `about` it, and what a program may want to know."""
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The engines, workloads and faults that exist, by name."""
+
+    engines: Mapping[str, Engine | UnavailableEngine]
+    workloads: Mapping[str, Workload | UnavailableWorkload]
+    faults: Mapping[str, Fault | UnavailableFault]
+
+    @property
+    def loaded(self) -> dict[str, Engine]:
+        """The engines that could be loaded."""
+        return {name: engine for name, engine in self.engines.items() if not isinstance(engine, UnavailableEngine)}
+
+
+def discover() -> Catalogue:
+    return Catalogue(discover_engines(), discover_workloads(), discover_faults())
+
+
+def suites() -> dict[str, Path]:
+    """The suites that come with Streamgauge, by name."""
+    return {path.stem: path for path in sorted(SUITES.glob("*.toml"))}
+
+
+def _engines() -> list[Entry]:
+    return [
+        {"name": name, "about": f"cannot be loaded: {engine.why}", "available": False}
+        if isinstance(engine, UnavailableEngine)
+        else {
+            "name": name,
+            "about": f"{engine.version}, on {' and '.join(engine.logs)}; modes: {', '.join(engine.modes)}",
+            "available": True,
+            "version": engine.version,
+            "modes": dict(engine.modes),
+            "logs": list(engine.logs),
+            "environment": {
+                "group": engine.environment.group,
+                "jars": list(engine.environment.jars),
+                "java": engine.environment.java,
+            },
+        }
+        for name, engine in discover_engines().items()
+    ]
+
+
+def _workloads() -> list[Entry]:
+    return [
+        {"name": name, "about": f"cannot be loaded: {workload.why}", "available": False}
+        if isinstance(workload, UnavailableWorkload)
+        else {"name": name, "about": workload.story, "available": True, "parameters": dict(workload.defaults)}
+        for name, workload in discover_workloads().items()
+    ]
+
+
+def _faults() -> list[Entry]:
+    return [
+        {"name": name, "about": f"cannot be loaded: {fault.why}", "available": False}
+        if isinstance(fault, UnavailableFault)
+        else {
+            "name": name,
+            "about": fault.story,
+            "available": True,
+            "needs": sorted(fault.needs),
+            "hold_s": fault.hold_s,
+        }
+        for name, fault in discover_faults().items()
+    ]
+
+
+def _suites() -> list[Entry]:
+    return [
+        {"name": name, "about": tomllib.loads(path.read_text(encoding="utf-8")).get("story", ""), "path": str(path)}
+        for name, path in suites().items()
+    ]
+
+
+LISTS: Mapping[str, Callable[[], list[Entry]]] = {
+    "engines": _engines,
+    "workloads": _workloads,
+    "faults": _faults,
+    "suites": _suites,
+}

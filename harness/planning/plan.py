@@ -1,0 +1,317 @@
+"""The plan of a run: which cases, in which order, with which settings. Frozen data; made from a suite, written to the
+run's folder, and executed by `harness.run`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from engines.discovery import Unavailable as UnavailableEngine
+from engines.protocol import Engine, Guarantee, LogKind, Timeouts
+from harness.faults import Unavailable as UnavailableFault
+from harness.faults.fault import Fault
+from harness.host import disk
+from harness.planning.catalogue import Catalogue
+from harness.planning.suite import InvalidRequest, Suite, parameter
+from harness.problem import ExitCode, Problem
+from results.history import Drain, Paced, Strikes, case_name
+from workloads.stream import Segment
+from workloads.workload import Parameters, Preparing, Unfit, Workload
+from workloads.workload import Unavailable as UnavailableWorkload
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Blocked(_Model):
+    """Why a case cannot run, and the command that would change it (empty where nothing would)."""
+
+    outcome: Literal["unsupported", "unavailable"]
+    reason: str
+    remedy: str = ""
+
+
+class CasePlan(_Model):
+    """One deployment of one engine, given the drain and then the paced phase, during which strikes may fall.
+
+    event_rate: events per second of event time, in every phase. interval_ms: trigger, checkpoint and commit interval.
+    worker_memory_mb: limit of one worker process. blocked: None for a case that is to run.
+    """
+
+    engine: str
+    mode: str
+    workload: str
+    parameters: dict[str, int | float | str]
+    log: LogKind
+    guarantee: Guarantee
+    seed: int
+    partitions: int = Field(gt=0)
+    parallelism: int = Field(gt=0)
+    interval_ms: int = Field(gt=0)
+    worker_memory_mb: int = Field(gt=0)
+    event_rate: float = Field(gt=0)
+    paced: Paced | None
+    drain: Drain | None
+    strikes: Strikes | None = None
+    blocked: Blocked | None = None
+
+    @property
+    def name(self) -> str:
+        """Unique within a run."""
+        strikes = self.strikes
+        aimed = (strikes.fault, strikes.aim, strikes.timeouts) if strikes is not None else None
+        return case_name(self.engine, self.mode, self.workload, self.guarantee, aimed)
+
+    @property
+    def timeouts(self) -> Timeouts:
+        return self.strikes.timeouts if self.strikes is not None else "default"
+
+
+class RunPlan(_Model):
+    """The cases of one run, in the order in which they run, all on one log.
+
+    kafka: bootstrap HOST:PORT of a broker that is already there, None to start one where a case needs it.
+    command: what was typed, ready to be typed again.
+    """
+
+    schema_version: Literal[1] = 1
+    suite: str
+    story: str = ""
+    command: str
+    seed: int
+    log: LogKind
+    kafka: str | None
+    cases: tuple[CasePlan, ...]
+
+    @property
+    def runnable(self) -> tuple[CasePlan, ...]:
+        return tuple(case for case in self.cases if case.blocked is None)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What the command line asks for beside the suite. engines, workloads: only these, in this order; empty for the
+    suite's own. log: `auto` takes Kafka where Java is there or can be brought for an engine that needs it, and the
+    embedded log otherwise."""
+
+    engines: tuple[str, ...] = ()
+    workloads: tuple[str, ...] = ()
+    log: Literal["embedded", "kafka", "auto"] = "auto"
+    kafka: str | None = None
+    guarantee: Guarantee | None = None
+
+
+Availability = Callable[[Engine, LogKind], Blocked | None]
+"""Whether an engine can run on this machine on that log, and if not, why and what to type."""
+
+
+def selected_engines(suite: Suite, selection: Selection, catalogue: Catalogue) -> tuple[str, ...]:
+    """Names of the engines of a run: those asked for, else the suite's, else all that exist."""
+    return selection.engines or suite.engines or tuple(catalogue.engines)
+
+
+def choose_log(
+    selection: Selection,
+    engines: Sequence[Engine],
+    has_java: Callable[[], bool],
+    without_kafka: Callable[[], Blocked | None],
+) -> tuple[LogKind, Blocked | None]:
+    """The log of a run, and why it is not Kafka where an engine needs that.
+
+    `without_kafka` brings what Kafka needs and says why it cannot run here; it is asked only where the answer matters.
+    """
+    kafka_only = any("embedded" not in engine.logs for engine in engines)
+    if selection.log == "auto" and selection.kafka is None:
+        if not kafka_only and not has_java():
+            return "embedded", None
+        obstacle = without_kafka()
+        return ("embedded" if obstacle else "kafka"), obstacle if kafka_only else None
+    log: LogKind = "embedded" if selection.log == "embedded" else "kafka"
+    return log, Blocked(outcome="unsupported", reason="needs Kafka", remedy="use --log kafka") if kafka_only else None
+
+
+def make(
+    name: str,
+    suite: Suite,
+    selection: Selection,
+    catalogue: Catalogue,
+    log: tuple[LogKind, Blocked | None],
+    available: Availability,
+    command: str,
+) -> RunPlan:
+    """The cases of a suite: every engine, in each of its modes, with every workload, on the log that was chosen.
+
+    Raises InvalidRequest for parameters that a workload cannot have.
+    """
+    cases = []
+    guarantees = (selection.guarantee,) if selection.guarantee else suite.guarantee
+    asked = _ask(suite, selection.workloads or tuple(suite.workload), catalogue)
+    for engine_name in selected_engines(suite, selection, catalogue):
+        engine = catalogue.engines[engine_name]
+        default = ("default",) if isinstance(engine, UnavailableEngine) else tuple(engine.modes)[:1]
+        for mode in suite.modes.get(engine_name, default):
+            campaigns = _campaigns(suite, engine_name, mode, catalogue)
+            for workload_name, (workload, parameters, lack) in asked.items():
+                for guarantee, strikes in product(guarantees, campaigns):
+                    case = CasePlan(
+                        engine=engine_name,
+                        mode=mode,
+                        workload=workload_name,
+                        parameters=dict(parameters),
+                        log=log[0],
+                        guarantee=guarantee,
+                        seed=suite.seed,
+                        partitions=suite.partitions,
+                        parallelism=suite.parallelism,
+                        interval_ms=round(suite.interval * 1000),
+                        worker_memory_mb=suite.worker_memory // 1024**2,
+                        event_rate=suite.events_per_second,
+                        paced=suite.paced_phase,
+                        drain=suite.drain.on(log[0]) if suite.drain else None,
+                        strikes=strikes,
+                        blocked=_loading(engine) or _loading(workload) or lack,
+                    )
+                    if (
+                        lack is None
+                        and not isinstance(engine, UnavailableEngine)
+                        and not isinstance(workload, UnavailableWorkload)
+                    ):
+                        blocked = (
+                            _obstacle(case, engine, workload, log[1])
+                            or _repeated(case, engine, workload, guarantees)
+                            or _invulnerable(case, engine, selection, catalogue)
+                            or available(engine, log[0])
+                        )
+                        case = case.model_copy(update={"blocked": blocked})
+                    cases.append(case)
+    return RunPlan(
+        suite=name,
+        story=suite.story,
+        command=command,
+        seed=suite.seed,
+        log=log[0],
+        kafka=selection.kafka,
+        cases=tuple(cases),
+    )
+
+
+def _campaigns(suite: Suite, engine: str, mode: str, catalogue: Catalogue) -> Sequence[Strikes | None]:
+    """What strikes an engine in a mode, one campaign a case; one None where nothing does."""
+    table = suite.faults
+    if table is None:
+        return [None]
+    found: list[Strikes | None] = []
+    for name, timeouts in product(table.of(engine, mode), table.timeouts):
+        fault = catalogue.faults[name]
+        own_s = 0.0 if isinstance(fault, UnavailableFault) else fault.hold_s
+        found.append(
+            Strikes(
+                fault=name,
+                aim=table.aim,
+                wanted=table.exposed,
+                most=max(table.most, table.exposed),
+                hold_s=table.hold_s(name, own_s),
+                rows=table.rows,
+                timeouts=timeouts,
+            )
+        )
+    return found
+
+
+def _repeated(case: CasePlan, engine: Engine, workload: Workload, guarantees: Sequence[Guarantee]) -> Blocked | None:
+    """Why a case shows nothing that an earlier one of this run does not: it claims the same."""
+    query = workload.query(case.parameters)
+    for earlier in guarantees[: guarantees.index(case.guarantee)]:
+        supported = engine.support(query, earlier, case.mode).kind != "unsupported"
+        if supported and engine.claim(earlier, case.mode) == engine.claim(case.guarantee, case.mode):
+            return Blocked(outcome="unsupported", reason=f"the same job with the same claim as under {earlier}")
+    return None
+
+
+_WITHOUT = {"coordinator": "has no coordinator: its workers share the work among themselves"}
+"""Why an engine cannot be struck by a fault that needs what it does not have."""
+
+
+def _invulnerable(case: CasePlan, engine: Engine, selection: Selection, catalogue: Catalogue) -> Blocked | None:
+    """Why the fault of a case cannot strike this engine on this log."""
+    if case.strikes is None:
+        return None
+    fault: Fault | UnavailableFault = catalogue.faults[case.strikes.fault]
+    if isinstance(fault, UnavailableFault):
+        return _loading(fault)
+    if "input" in fault.needs and engine.poison == "fatal":
+        return Blocked(outcome="unsupported", reason="a record that is no event ends its job, as it declares")
+    if "coordinator" in fault.needs and "coordinator" not in engine.roles:
+        return Blocked(outcome="unsupported", reason=_WITHOUT["coordinator"])
+    if fault.needs & {"broker", "link"}:
+        if case.log != "kafka":
+            return Blocked(outcome="unsupported", reason="the embedded log has no broker", remedy="use --log kafka")
+        if selection.kafka is not None:
+            why = "a broker that is not ours is not to be broken"
+            return Blocked(outcome="unsupported", reason=why, remedy="leave --kafka out, and one is started here")
+    if "disk" in fault.needs and case.log == "embedded":
+        why = "on the embedded log a job's state is in the log's own file"
+        return Blocked(outcome="unsupported", reason=why, remedy="use --log kafka")
+    if "disk" in fault.needs and (lacking := disk.lacking()):
+        return Blocked(outcome="unsupported", reason=lacking, remedy="run as root")
+    return None
+
+
+_Asked = tuple[Workload | UnavailableWorkload, Parameters, Blocked | None]
+"""A workload, its parameters, and what must be given before it can run."""
+
+
+def _ask(suite: Suite, names: Sequence[str], catalogue: Catalogue) -> dict[str, _Asked]:
+    asked: dict[str, _Asked] = {}
+    problems = []
+    for name in names:
+        workload = catalogue.workloads[name]
+        if isinstance(workload, UnavailableWorkload):
+            asked[name] = workload, {}, None
+            continue
+        given = suite.workload.get(name, {})
+        own = {key: parameter(key, value, workload.defaults[key]) for key, value in given.items()}
+        try:
+            asked[name] = workload, *_prepared(workload, {**workload.defaults, **own}, suite)
+        except Unfit as error:
+            problems.append(Problem(error.what, f"workload {name}", error.remedy, ExitCode.USAGE))
+        except (ValueError, ZeroDivisionError) as error:
+            remedy = f"See its parameters: streamgauge list workloads; given were {own or 'none'}"
+            problems.append(Problem(f"its parameters do not fit: {error}", f"workload {name}", remedy, ExitCode.USAGE))
+    if problems:
+        raise InvalidRequest(problems)
+    return asked
+
+
+def _prepared(workload: Workload, parameters: Parameters, suite: Suite) -> tuple[Parameters, Blocked | None]:
+    """The parameters as a history keeps them, tried on one event."""
+    if isinstance(workload, Preparing):
+        lack = workload.lacking(parameters)
+        if lack is not None:
+            return parameters, Blocked(outcome="unavailable", reason=lack.what, remedy=lack.remedy)
+        parameters = workload.prepare(parameters)
+    query = workload.query(parameters)
+    if query.time_window is not None and query.settle_ms <= query.watermark_delay_ms:
+        raise Unfit("a window has no length", "give its parameters in _ms at least 1")
+    workload.events(parameters, suite.seed, Segment(0, 1, 0, suite.events_per_second), np.array([0]))
+    return parameters, None
+
+
+def _loading(what: object) -> Blocked | None:
+    if isinstance(what, UnavailableEngine | UnavailableWorkload | UnavailableFault):
+        return Blocked(outcome="unavailable", reason=f"{what.name} cannot be loaded: {what.why}")
+    return None
+
+
+def _obstacle(case: CasePlan, engine: Engine, workload: Workload, not_kafka: Blocked | None) -> Blocked | None:
+    """Why the engine cannot take this case on any machine, or on the log that was chosen."""
+    if case.log not in engine.logs:
+        return not_kafka or Blocked(outcome="unsupported", reason=f"has no {case.log} log")
+    support = engine.support(workload.query(case.parameters), case.guarantee, case.mode)
+    return Blocked(outcome="unsupported", reason=support.detail) if support.kind == "unsupported" else None

@@ -1,0 +1,110 @@
+"""What a command line asks to be run, made ready to be checked: which suite, which names, which values replaced."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from harness.planning.catalogue import Catalogue, suites
+from harness.planning.plan import Selection
+from harness.planning.suite import InvalidRequest, Suite, load, unknown
+from harness.problem import ExitCode, Problem
+
+PAIR = "pair"
+"""The suite whose settings are used where none is named."""
+
+STRIKE = "strike"
+"""The suite whose settings are used where none is named, but faults."""
+
+_ADDRESS = re.compile(r"[^\s:,]+:\d{1,5}(,[^\s:,]+:\d{1,5})*")
+
+
+@dataclass(frozen=True)
+class Request:
+    """suite: a name or a path, None where engines or workloads are named instead. overrides: values by dotted key."""
+
+    suite: str | None
+    selection: Selection
+    overrides: Mapping[str, str]
+
+
+def overrides(settings: Sequence[str], seed: int | None, faults: Sequence[str] = ()) -> dict[str, str]:
+    """KEY=VALUE words as a mapping. Raises Problem."""
+    values = {} if seed is None else {"seed": str(seed)}
+    if faults:
+        # What is named strikes every engine.
+        values |= {"faults.inject": json.dumps(list(faults)), "faults.instead": "{}"}
+    for word in settings:
+        key, equals, value = word.partition("=")
+        if not equals or not all(key.split(".")):
+            raise Problem(
+                f"{word!r} is not KEY=VALUE", "option --set", "For example: --set paced.rate=10k", ExitCode.USAGE
+            )
+        values[key.strip()] = value.strip()
+    return values
+
+
+def resolve(request: Request, catalogue: Catalogue) -> tuple[str, Suite, Selection]:
+    """The suite's name or path, the suite, and the selection with its workloads filled in where no suite is named.
+
+    Raises InvalidRequest with everything that is wrong, or Problem if nothing is asked.
+    """
+    selection = request.selection
+    source = request.suite
+    if source is None:
+        if not selection.engines and not selection.workloads:
+            raise Problem(
+                "nothing to run: no suite, engine or workload is named",
+                "in the command `streamgauge run`",
+                f"Name a suite ({', '.join(suites())}), or engines with -e and workloads with -w",
+                ExitCode.USAGE,
+            )
+        source = STRIKE if "faults.inject" in request.overrides else PAIR
+        selection = replace(selection, workloads=selection.workloads or tuple(catalogue.workloads))
+    problems = list(_unfit(selection, catalogue))
+    suite: Suite | None = None
+    try:
+        suite = load(source, _addressed(request.overrides, selection.workloads, catalogue), catalogue)
+    except InvalidRequest as error:
+        problems += error.problems
+    except Problem as problem:
+        problems.append(problem)
+    if problems or suite is None:
+        raise InvalidRequest(problems)
+    return source, suite, selection
+
+
+def _addressed(overrides: Mapping[str, str], workloads: Sequence[str], catalogue: Catalogue) -> dict[str, str]:
+    """The overrides, those with the name of a parameter addressed to the one workload that is named, if one is."""
+    name = workloads[0] if len(workloads) == 1 else None
+    defaults = getattr(catalogue.workloads.get(name or ""), "defaults", {})
+    return {
+        f"workload.{name}.{key}" if key in defaults and key not in Suite.model_fields else key: value
+        for key, value in overrides.items()
+    }
+
+
+def _unfit(selection: Selection, catalogue: Catalogue) -> Iterator[Problem]:
+    for name in selection.engines:
+        if name not in catalogue.engines:
+            yield unknown("engine", name, catalogue.engines, "option -e")
+    for name in selection.workloads:
+        if name not in catalogue.workloads:
+            yield unknown("workload", name, catalogue.workloads, "option -w")
+    if selection.kafka is not None:
+        if not _ADDRESS.fullmatch(selection.kafka):
+            yield Problem(
+                f"{selection.kafka!r} is not HOST:PORT",
+                "option --kafka",
+                "For example: --kafka localhost:9092",
+                ExitCode.USAGE,
+            )
+        if selection.log == "embedded":
+            yield Problem(
+                "--kafka names a broker, but --log embedded uses none",
+                "options --kafka and --log",
+                "Leave one of them out",
+                ExitCode.USAGE,
+            )

@@ -1,0 +1,422 @@
+"""Suite files: what a run asks, in TOML. Read strictly; everything that is wrong is reported at once.
+
+Longer than most: a model a table, and every name in it looked up, so that one reading tells all that is wrong.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from engines.discovery import Unavailable as UnavailableEngine
+from engines.protocol import Guarantee, LogKind, Timeouts
+from harness.planning import quantity
+from harness.planning.catalogue import Catalogue, suites
+from harness.problem import ExitCode, Problem
+from results.history import Drain, Paced
+from workloads.profile import PARAMETERS, Kind, Profile
+from workloads.workload import Unavailable as UnavailableWorkload
+
+Path_ = tuple[str, ...]
+"""Keys from the top of a suite file to a value."""
+
+Seconds = Annotated[float, BeforeValidator(quantity.seconds)]
+Count = Annotated[int, BeforeValidator(quantity.count)]
+Rate = Annotated[float, BeforeValidator(quantity.rate)]
+Size = Annotated[int, BeforeValidator(quantity.size)]
+
+
+def _several(value: Any) -> Any:
+    """One word, or a list of them."""
+    return [value] if isinstance(value, str) else value
+
+
+_ALL = "every fault"
+
+
+def _for_all(value: Any) -> Any:
+    """One value for all, or one by name."""
+    return value if isinstance(value, dict) else {_ALL: value}
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_several)]
+
+SuiteAim = Literal["share", "outputs", "interval", "row", "committing", "restore"]
+"""The aims of `results.history.Aim` that a suite may ask for."""
+
+
+_SWEEP = 0.96
+"""Windows of a second and a commit interval of a second, in step, would close at one point of the interval, drawn by
+chance: the same engine showed 0.2 s in one trial and 1.0 s in the next. So closings come 1 / 0.96 as fast, and 25 of
+them sweep through every point once."""
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ProfileTable(_Table):
+    """How the rate rises and falls, as in `workloads.profile.Profile`; `profile = "sine"` is short for one table."""
+
+    kind: Kind
+    factor: float | None = None
+    at: float | None = None
+    share: float | None = None
+    period: Seconds | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, value: Any) -> Any:
+        return {"kind": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _fits(self) -> ProfileTable:
+        own = {name.removesuffix("_s") for name in PARAMETERS[self.kind]}
+        for name in self.model_fields_set - own - {"kind"}:
+            known = ", ".join(sorted(own)) or "nothing else"
+            raise ValueError(f"a profile of kind {self.kind} has no `{name}`, but {known}")
+        self.resolved()  # Raises ValueError for values that make no profile.
+        return self
+
+    def resolved(self) -> Profile:
+        given = self.model_dump(exclude_none=True)
+        if "period" in given:
+            given["period_s"] = given.pop("period")
+        return Profile(**given)
+
+
+class PacedTable(_Table):
+    """Open loop: the mean rate, how it varies, and durations of the part that is thrown away and of that judged."""
+
+    rate: Rate = Field(gt=0)
+    profile: ProfileTable | None = None
+    warmup: Seconds = Field(ge=0)
+    measured: Seconds = Field(gt=0)
+
+
+class DrainOnLog(_Table):
+    """What differs on one log."""
+
+    events: Count | None = Field(default=None, gt=0)
+    intervals: float | None = Field(default=None, gt=0)
+    max_events: Count | None = Field(default=None, gt=0)
+    budget: Seconds | None = Field(default=None, gt=0)
+
+
+class DrainTable(DrainOnLog):
+    """Backlogs, as in `results.history.Drain`; a table for a log overrides what stands above it."""
+
+    embedded: DrainOnLog = DrainOnLog()
+    kafka: DrainOnLog = DrainOnLog()
+
+    @model_validator(mode="after")
+    def _complete(self) -> DrainTable:
+        for log in ("embedded", "kafka"):
+            absent = [name for name, value in self._on(log).items() if value is None]
+            if absent:
+                names = ", ".join(f"`{name}`" for name in absent)
+                raise ValueError(f"no value for {names} on log {log}")
+        return self
+
+    def _on(self, log: str) -> dict[str, Any]:
+        here: DrainOnLog = getattr(self, log)
+        names = DrainOnLog.model_fields
+        return {name: getattr(self, name) if (own := getattr(here, name)) is None else own for name in names}
+
+    def on(self, log: LogKind) -> Drain:
+        values = self._on(log)
+        return Drain(budget_s=values.pop("budget"), **values)
+
+
+class FaultsTable(_Table):
+    """Which faults strike, each in trials of its own, and when. hold: how long one lasts, or by fault how long it does;
+    the fault's own where none is given. exposed: strikes that expose the guarantee, by fault and case. most: so many
+    are tried at most. timeouts: one or both profiles. rows: the last so many strikes fall as soon as a new row is
+    visible. instead: by engine or ENGINE.MODE, the faults that strike it in place of those in `inject`.
+    """
+
+    inject: Names = Field(min_length=1)
+    instead: dict[str, Names] = {}
+    aim: SuiteAim = "interval"
+    exposed: Count = Field(default=5, ge=1)
+    most: Count = Field(default=8, ge=1)
+    rows: Count = Field(default=0, ge=0)
+    hold: Annotated[dict[str, Annotated[Seconds, Field(ge=0)]], BeforeValidator(_for_all)] = {}
+    timeouts: Annotated[tuple[Timeouts, ...], BeforeValidator(_several)] = ("default",)
+
+    def of(self, engine: str, mode: str) -> Names:
+        """The faults that strike an engine in a mode."""
+        return self.instead.get(f"{engine}.{mode}", self.instead.get(engine, self.inject))
+
+    def hold_s(self, fault: str, own_s: float) -> float:
+        return self.hold.get(fault, self.hold.get(_ALL, own_s))
+
+
+class Suite(_Table):
+    """A suite file. engines: None for every one that exists. modes: one or several by engine; the engine's first
+    where none is named. event_rate: events per second of event time; 0.96 of the paced rate where none is
+    given, so that event time passes a little faster than wall time. guarantee: one, or several to run one after the
+    other."""
+
+    schema_version: Literal[1]
+    story: str = ""
+    engines: Names | None = None
+    workload: dict[str, dict[str, Any]] = Field(min_length=1)
+    modes: dict[str, Names] = {}
+    seed: int = Field(ge=0)
+    partitions: int = Field(gt=0)
+    parallelism: int = Field(gt=0)
+    interval: Seconds = Field(ge=0.001)
+    worker_memory: Size = Field(ge=64 * 1024**2)
+    guarantee: Annotated[tuple[Guarantee, ...], BeforeValidator(_several), Field(min_length=1)]
+    event_rate: Rate | None = Field(default=None, gt=0)
+    paced: PacedTable | None = None
+    drain: DrainTable | None = None
+    faults: FaultsTable | None = None
+
+    @model_validator(mode="after")
+    def _has_a_phase(self) -> Suite:
+        if self.paced is None and self.drain is None:
+            raise ValueError("neither `paced` nor `drain`: there would be nothing to do")
+        if self.paced is None and self.event_rate is None:
+            raise ValueError("without `paced`, `event_rate` must say how fast event time passes")
+        if self.faults is not None and (self.paced is None or self.drain is not None or self.paced.profile):
+            raise ValueError("`faults` strike under a steady load: they need `paced` without a profile, and no `drain`")
+        return self
+
+    @property
+    def events_per_second(self) -> float:
+        if self.event_rate is not None:
+            return self.event_rate
+        assert self.paced is not None, "the validator asks for one of the two"  # noqa: S101
+        return self.paced.rate * _SWEEP
+
+    @property
+    def paced_phase(self) -> Paced | None:
+        if self.paced is None:
+            return None
+        table = self.paced
+        steady = Paced(rate=table.rate, warmup_s=table.warmup, measured_s=table.measured)
+        if table.profile is None:
+            return steady
+        profile = table.profile.resolved()
+        return steady.model_copy(update={"profile": str(profile), "curve": profile.curve(steady.duration_s)})
+
+
+class InvalidRequest(Exception):
+    """All that is wrong with what is asked to be run."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("; ".join(problem.what for problem in problems))
+        self.problems = tuple(problems)
+
+
+def nearest(word: str, allowed: Iterable[str]) -> str:
+    """A hint for a word that is not allowed: the nearest one that is, then all of them."""
+    names = sorted(allowed)
+    close = difflib.get_close_matches(word, names, n=1)
+    hint = f"Did you mean `{close[0]}`? " if close else ""
+    return f"{hint}Allowed: {', '.join(names) or 'none'}"
+
+
+def unknown(kind: str, word: str, allowed: Iterable[str], where: str) -> Problem:
+    """The problem of a name that does not exist."""
+    return Problem(f"unknown {kind} `{word}`", where, nearest(word, allowed), ExitCode.USAGE)
+
+
+def find(source: str) -> Path:
+    """The file of a suite, by name or path. Raises Problem."""
+    named = suites()
+    if source in named:
+        return named[source]
+    path = Path(source)
+    if path.is_file():
+        return path
+    if path.suffix == ".toml" or len(path.parts) > 1:
+        raise Problem(
+            "there is no such suite file", source, f"Suites that exist by name: {', '.join(named)}", ExitCode.USAGE
+        )
+    raise unknown("suite", source, named, "command line")
+
+
+def load(source: str, overrides: Mapping[str, str], catalogue: Catalogue) -> Suite:
+    """Read a suite by name or path; `overrides` replaces values by dotted key. Raises Problem or InvalidRequest."""
+    path = find(source)
+    try:
+        text = path.read_text(encoding="utf-8")
+        content = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Problem("the suite file is not TOML", str(path), str(error), ExitCode.USAGE) from error
+    except OSError as error:
+        raise Problem("the suite file cannot be read", str(path), str(error), ExitCode.USAGE) from error
+    problems = list(_override(content, overrides))
+    places = _Places(path, text, overrides)
+    suite: Suite | None = None
+    try:
+        suite = Suite.model_validate(content)
+    except ValidationError as error:
+        problems += [_explain(dict(entry), places) for entry in error.errors()]
+    problems += _unknown_names(content, catalogue, places)
+    if problems or suite is None:
+        raise InvalidRequest(problems)
+    return suite
+
+
+def _override(content: dict[str, Any], overrides: Mapping[str, str]) -> Iterator[Problem]:
+    for key, written in overrides.items():
+        *tables, last = key.split(".")
+        table = content
+        for name in tables:
+            inner = table.setdefault(name, {})
+            if not isinstance(inner, dict):
+                yield Problem(
+                    f"`{name}` is a value and has no keys", f"--set {key}", f"Use --set {name}=VALUE", ExitCode.USAGE
+                )
+                break
+            table = inner
+        else:
+            try:
+                table[last] = tomllib.loads(f"value = {written}")["value"]
+            except tomllib.TOMLDecodeError:
+                table[last] = written
+
+
+class _Places:
+    """Where the values of a suite were written, for messages."""
+
+    def __init__(self, file: Path, text: str, overrides: Mapping[str, str]) -> None:
+        self._file, self._overrides = file, {tuple(key.split(".")) for key in overrides}
+        self._lines: dict[Path_, int] = {}
+        table: Path_ = ()
+        for number, line in enumerate(text.splitlines(), 1):
+            if header := re.match(r"\s*\[([^\[\]]+)\]", line):
+                table = _keys(header[1])
+                self._lines.setdefault(table, number)
+            elif key := re.match(r"\s*([\w\"'.-]+)\s*=", line):
+                self._lines.setdefault((*table, *_keys(key[1])), number)
+
+    def of(self, path: Path_) -> str:
+        """`--set KEY`, or FILE:LINE (KEY); the line is that of the nearest table where the key itself is absent."""
+        for length in range(len(path), 0, -1):
+            if path[:length] in self._overrides:
+                return f"--set {'.'.join(path)}"
+        line = next((self._lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in self._lines), None)
+        key = f" ({'.'.join(path)})" if path else ""
+        return f"{self._file}{f':{line}' if line else ''}{key}"
+
+
+def _keys(dotted: str) -> Path_:
+    return tuple(part.strip().strip("\"'") for part in dotted.split("."))
+
+
+def _explain(error: dict[str, Any], places: _Places) -> Problem:
+    # Where in a list a value stands says less than the list's own key.
+    path = tuple(step for step in error["loc"] if isinstance(step, str))
+    where = places.of(path)
+    fields = _fields(path[:-1])
+    if error["type"] == "extra_forbidden":
+        return Problem(f"unknown key `{path[-1]}`", where, nearest(path[-1], fields), ExitCode.USAGE)
+    if error["type"] == "missing":
+        return Problem(f"the key `{path[-1]}` is missing", where, f"Add `{path[-1]} = ...`", ExitCode.USAGE)
+    if error["type"] == "literal_error":
+        return Problem(
+            f"`{path[-1]}` cannot be {error['input']!r}", where, f"Allowed: {error['ctx']['expected']}", ExitCode.USAGE
+        )
+    told = str(error["msg"]).removeprefix("Value error, ")
+    subject = f"`{path[-1]}`: " if path else ""
+    return Problem(
+        f"{subject}{told}", where, "Correct the value, or leave the key out if it has a default", ExitCode.USAGE
+    )
+
+
+def _fields(path: Path_) -> Iterable[str]:
+    """The keys that the table at this path may have."""
+    model: Any = Suite
+    for name in path:
+        field = model.model_fields.get(name)
+        kinds = getattr(field.annotation, "__args__", (field.annotation,)) if field else ()
+        model = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
+        if model is None:
+            return ()
+    names: Iterable[str] = model.model_fields
+    return names
+
+
+def _unknown_names(content: Mapping[str, Any], catalogue: Catalogue, places: _Places) -> Iterator[Problem]:
+    """Names that do not exist. Values of a wrong shape are left to the model."""
+    engines = content.get("engines", [])
+    for name in [engines] if isinstance(engines, str) else engines if isinstance(engines, list) else []:
+        if isinstance(name, str) and name not in catalogue.engines:
+            yield unknown("engine", name, catalogue.engines, places.of(("engines",)))
+    for name, modes in _table(content.get("modes")).items():
+        several = [modes] if isinstance(modes, str) else modes if isinstance(modes, list) else []
+        yield from _unknown_modes(name, several, catalogue, places.of(("modes", name)))
+    table = _table(content.get("faults"))
+    for name in _table(table.get("hold")):
+        if name not in catalogue.faults:
+            yield unknown("fault", name, catalogue.faults, places.of(("faults", "hold", name)))
+    instead = _table(table.get("instead"))
+    for name in instead:
+        engine, _, mode = name.partition(".")
+        yield from _unknown_modes(engine, [mode] if mode else [], catalogue, places.of(("faults", "instead", name)))
+    for where, faults in (
+        (("inject",), table.get("inject")),
+        *((("instead", name), instead[name]) for name in instead),
+    ):
+        for name in [faults] if isinstance(faults, str) else faults if isinstance(faults, list) else []:
+            if isinstance(name, str) and name not in catalogue.faults:
+                yield unknown("fault", name, catalogue.faults, places.of(("faults", *where)))
+    for name, given in _table(content.get("workload")).items():
+        workload = catalogue.workloads.get(name)
+        if workload is None:
+            yield unknown("workload", name, catalogue.workloads, places.of(("workload", name)))
+        elif not isinstance(workload, UnavailableWorkload):
+            for key, value in _table(given).items():
+                place = places.of(("workload", name, key))
+                if key not in workload.defaults:
+                    yield unknown(f"parameter of {name}", key, workload.defaults, place)
+                elif problem := _unfit(key, value, workload.defaults[key], place):
+                    yield problem
+
+
+def _unknown_modes(name: str, modes: Iterable[object], catalogue: Catalogue, where: str) -> Iterator[Problem]:
+    """An engine that does not exist, or those of its modes that do not."""
+    engine = catalogue.engines.get(name)
+    if engine is None:
+        yield unknown("engine", name, catalogue.engines, where)
+    elif not isinstance(engine, UnavailableEngine):
+        for mode in modes:
+            if mode not in engine.modes:
+                yield unknown(f"mode of {name}", str(mode), engine.modes, where)
+
+
+def _table(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _unfit(key: str, value: object, default: int | float | str, where: str) -> Problem | None:
+    try:
+        parameter(key, value, default)
+    except ValueError as error:
+        return Problem(f"`{key}`: {error}", where, f"Its default is {default!r}", ExitCode.USAGE)
+    return None
+
+
+def parameter(name: str, value: object, default: int | float | str) -> int | float | str:
+    """A workload's parameter as its default's type; durations may be given for names in _ms. Raises ValueError."""
+    if isinstance(default, str):
+        if not isinstance(value, str):
+            raise ValueError(f"{value!r} is not a text")
+        return value
+    if isinstance(value, str) and name.endswith("_ms"):
+        return round(quantity.seconds(value) * 1000)
+    number = quantity.count(value) if isinstance(default, int) else quantity.rate(value)
+    if number < 0:
+        raise ValueError(f"{value!r} is below zero")
+    return number

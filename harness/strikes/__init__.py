@@ -1,0 +1,1 @@
+"""When and how faults fall while the load goes on."""

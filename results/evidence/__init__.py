@@ -1,0 +1,1 @@
+"""What a history holds, read and checked; nothing is concluded here."""

@@ -1,0 +1,118 @@
+"""The phases of a trial as its marks tell them, and whether the trial came to an end that allows a verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from results.history import (
+    Committed,
+    Complete,
+    DamagedHistory,
+    Ended,
+    EngineReady,
+    Failed,
+    History,
+    Loaded,
+    Paced,
+    PhaseBegin,
+    Quiescent,
+)
+from results.result import PhaseKind
+from workloads.stream import CONTROL_IDS, Segment
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One segment of the stream. Times are monotonic ns, None where the trial did not get so far."""
+
+    name: str
+    kind: PhaseKind
+    segment: Segment
+    start_ns: int
+    committed_ns: int | None
+    loaded_ns: int | None
+    complete_ns: int | None
+
+
+def phases(history: History) -> list[Phase]:
+    """The phases that began, in order. Raises DamagedHistory where their marks contradict each other."""
+    found = []
+    for begin in history.of(PhaseBegin):
+        name = begin.phase
+
+        def at(kind: type[Committed | Loaded | Complete], name: str = name) -> int | None:
+            return next((mark.at_ns for mark in history.of(kind) if mark.phase == name), None)
+
+        segment = Segment(**begin.segment.model_dump())
+        segment = replace(segment, count=_sent(history, name, segment.count))
+        if segment.count <= 0 or segment.first < 0 or segment.first + segment.count > CONTROL_IDS or segment.rate <= 0:
+            raise DamagedHistory(f"phase {name} has no such segment: {segment}", history.folder / "marks.jsonl")
+        found.append(Phase(name, begin.kind, segment, begin.start_ns, at(Committed), at(Loaded), at(Complete)))
+    if len({phase.name for phase in found}) < len(found):
+        raise DamagedHistory("a phase began twice", history.folder / "marks.jsonl")
+    for before, after in pairwise(sorted(found, key=lambda phase: phase.segment.first)):
+        if after.segment.first < before.segment.first + before.segment.count:
+            raise DamagedHistory(f"phases {before.name} and {after.name} share events", history.folder / "marks.jsonl")
+    for before, after in pairwise(sorted(found, key=lambda phase: phase.segment.base_ms)):
+        if after.segment.base_ms < before.segment.base_ms + before.segment.duration_ms:
+            raise DamagedHistory(
+                f"phases {before.name} and {after.name} overlap in event time", history.folder / "marks.jsonl"
+            )
+    return found
+
+
+def _sent(history: History, phase: str, planned: int) -> int:
+    """How many events of a phase were sent; less than planned where it was cut short."""
+    counts: list[int] = [mark.count for mark in history.of(Loaded) if mark.phase == phase and mark.count is not None]
+    return min([planned, *counts])
+
+
+def as_sent(paced: Paced, phase: Phase) -> Paced:
+    """What a paced phase was, where it was cut short of what was planned."""
+    measured_s = min(paced.measured_s, phase.segment.count / paced.rate - paced.warmup_s)
+    return paced if measured_s <= 0 else paced.model_copy(update={"measured_s": measured_s})
+
+
+def unfinished(history: History) -> str | None:
+    """Why the trial did not write all that a matching needs, in a line, or None if it did."""
+    for failed in history.of(Failed):
+        # What a process printed last often stands behind the first line; its very last line says most.
+        lines = failed.what.splitlines() or ["no reason was recorded"]
+        what = lines[0] if len(lines) == 1 else f"{lines[0]} {lines[-1].strip()}"
+        if failed.interrupted:
+            return f"interrupted in phase {failed.phase}"
+        return f"did not finish: {what} (in phase {failed.phase}; see {failed.where})"
+    if not history.marks:
+        return "did not finish: the trial recorded nothing; see its logs"
+    last = history.marks[-1].mark
+    if not history.of(EngineReady):
+        return f"did not finish: the engine was never ready (the last mark is {last!r})"
+    if not history.of(Ended):
+        return f"did not finish: the trial stopped without a word (its last mark is {last!r})"
+    return None
+
+
+def last_lines(history: History) -> list[str]:
+    """What the process that failed the trial printed last; empty where none did."""
+    return [line.rstrip() for failed in history.of(Failed) for line in failed.what.splitlines()[1:]]
+
+
+def obstacle(history: History, kind: PhaseKind) -> str | None:
+    """Why the trial allows no verdict on phases of this kind, in a line, or None if it does."""
+    if (why := unfinished(history)) is not None:
+        return why
+    mine = [phase for phase in phases(history) if phase.kind == kind]
+    if not mine:
+        return f"did not finish: no {kind} phase began"
+    for phase in mine:
+        if phase.loaded_ns is None:
+            return f"did not finish: the events of phase {phase.name} were never all acknowledged"
+        if phase.complete_ns is None:
+            return f"did not finish: no results were seen for the closing events of phase {phase.name}"
+        if phase.kind == "drain" and phase.committed_ns is None:
+            return f"did not finish: the backlog of phase {phase.name} was never committed"
+    at_rest = max((mark.at_ns for mark in history.of(Quiescent)), default=None)
+    if at_rest is None or any(at_rest < (phase.complete_ns or 0) for phase in mine):
+        return "no quiescence: the outputs were not seen to stand still, so more rows may have been on their way"
+    return None

@@ -1,0 +1,72 @@
+"""The events of a trial, made again from its plan: a stream is a pure function of its parameters and its seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from results.history import TrialPlan
+from workloads.query import Query
+from workloads.stream import Events, Integers, Segment
+from workloads.workload import Unavailable, discover
+
+_PIECE = 1 << 17
+
+
+class CannotJudge(Exception):
+    """Why no verdict can be given, in a line."""
+
+
+class RegeneratedStream:
+    """Makes events again. Raises CannotJudge if the trial's workload cannot be loaded here."""
+
+    def __init__(self, plan: TrialPlan) -> None:
+        workload = discover().get(plan.workload)
+        if workload is None:
+            raise CannotJudge(f"the judge knows no workload {plan.workload!r}")
+        if isinstance(workload, Unavailable):
+            raise CannotJudge(f"workload {plan.workload} is unavailable: {workload.why}")
+        self._workload, self._plan = workload, plan
+        self.query: Query = workload.query(plan.parameters)
+
+    def labels(self, segment: Segment) -> Sequence[str]:
+        """The keys of the stream; events name them by index."""
+        return self._events(segment, np.array([segment.first])).labels
+
+    def pieces(self, segment: Segment, ids: Integers) -> Iterator[Events]:
+        """The events with these ids, in the order given."""
+        for start in range(0, len(ids), _PIECE):
+            yield self._events(segment, ids[start : start + _PIECE])
+
+    def planned(self, segment: Segment) -> Iterator[Events]:
+        """All events of a segment, in planned order."""
+        last = segment.first + segment.count
+        for first in range(segment.first, last, _PIECE):
+            yield self._events(segment, np.arange(first, min(first + _PIECE, last)))
+
+    def late(self, segment: Segment) -> Integers:
+        """The ids of events that come later than the watermark delay allows: by more than that behind the largest event
+        time planned so far.
+        """
+        latest, late = np.iinfo(np.int64).min, [np.empty(0, dtype=np.int64)]
+        for events in self.planned(segment):
+            running = np.maximum(np.maximum.accumulate(events.times), latest)
+            late.append(events.ids[running - events.times > self.query.watermark_delay_ms])
+            latest = running[-1]
+        return np.concatenate(late)
+
+    def closings(self, segment: Segment, ends: Integers) -> Integers:
+        """For each window end, ascending: the first planned id with a time of end + watermark delay or later, or -1."""
+        due = ends + self.query.watermark_delay_ms
+        closing = np.full(len(ends), -1, dtype=np.int64)
+        latest, done = np.iinfo(np.int64).min, 0
+        for events in self.planned(segment):
+            running = np.maximum(np.maximum.accumulate(events.times), latest)
+            reached = int(np.searchsorted(due, running[-1], side="right"))
+            closing[done:reached] = events.ids[np.searchsorted(running, due[done:reached], side="left")]
+            latest, done = running[-1], max(done, reached)
+        return closing
+
+    def _events(self, segment: Segment, ids: Integers) -> Events:
+        return self._workload.events(self._plan.parameters, self._plan.seed, segment, ids)

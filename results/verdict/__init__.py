@@ -1,0 +1,1 @@
+"""What is due against what is there: which rows are right, and what is wrong with the others."""

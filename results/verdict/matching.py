@@ -1,0 +1,138 @@
+"""Every output row against the rows that are due: which of them are answered, and how each row is to be counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from results.evidence.rows import Rows
+from results.verdict.identity import Finder
+from workloads.stream import Integers
+
+MATCH, DUPLICATE, WRONG, UNEXPECTED = range(4)
+NEVER = np.iinfo(np.int64).max
+
+
+@dataclass(frozen=True)
+class Due:
+    """The rows that are due, as columns of equal length.
+
+    phases: index of the phase they belong to. identity, values: a line each for `query.identity` and `query.fields`.
+    last_ids: the id whose planned time makes the row final (see workloads.oracle). timed: whether latency can be
+    counted, which it cannot for a window whose only events are late.
+    """
+
+    phases: Integers
+    keys: Integers
+    identity: Integers
+    values: Integers
+    last_ids: Integers
+    timed: NDArray[np.bool_]
+
+    def take(self, places: Integers | NDArray[np.bool_]) -> Due:
+        """The rows at these places."""
+        return Due(
+            phases=self.phases[places],
+            keys=self.keys[places],
+            identity=self.identity[:, places],
+            values=self.values[:, places],
+            last_ids=self.last_ids[places],
+            timed=self.timed[places],
+        )
+
+    def extended(self, other: Due) -> Due:
+        """These rows, and after them the other ones."""
+        return Due(
+            phases=np.concatenate((self.phases, other.phases)),
+            keys=np.concatenate((self.keys, other.keys)),
+            identity=np.concatenate((self.identity, other.identity), axis=1),
+            values=np.concatenate((self.values, other.values), axis=1),
+            last_ids=np.concatenate((self.last_ids, other.last_ids)),
+            timed=np.concatenate((self.timed, other.timed)),
+        )
+
+
+@dataclass(frozen=True)
+class Matching:
+    """index: for each row the due row it answers, or -1. counts_as: MATCH, DUPLICATE, WRONG or UNEXPECTED for each row.
+    conflicts: wrong rows whose due row has another row with a different value before it, or the right one.
+    renamed: wrong rows that answer a due row under another identity than its own (see results.pairing).
+    within: for each unexpected row the due row that it overlaps, or -1.
+    first_visible_ns: for each due row the time of its first answer, NEVER where there is none.
+    """
+
+    due: Due
+    rows: Rows
+    index: Integers
+    counts_as: NDArray[np.int8]
+    conflicts: NDArray[np.bool_]
+    renamed: NDArray[np.bool_]
+    within: Integers
+    first_visible_ns: Integers
+
+    @property
+    def missing(self) -> NDArray[np.bool_]:
+        return np.asarray(self.first_visible_ns == NEVER, dtype=np.bool_)
+
+    def paired(self, rows: Integers, due: Integers) -> Matching:
+        """The same, but these unexpected rows are wrong answers to these missing rows."""
+        index, counts_as, renamed = self.index.copy(), self.counts_as.copy(), self.renamed.copy()
+        first_visible_ns = self.first_visible_ns.copy()
+        index[rows], counts_as[rows], renamed[rows] = due, WRONG, True
+        first_visible_ns[due] = self.rows.visible_ns[rows]
+        return replace(self, index=index, counts_as=counts_as, renamed=renamed, first_visible_ns=first_visible_ns)
+
+
+def match_rows(due: Due, rows: Rows) -> Matching:
+    """Per due row: the first one with the right values is a match, one that repeats another's values a duplicate,
+    every one with other values wrong; without an answer it is missing; rows that answer none are unexpected.
+    """
+    index = Finder(due.keys, due.identity).find(rows.keys, rows.identity)
+    known = index >= 0
+    all_known = bool(known.all())
+    mine = index if all_known else index[known]
+    values = rows.values if all_known else rows.values[:, known]
+    equal = np.zeros(len(index), dtype=np.bool_)
+    equal[known] = np.all(values == due.values[:, mine], axis=0)
+    counts_as = np.where(known, np.where(equal, MATCH, WRONG), UNEXPECTED).astype(np.int8)
+    conflicts = np.zeros(len(index), dtype=np.bool_)
+    first_visible_ns = np.full(len(due.keys), NEVER, dtype=np.int64)
+    # Of repeated indices the last assignment holds, so backwards the first row does.
+    first_visible_ns[mine[::-1]] = rows.visible_ns[known][::-1]
+    copies = np.bincount(mine, minlength=len(due.keys))
+    several = np.flatnonzero(known)[copies[mine] > 1]
+    several = several[np.argsort(index[several], kind="stable")]
+    bounds = np.flatnonzero(np.diff(index[several])) + 1
+    for group in np.split(several, bounds) if len(several) else []:
+        _judge_copies(group, rows.values, equal, counts_as, conflicts)
+    return Matching(
+        due=due,
+        rows=rows,
+        index=index,
+        counts_as=counts_as,
+        conflicts=conflicts,
+        renamed=np.zeros(len(index), dtype=np.bool_),
+        within=np.full(len(index), -1, dtype=np.int64),
+        first_visible_ns=first_visible_ns,
+    )
+
+
+def _judge_copies(
+    group: Integers,
+    values: Integers,
+    equal: NDArray[np.bool_],
+    counts_as: NDArray[np.int8],
+    conflicts: NDArray[np.bool_],
+) -> None:
+    """Decide on the rows of one identity, in order of visibility."""
+    answered = bool(equal[group].any())
+    seen: set[bytes] = set()
+    for row in group:
+        value = values[:, row].tobytes()
+        if value in seen:
+            counts_as[row] = DUPLICATE
+        elif not equal[row]:
+            conflicts[row] = answered or bool(seen)
+        seen.add(value)

@@ -1,0 +1,165 @@
+"""The load generator: what it sends, when, and what it records of it."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from engines.logs import connect
+from harness.instruments.generator import Encoder, Generator, closing_keys, split, told_segment
+from workloads.profile import Profile
+from workloads.sensors import workload
+from workloads.stream import CONTROL_IDS, Segment, checks, partition_of
+
+BASE_MS = 1_795_000_020_000
+PARAMETERS = dict(workload.defaults) | {"keys": 50, "window_ms": 1000}
+QUERY = workload.query(PARAMETERS)
+
+
+@pytest.fixture
+def generator(tmp_path: Path):
+    log = connect(tmp_path / "log", "embedded")
+    log.create("in", 4)
+    made = Generator(
+        {
+            "workload": "sensors",
+            "parameters": PARAMETERS,
+            "seed": 7,
+            "partitions": 4,
+            "topic": "in",
+            "transactional_id": "t",
+            "log": "embedded",
+            "address": str(tmp_path / "log"),
+            "folder": str(tmp_path),
+        }
+    )
+    yield made
+    made.close()
+    log.close()
+
+
+def committed(folder: Path) -> list[tuple[int, dict]]:
+    """(partition, event) of everything a read_committed reader is given at once."""
+    log = connect(folder / "log", "embedded")
+    reader = log.reader("in", 4)
+    found = []
+    while chunks := reader.poll(0.2):
+        found += [(chunk.partition, json.loads(value)) for chunk in chunks for value in chunk.values]
+    reader.close()
+    log.close()
+    return found
+
+
+def test_an_event_carries_every_column_its_check_and_goes_to_its_keys_partition():
+    events = workload.events(PARAMETERS, 7, Segment(0, 300, BASE_MS, 1000.0), np.arange(300))
+    rows = Encoder(QUERY, 4).rows(events)
+    decoded = [json.loads(value) for value in rows.values]
+    assert [event["id"] for event in decoded] == list(range(300))
+    assert [event["check"] for event in decoded] == checks(np.arange(300)).tolist()
+    assert [event["time"] for event in decoded] == events.times.tolist()
+    assert [event["temperature"] for event in decoded] == events.values["temperature"].tolist()
+    assert [event["sensor"].encode() for event in decoded] == rows.keys
+    assert [partition_of(event["sensor"], 4) for event in decoded] == rows.partitions
+
+
+def test_shares_and_splits_hold_the_same_rows_in_planned_order():
+    events = workload.events(PARAMETERS, 7, Segment(0, 300, BASE_MS, 1000.0), np.arange(300))
+    encoder = Encoder(QUERY, 4)
+    by_partition = {share.partition: share.values for share in encoder.shares(events)}
+    assert {share.partition: share.values for share in split(encoder.rows(events), 0, 300)} == by_partition
+    for values in by_partition.values():
+        ids = [json.loads(value)["id"] for value in values]
+        assert ids == sorted(ids)
+
+
+def test_paced_events_are_never_early_and_every_hand_over_is_recorded(generator: Generator, tmp_path: Path):
+    segment = Segment(0, 600, BASE_MS, 1000.0)
+    start_ns = time.monotonic_ns() + 100_000_000
+    generator.paced("paced", segment, 1000.0, start_ns)
+    events = [event for _partition, event in committed(tmp_path)]
+    data = [event["id"] for event in events if event["id"] < CONTROL_IDS]
+    assert sorted(data) == list(range(600))
+    sends = [row for part in sorted((tmp_path / "sends").glob("*.parquet")) for row in pq.read_table(part).to_pylist()]
+    handed_over = []
+    for send in sends:
+        ids = np.arange(send["first_id"], send["first_id"] + send["count"])
+        handed_over += ids.tolist()
+        assert send["sent_ns"] >= start_ns + int(segment.offsets_ns(ids)[-1])
+    assert handed_over == list(range(600))
+
+
+def test_paced_events_follow_a_rate_profile(generator: Generator, tmp_path: Path):
+    segment = Segment(0, 400, BASE_MS, 960.0, Profile("on-off", share=0.25, period_s=0.4).curve(0.4))
+    start_ns = time.monotonic_ns() + 100_000_000
+    generator.paced("paced", segment, 1000.0, start_ns)
+    sends = [row for part in sorted((tmp_path / "sends").glob("*.parquet")) for row in pq.read_table(part).to_pylist()]
+    assert sum(send["count"] for send in sends) == 400
+    for send in sends:
+        ids = np.arange(send["first_id"], send["first_id"] + send["count"])
+        assert send["sent_ns"] >= start_ns + int(segment.planned_ns(ids, 1000.0)[-1])
+    # All of them are due in the first quarter.
+    assert segment.planned_ns(np.array([399]), 1000.0)[0] < 100_000_000
+    times = sorted(event["time"] for _, event in committed(tmp_path) if event["id"] < CONTROL_IDS)
+    assert times[-1] < BASE_MS + 100 / 0.96
+
+
+def test_a_segment_that_was_told_as_json_is_the_same():
+    segment = Segment(3, 400, BASE_MS, 960.0, Profile("sine").curve(10.0))
+    told = json.loads(json.dumps({"segment": asdict(segment)}))
+    assert told_segment(told) == segment
+    assert told_segment({"segment": {"first": 0, "count": 1, "base_ms": 0, "rate": 1.0}}) == Segment(0, 1, 0, 1.0)
+
+
+def test_a_heartbeat_goes_to_every_partition_each_second_behind_the_events(generator: Generator, tmp_path: Path):
+    generator.paced("paced", Segment(0, 1200, BASE_MS, 800.0), 1000.0, time.monotonic_ns())
+    beats = [(p, e) for p, e in committed(tmp_path) if e["sensor"].startswith("~heartbeat")]
+    assert sorted(p for p, _ in beats) == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert {e["time"] for _, e in beats} == {BASE_MS, BASE_MS + 1250 - 500}
+    assert all(e["id"] >= CONTROL_IDS and e["temperature"] == 0 for _, e in beats)
+
+
+def test_a_backlog_is_invisible_until_it_is_committed(generator: Generator, tmp_path: Path):
+    generator.backlog("drain-1", Segment(0, 12_000, BASE_MS, 5000.0))
+    assert committed(tmp_path) == []
+    generator.commit()
+    events = committed(tmp_path)
+    assert sorted(e["id"] for _, e in events if e["id"] < CONTROL_IDS) == list(range(12_000))
+    for partition in range(4):
+        ids = [e["id"] for p, e in events if p == partition and e["id"] < CONTROL_IDS]
+        assert ids == sorted(ids)
+
+
+def test_a_closing_round_reaches_every_partition_with_every_closing_key(generator: Generator, tmp_path: Path):
+    generator.close_round(BASE_MS + 60_000)
+    events = committed(tmp_path)
+    assert sorted(e["sensor"] for _, e in events) == sorted(closing_keys(4))
+    assert {p for p, _ in events} == {0, 1, 2, 3}
+    assert {e["time"] for _, e in events} == {BASE_MS + 60_000}
+
+
+def test_the_same_seed_gives_the_same_events_from_any_offset():
+    segment = Segment(0, 1000, BASE_MS, 1000.0)
+    whole = workload.events(PARAMETERS, 7, segment, np.arange(1000))
+    part = workload.events(PARAMETERS, 7, segment, np.arange(400, 410))
+    assert part.times.tolist() == whole.times[400:410].tolist()
+    assert part.keys.tolist() == whole.keys[400:410].tolist()
+    other = workload.events(PARAMETERS, 8, segment, np.arange(1000))
+    assert other.keys.tolist() != whole.keys.tolist()
+
+
+def test_disorder_stays_within_its_bound_and_keys_follow_zipfs_law():
+    segment = Segment(0, 50_000, BASE_MS, 5000.0)
+    events = workload.events(PARAMETERS, 7, segment, np.arange(50_000))
+    lateness = BASE_MS + segment.offsets_ns(events.ids) // 1_000_000 - events.times
+    assert lateness.min() >= 0
+    assert lateness.max() == PARAMETERS["disorder_ms"]
+    counts = np.bincount(events.keys, minlength=50)
+    harmonic = sum(1 / rank for rank in range(1, 51))
+    expected = 50_000 / harmonic
+    assert abs(counts[0] - expected) < 5 * expected**0.5

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from reports import units
 from results.history import TrialPlan
-from results.result import CaseResult, Guarantee, Metric, Offence, Outcome, RunResult, Seen, Series, StrikeResult
+from results.result import CaseResult, Guarantee, MetricValue, Offence, Outcome, RunResult, Seen, Series, StrikeResult
 
 WORST_FIRST: tuple[Outcome, ...] = ("fail", "unknown", "unavailable", "unsupported", "pass")
 UNTESTED = "No fault was injected: what was seen of a guarantee holds for undisturbed operation only."
@@ -178,7 +178,7 @@ class Row:
     def settings(self) -> dict[str, str]:
         return {name: value for case in self.cases for name, value in case.settings.items()}
 
-    def metric(self, name: str) -> Metric | None:
+    def metric(self, name: str) -> MetricValue | None:
         """The metric of that name; the largest where several phases have it (peaks)."""
         found = [case.metrics[name] for case in self.cases if name in case.metrics]
         return max(found, key=lambda metric: metric.value, default=None)

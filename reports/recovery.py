@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from reports import units
 from reports.comparison import VIOLATIONS, Comparison, Row
-from results.result import Metric, StrikeResult
+from results.result import MetricValue, StrikeResult
 
 HEAD = (
     "engine",
@@ -107,7 +107,7 @@ def _strike_caught_up(strike: StrikeResult) -> str:
     return _NEVER_LEFT if strike.caught_up_s == 0 else _seconds(strike.caught_up_s)
 
 
-def _median(metric: Metric | None) -> str:
+def _median(metric: MetricValue | None) -> str:
     if metric is None or metric.low is None or metric.high is None:
         return _seconds(None if metric is None else metric.value)
     return f"{_seconds(metric.value)} [{units.significant(metric.low)} to {units.significant(metric.high)}]"

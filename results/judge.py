@@ -7,18 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from results.evidence.phases import Phase, as_sent, last_lines, obstacle, phases, unfinished
+from results.evidence.phases import Phase, last_lines, obstacle, phases, unfinished
 from results.evidence.regenerated import CannotJudge
 from results.evidence.samples import Samples
 from results.evidence.strikes import Struck, strikes, tested, unproven, untested
 from results.history import METHOD_VERSION, DamagedHistory, EngineReady, History
-from results.metrics.drain import throughput
-from results.metrics.late_and_updates import counters, disorder
-from results.metrics.latency import latency
+from results.metrics.basis import Basis
 from results.metrics.measured import Measured
-from results.metrics.recovery import effort, recovered, tried
-from results.metrics.resources import busy, memory, startup
-from results.metrics.send_lag import schedule
+from results.metrics.measurement import Measurement
+from results.metrics.registry import Unavailable, measurements
+from results.metrics.strike_results import tried
 from results.result import CaseResult, Guarantee, Kind, Offence, Outcome, PhaseKind, StrikeResult, Verdict
 from results.verdict.examination import Examination, examine
 from results.verdict.guarantee import CLAIMS, delivery_seen, in_words, processing_seen, violations
@@ -127,43 +125,33 @@ class _Case:
         return self._part("verdict", lambda: findings(seen, self.kind)) or _NO_FINDINGS
 
     def _measure(self) -> None:
-        self._add("start-up", lambda: startup(self.history))
-        self._add("counters", lambda: counters(self.history))
-        samples = self._part("samples", lambda: Samples(self.history))
-        if not self.phases or samples is None:
-            return
-        start_ns = self.phases[0].start_ns
-        end_ns = self.phases[-1].complete_ns or max(mark.at_ns for mark in self.history.marks)
-        self._add("memory", lambda: memory(samples, start_ns, end_ns))
-        # Without the matching there is no proof that the answer was right, so no speed is stated.
-        seen, plan = self.seen, self.history.plan
-        if seen is not None:
-            self._add("late events and updates", lambda: disorder(seen, self.kind))
-        if seen is None or any(phase.complete_ns is None for phase in self.phases):
-            return
-        if self.kind == "paced" and (paced := plan.paced):
-            phase = self.phases[0]
-            paced = as_sent(paced, phase)
-            first_ns = phase.start_ns + int(paced.warmup_s * 1e9)
-            last_ns = first_ns + int(paced.measured_s * 1e9)
-            self._add("latency", lambda: latency(seen, phase, paced))
-            self._add("send lag", lambda: schedule(self.history, phase, paced))
-            if (struck := self.struck) is not None:
-                found = self._part("recovery", lambda: recovered(seen, phase, paced, struck))
-                if found is not None:
-                    self.strikes, measured = found
-                    self.measured.update(measured)
-                    spent = self._part("effort", lambda: effort(self.strikes, samples, phase.start_ns))
-                    if spent is not None:
-                        self.strikes, measured = spent
-                        self.measured.update(measured)
-            self._add("cpu", lambda: busy(samples, first_ns, last_ns))
-        if self.kind == "drain" and (drain := plan.drain):
-            self._add("throughput", lambda: throughput(seen, drain, plan.interval_ms, samples))
+        """Make every measurement that applies to what is known."""
+        basis = Basis(
+            history=self.history,
+            kind=self.kind,
+            phases=self.phases,
+            samples=self._part("samples", lambda: Samples(self.history)),
+            seen=self.seen,
+            struck=self.struck,
+        )
+        for name, found in measurements().items():
+            if isinstance(found, Unavailable):
+                self.measured.absent[name] = f"unavailable: {found.why}"
+                self.measured.notes.append(f"the metric {name} cannot be loaded: {found.why}")
+            elif found.applies(basis):
+                self._add(found, basis)
+        if self.struck is not None:
+            self.strikes = self._part("strikes", lambda: basis.watched.strikes) or self.strikes
 
-    def _add(self, name: str, measure: Callable[[], Measured]) -> None:
-        if (found := self._part(name, measure)) is not None:
-            self.measured.update(found)
+    def _add(self, measurement: Measurement, basis: Basis) -> None:
+        made = self._part(measurement.name, lambda: measurement.measure(basis))
+        if made is None:
+            return
+        declared = {metric.name for metric in measurement.metrics}
+        if strange := (made.metrics.keys() | made.absent.keys()) - declared:
+            self.doubts.append(f"the measurement {measurement.name} does not declare {', '.join(sorted(strange))}")
+            return
+        self.measured.update(made)
 
     def _part(self, name: str, part: Callable[[], Any]) -> Any:
         return _guarded(name, part, self.doubts)

@@ -47,7 +47,7 @@ class Verdict(_Model):
     late_dropped: int = Field(default=0, ge=0)
 
 
-class Metric(_Model):
+class MetricValue(_Model):
     """A measured value. n: how many rows, events, samples or strikes it rests on, where that says something.
 
     low, high: of a median over strikes, its 95 % interval; where there are too few for one, their range.
@@ -164,7 +164,7 @@ class CaseResult(_Model):
     processing: Guarantee | None = None
     delivery: Guarantee | None = None
     claim_note: str = ""
-    metrics: dict[str, Metric] = {}
+    metrics: dict[str, MetricValue] = {}
     absent: dict[str, str] = {}
     notes: list[str] = []
     last_lines: list[str] = []

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from results.history import Clock, Drain, Machine, Paced, TrialPlan
-from results.result import CaseResult, Guarantee, Metric, Offence, RunResult, Series, Verdict
+from results.result import CaseResult, Guarantee, MetricValue, Offence, RunResult, Series, Verdict
 
 MACHINE = Machine(
     cpu="Example CPU 9000 @ 2.50GHz",
@@ -76,19 +76,19 @@ def pair(
     memory = {"memory_peak": memory_mib + coordinator_mib, "worker_memory_peak": memory_mib}
     if coordinator_mib:
         memory["coordinator_memory_peak"] = coordinator_mib
-    peaks = {name: Metric(value=mib * 1024**2, unit="bytes", better="lower", n=30) for name, mib in memory.items()}
+    peaks = {name: MetricValue(value=mib * 1024**2, unit="bytes", better="lower", n=30) for name, mib in memory.items()}
     at = dict(zip(curve.x, curve.y, strict=True))
     paced = peaks | {
-        "latency_closings": Metric(value=25, unit="closings", better="none", n=25_000),
+        "latency_closings": MetricValue(value=25, unit="closings", better="none", n=25_000),
         **{
-            f"latency_{name}": Metric(value=at[percent], unit="ms", better="lower", n=25_000)
+            f"latency_{name}": MetricValue(value=at[percent], unit="ms", better="lower", n=25_000)
             for name, percent in {"p50": 50.0, "p99": 99.0, "max": 100.0}.items()
         },
-        "send_lag_p99": Metric(value=1.25, unit="ms", better="lower", n=125_000),
+        "send_lag_p99": MetricValue(value=1.25, unit="ms", better="lower", n=125_000),
     }
     drain = peaks | {
-        "drain_rate": Metric(value=rate, unit="events/s", better="higher", n=4_800_000),
-        "events_per_cpu_second": Metric(value=rate / 1.6, unit="events/CPU-s", better="higher", n=4_800_000),
+        "drain_rate": MetricValue(value=rate, unit="events/s", better="higher", n=4_800_000),
+        "events_per_cpu_second": MetricValue(value=rate / 1.6, unit="events/CPU-s", better="higher", n=4_800_000),
     }
     common: dict[str, Any] = {
         "engine": engine,

@@ -13,7 +13,7 @@ from rich.console import Console
 from reports import charts, html, summary, terminal, units
 from reports.comparison import compare, words
 from reports.figures import figures
-from results.result import CaseResult, Guarantee, Metric, Offence, RunResult, Series, StrikeResult, Verdict
+from results.result import CaseResult, Guarantee, MetricValue, Offence, RunResult, Series, StrikeResult, Verdict
 from tests import made_up
 
 HOSTILE = "<script>alert('x')</script>\"'&"
@@ -123,7 +123,7 @@ def test_names_are_text_and_no_markup() -> None:
 
 def test_what_became_of_late_events_is_shown_with_the_engines_own_counter_and_only_where_there_are_some() -> None:
     counted = {"late_events": 40.0, "late_kept": 30.0, "late_dropped": 10.0, "engine_late": 4.0}
-    metrics = {name: Metric(value=value, unit="events", better="none") for name, value in counted.items()}
+    metrics = {name: MetricValue(value=value, unit="events", better="none") for name, value in counted.items()}
     cases = [case.model_copy(update={"metrics": case.metrics | metrics}) for case in made_up.pair("flink")]
     run = of(cases, made_up.pair("continuous"))
     text, page = printed(run, 120), html.render(run, "streamgauge run")

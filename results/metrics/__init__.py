@@ -1,1 +1,3 @@
-"""Speeds, latencies, recovery and resources, each with the conditions under which it may be stated."""
+"""Speeds, latencies, recovery and resources. A measurement is found by its existence: a module here that has
+`measurement`, or an entry point of the group `streamgauge.metrics`.
+"""

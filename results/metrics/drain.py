@@ -7,15 +7,22 @@ from dataclasses import dataclass
 import numpy as np
 
 from results.evidence.phases import Phase
-from results.evidence.samples import ENGINE, NoSamples, Samples
-from results.history import Drain
+from results.metrics.basis import Basis
 from results.metrics.measured import Measured
+from results.metrics.measurement import Measurement
+from results.metrics.metric import Column, Metric
 from results.result import Series
 from results.verdict.examination import Examination
 from results.verdict.matching import NEVER
 
-_NAMES = ("drain_rate", "drain_seconds", "drain_events", "drain_commit_intervals")
-_CPU = ("cpu_seconds", "events_per_cpu_second", "broker_cpu_seconds")
+RATE = Metric(
+    "drain_rate", "events/s", "higher", "Events of the last backlog, by the seconds it lasted", Column("drain", 10)
+)
+SECONDS = Metric(
+    "drain_seconds", "s", "none", "From the release of the last backlog until its last result could be read"
+)
+EVENTS = Metric("drain_events", "events", "none", "Events in the last backlog")
+INTERVALS = Metric("drain_commit_intervals", "intervals", "none", "How many commit intervals the last backlog lasted")
 
 
 @dataclass(frozen=True)
@@ -49,10 +56,22 @@ def attempts(seen: Examination) -> list[Attempt]:
     return found
 
 
-def throughput(seen: Examination, drain: Drain, interval_ms: int, samples: Samples) -> Measured:
-    """Metrics of the last completed drain; the rates of all are in the series `drain attempts`."""
-    found = Measured()
+def last_attempt(seen: Examination) -> Attempt | str:
+    """The last drain that was completed, or why nothing can be said of one."""
     tried = attempts(seen)
+    if not tried:
+        return "no drain was completed"
+    last = tried[-1]
+    if last.missing:
+        return f"void: {last.missing} rows of {last.phase.name} are missing"
+    if last.visible_ns is None or last.seconds <= 0:
+        return f"no row of {last.phase.name} became visible after its backlog was committed"
+    return last
+
+
+def measure(basis: Basis) -> Measured:
+    """Of the last completed drain; the rates of all are in the series `drain attempts`."""
+    found, tried, last = Measured(), attempts(basis.seen), last_attempt(basis.seen)
     rated = [attempt for attempt in tried if attempt.seconds > 0]
     if rated:
         found.series.append(
@@ -64,36 +83,21 @@ def throughput(seen: Examination, drain: Drain, interval_ms: int, samples: Sampl
                 y=[round(attempt.rate, 3) for attempt in rated],
             )
         )
-    if not tried:
-        found.lack((*_NAMES, *_CPU), "no drain was completed")
+    if isinstance(last, str):
+        found.lack(measurement.metrics, last)
         return found
-    last = tried[-1]
-    if last.missing:
-        found.lack((*_NAMES, *_CPU), f"void: {last.missing} rows of {last.phase.name} are missing")
-        return found
-    if last.visible_ns is None or last.seconds <= 0:
-        found.lack((*_NAMES, *_CPU), f"no row of {last.phase.name} became visible after its backlog was committed")
-        return found
-    events, lasted = last.phase.segment.count, last.seconds * 1000 / interval_ms
-    found.add("drain_rate", last.rate, "events/s", "higher", n=events)
-    found.add("drain_seconds", last.seconds, "s", "none")
-    found.add("drain_events", events, "events", "none")
-    found.add("drain_commit_intervals", lasted, "intervals", "none")
+    events, lasted = last.phase.segment.count, last.seconds * 1000 / basis.history.plan.interval_ms
+    found.add(RATE, last.rate, n=events)
+    found.add(SECONDS, last.seconds)
+    found.add(EVENTS, events)
+    found.add(INTERVALS, lasted)
     if len(tried) == 1:
         found.notes.append("one backlog only was drained, for which the engine was not yet warm")
-    if lasted < drain.intervals:
-        found.notes.append(f"the backlog lasted {lasted:.1f} of the {drain.intervals:g} commit intervals asked")
-    try:
-        spent = samples.cpu_s(ENGINE, last.committed_ns, last.visible_ns)
-        found.add("cpu_seconds", spent, "s", "lower")
-        if spent > 0:
-            found.add("events_per_cpu_second", events / spent, "events/CPU-s", "higher", n=events)
-        else:
-            found.lack(["events_per_cpu_second"], "the engine's processes spent no CPU that could be seen")
-    except NoSamples as none:
-        found.lack(_CPU[:2], str(none))
-    try:
-        found.add("broker_cpu_seconds", samples.cpu_s(("broker",), last.committed_ns, last.visible_ns), "s", "none")
-    except NoSamples as none:
-        found.lack(_CPU[2:], str(none))
+    if lasted < basis.drain.intervals:
+        found.notes.append(f"the backlog lasted {lasted:.1f} of the {basis.drain.intervals:g} commit intervals asked")
     return found
+
+
+measurement = Measurement(
+    "drain rate", (RATE, SECONDS, EVENTS, INTERVALS), measure, needs=frozenset({"matching", "completion"}), kind="drain"
+)

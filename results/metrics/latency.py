@@ -2,31 +2,64 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
-from results.evidence.phases import Phase
 from results.history import Paced
+from results.metrics.basis import Basis
 from results.metrics.measured import Measured
+from results.metrics.measurement import Measurement
+from results.metrics.metric import Column, Metric
+from results.metrics.planned_times import planned
 from results.metrics.statistics import PERCENTILES, curve, needed, percentile
 from results.result import Series
-from results.verdict.examination import Examination
 from results.verdict.matching import NEVER
-from workloads.control import heartbeat_second
 from workloads.stream import Integers
 
-CLOSINGS = 20
+CLOSINGS_NEEDED = 20
 """Fewer distinct closings than this make no percentile: the rows of one closing are no independent samples. Rows that
 are due with one event need no closing; of them so many are needed.
 """
 
+CURVE = "latency percentiles"
+LARGEST_BY_SECOND = "latency max by second"
+"""Names of series."""
 
-def latency(seen: Examination, phase: Phase, paced: Paced) -> Measured:
+_COLUMNS = {"p50": Column("p50", 20), "p99": Column("p99", 30), "max": Column("max", 40)}
+_PERCENT = {suffix: f"{percent} % of" for suffix, percent in PERCENTILES.items()} | {"max": "all"}
+
+RESULT = {
+    suffix: Metric(
+        f"latency_{suffix}",
+        "ms",
+        "lower",
+        f"Within this time {rows} results could be read, from when they could be final",
+        _COLUMNS.get(suffix),
+    )
+    for suffix, rows in _PERCENT.items()
+}
+EVENT = {
+    suffix: Metric(
+        f"event_latency_{suffix}",
+        "ms",
+        "lower",
+        f"Within this time {rows} results could be read, from the last event in their window",
+    )
+    for suffix, rows in _PERCENT.items()
+}
+CLOSINGS = Metric("latency_closings", "closings", "none", "Moments at which windows closed, on which latency rests")
+EARLY = Metric("early_rows", "rows", "lower", "Rows that could be read before they could be final")
+
+
+def measure(basis: Basis) -> Measured:
     """Latency in ms of the rows that become final in the measured part: of a time window by the event that closes it,
     and beside it by its last event; of every other row by the event that makes it final.
 
     A row counts with its first visible copy. Latencies are absent if a row is missing among those that count, or if
-    they rest on fewer than CLOSINGS distinct closings (without time windows: rows).
+    they rest on fewer than CLOSINGS_NEEDED distinct closings (without time windows: rows).
     """
+    seen, phase, paced = basis.seen, basis.phases[0], basis.paced
     windowed = seen.stream.query.time_window is not None
     due = seen.matching.due
     mine, final_ns, last_ns = planned(seen, phase, paced)
@@ -35,72 +68,43 @@ def latency(seen: Examination, phase: Phase, paced: Paced) -> Measured:
     found, visible_ns = Measured(), seen.matching.first_visible_ns[mine]
     distinct = len(np.unique(due.identity[1, mine])) if windowed else len(mine)
     if windowed:
-        found.add("latency_closings", distinct, "closings", "none", n=len(mine))
-    names = ["latency", "event_latency"] if windowed else ["latency"]
+        found.add(CLOSINGS, distinct, n=len(mine))
+    kinds = (RESULT, EVENT) if windowed else (RESULT,)
     if why := _obstacle(int(np.count_nonzero(visible_ns == NEVER)), len(mine), distinct, windowed):
-        found.lack([f"{name}_{suffix}" for name in names for suffix in PERCENTILES], why)
+        found.lack([metric for kind in kinds for metric in kind.values()], why)
         return found
-    samples = [visible_ns - phase.start_ns - planned_ns for planned_ns in (final_ns, last_ns)][: len(names)]
-    for name, samples_ns in zip(names, samples, strict=True):
-        _add_percentiles(found, name, samples_ns)
-    result_ns = samples[0]
+    result_ns, event_ns = (visible_ns - phase.start_ns - planned_ns for planned_ns in (final_ns, last_ns))
+    for kind, samples_ns in zip(kinds, (result_ns, event_ns), strict=False):
+        _add_percentiles(found, kind, samples_ns)
     early = int(np.count_nonzero(result_ns < 0))
-    found.add("early_rows", early, "rows", "lower", n=len(mine))
+    found.add(EARLY, early, n=len(mine))
     if early:
         before = "their window could be known to be complete" if windowed else "their last event was planned"
         found.notes.append(f"{early} of {len(mine)} rows were visible before {before}")
-    found.series.append(_curve("latency percentiles", "result latency, ms", result_ns))
+    found.series.append(_curve(CURVE, "result latency, ms", result_ns))
     if windowed:
-        found.series.append(_curve("event-time latency percentiles", "event-time latency, ms", samples[1]))
+        found.series.append(_curve("event-time latency percentiles", "event-time latency, ms", event_ns))
     found.series += _by_second(final_ns, result_ns, paced)
     return found
-
-
-def planned(seen: Examination, phase: Phase, paced: Paced) -> tuple[Integers, Integers, Integers]:
-    """The due rows of a paced phase whose latency counts: their indices; when, in ns from the phase's start, what makes
-    them final is planned (-1 for a time window that no event of the phase closes); and when their last event is.
-    """
-    due = seen.matching.due
-    mine = np.flatnonzero((due.phases == seen.phases.index(phase)) & due.timed)
-    last_ns = phase.segment.planned_ns(due.last_ids[mine], paced.rate)
-    if seen.stream.query.time_window is None:
-        return mine, last_ns, last_ns
-    return mine, _closed_ns(seen, phase, paced, due.identity[1, mine]), last_ns
-
-
-def _closed_ns(seen: Examination, phase: Phase, paced: Paced, ends: Integers) -> Integers:
-    """When, from the phase's start, what closes windows with these ends is planned: the stream's first event that is
-    late enough, or a heartbeat that comes before it; -1 if neither does.
-    """
-    distinct, end_of = np.unique(ends, return_inverse=True)
-    closings = seen.stream.closings(phase.segment, distinct)
-    never = np.iinfo(np.int64).max
-    by_event = np.where(closings >= 0, phase.segment.planned_ns(closings, paced.rate), never)
-    delay_ms = seen.stream.query.watermark_delay_ms
-    passed_ms = distinct + delay_ms - phase.segment.base_ms
-    seconds = heartbeat_second(passed_ms, delay_ms, paced.rate / phase.segment.rate)
-    by_heartbeat = np.where(seconds <= paced.duration_s, seconds * 1_000_000_000, never)
-    closed_ns = np.minimum(by_event, by_heartbeat)
-    return np.asarray(np.where(closed_ns < never, closed_ns, -1)[end_of], dtype=np.int64)
 
 
 def _obstacle(missing: int, rows: int, distinct: int, windowed: bool) -> str | None:
     """Why there is no latency, or None."""
     if missing:
         return f"void: {missing} of the {rows} rows that count are missing"
-    if distinct < CLOSINGS:
+    if distinct < CLOSINGS_NEEDED:
         what = "distinct windows closed" if windowed else "rows became final"
-        return f"only {distinct} {what} in the measured part, {CLOSINGS} are needed"
+        return f"only {distinct} {what} in the measured part, {CLOSINGS_NEEDED} are needed"
     return None
 
 
-def _add_percentiles(found: Measured, name: str, samples_ns: Integers) -> None:
+def _add_percentiles(found: Measured, metrics: Mapping[str, Metric], samples_ns: Integers) -> None:
     ordered = np.sort(samples_ns)
     for suffix, percent in PERCENTILES.items():
         if len(ordered) < needed(percent):
-            found.lack([f"{name}_{suffix}"], f"needs {needed(percent)} rows, there are {len(ordered)}")
+            found.lack([metrics[suffix]], f"needs {needed(percent)} rows, there are {len(ordered)}")
         else:
-            found.add(f"{name}_{suffix}", percentile(ordered, percent) / 1e6, "ms", "lower", n=len(ordered))
+            found.add(metrics[suffix], percentile(ordered, percent) / 1e6, n=len(ordered))
 
 
 def _curve(name: str, label: str, samples_ns: Integers) -> Series:
@@ -127,3 +131,12 @@ def _by_second(closed_ns: Integers, result_ns: Integers, paced: Paced) -> list[S
 
 def _milliseconds(values_ns: list[float]) -> list[float]:
     return [round(value / 1e6, 3) for value in values_ns]
+
+
+measurement = Measurement(
+    "latency",
+    (*RESULT.values(), *EVENT.values(), CLOSINGS, EARLY),
+    measure,
+    needs=frozenset({"matching", "completion"}),
+    kind="paced",
+)

@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import numpy as np
 
-from results.evidence.phases import Phase
-from results.history import History, Paced
+from results.metrics.basis import Basis
 from results.metrics.measured import Measured
+from results.metrics.measurement import Measurement
+from results.metrics.metric import Metric
 from results.metrics.statistics import percentile
 
 BEHIND_MS = 50.0
 """A generator whose lag exceeds this at p99, or in the median of the last second, fell behind."""
 
+P50, P99, MAX = (
+    Metric(f"send_lag_{suffix}", "ms", "lower", f"{events} left no later than this after their planned time")
+    for suffix, events in (("p50", "Half of the events"), ("p99", "99 % of the events"), ("max", "All events"))
+)
+RATE = Metric("rate", "events/s", "none", "Events that were sent a second, in the measured part")
+
 _EARLY_MS = 1.0
 
 
-def schedule(history: History, phase: Phase, paced: Paced) -> Measured:
+def measure(basis: Basis) -> Measured:
     """Send lag of every event planned in the measured part: hand-over to the log's client less planned time.
 
     Raises ValueError if the table `sends` holds more events than the phase has.
     """
-    found = Measured()
-    sends = history.table("sends")
+    found, phase, paced = Measured(), basis.phases[0], basis.paced
+    sends = basis.history.table("sends")
     mine = np.asarray(sends["phase"].to_numpy(zero_copy_only=False) == phase.name, dtype=np.bool_)
     first, count, sent_ns = (sends[name].to_numpy()[mine] for name in ("first_id", "count", "sent_ns"))
     total = int(count.sum())
@@ -34,16 +41,15 @@ def schedule(history: History, phase: Phase, paced: Paced) -> Measured:
     warmup_ns, last_ns = paced.warmup_s * 1e9, paced.duration_s * 1e9
     measured = (planned_ns >= warmup_ns) & (planned_ns < last_ns)
     lag_ms = (at_ns - planned_ns)[measured] / 1e6
-    names = ("send_lag_p50", "send_lag_p99", "send_lag_max")
     if not len(lag_ms):
-        found.lack((*names, "rate"), "no hand-over of an event in the measured part was recorded")
+        found.lack((P50, P99, MAX, RATE), "no hand-over of an event in the measured part was recorded")
         found.notes.append("whether the generator kept its schedule is not known")
         return found
     ordered = np.sort(lag_ms)
-    for name, percent in zip(names, ("50", "99", "100"), strict=True):
-        found.add(name, percentile(ordered, percent), "ms", "lower", n=len(ordered))
+    for metric, percent in ((P50, "50"), (P99, "99"), (MAX, "100")):
+        found.add(metric, percentile(ordered, percent), n=len(ordered))
     sent = int(np.count_nonzero((at_ns >= warmup_ns) & (at_ns < last_ns)))
-    found.add("rate", sent / paced.measured_s, "events/s", "none", n=sent)
+    found.add(RATE, sent / paced.measured_s, n=sent)
     p99 = percentile(ordered, "99")
     last = np.sort(lag_ms[planned_ns[measured] >= last_ns - 1e9])
     at_end = percentile(last, "50") if len(last) else p99
@@ -55,3 +61,8 @@ def schedule(history: History, phase: Phase, paced: Paced) -> Measured:
     if early:
         found.notes.append(f"the load generator sent {early} events more than {_EARLY_MS:g} ms before their time")
     return found
+
+
+measurement = Measurement(
+    "send lag", (P50, P99, MAX, RATE), measure, needs=frozenset({"matching", "completion"}), kind="paced"
+)

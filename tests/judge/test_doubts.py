@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 import results.judge
@@ -16,6 +18,7 @@ from results.history import (
     Quiescent,
 )
 from results.judge import judge
+from results.metrics import registry
 from results.result import Verdict
 from tests.judge.recording import SECOND, Row
 from workloads.stream import CONTROL_IDS
@@ -179,14 +182,31 @@ def test_rows_recorded_twice_are_the_collectors_fault(recording, tmp_path):
     doubt(cases, "paced", "recorded twice: the collector failed, not the engine")
 
 
-@pytest.mark.parametrize("part", ["findings", "latency", "schedule", "busy", "memory", "startup", "examine", "Samples"])
-def test_a_part_of_the_judge_that_crashes_yields_unknown(recording, judged, monkeypatch, part):
-    def crash(*args):
-        raise KeyError("planted")
+def crash(*args):
+    raise KeyError("planted")
 
+
+@pytest.mark.parametrize("part", ["findings", "examine", "Samples"])
+def test_a_part_of_the_judge_that_crashes_yields_unknown(recording, judged, monkeypatch, part):
     monkeypatch.setattr(results.judge, part, crash)
     case = doubt(judged(recording), "paced", "the judge crashed in", "KeyError: 'planted'")
-    assert "latency_p50" in case.metrics or part in ("latency", "examine", "Samples")
+    assert ("latency_p50" in case.metrics) == (part != "examine")
+
+
+@pytest.mark.parametrize("name", ["cores", "latency", "memory", "send-lag", "startup"])
+def test_a_measurement_that_crashes_yields_unknown(recording, judged, monkeypatch, name):
+    found = registry.measurements()
+    crashing = replace(found[name], measure=crash)
+    monkeypatch.setattr("results.judge.measurements", lambda: found | {name: crashing})
+    case = doubt(judged(recording), "paced", f"the judge crashed in {crashing.name}", "KeyError: 'planted'")
+    assert ("latency_p50" in case.metrics) == (name != "latency")
+
+
+def test_a_metric_that_is_not_declared_yields_unknown(recording, judged, monkeypatch):
+    found = registry.measurements()
+    silent = replace(found["startup"], metrics=())
+    monkeypatch.setattr("results.judge.measurements", lambda: found | {"startup": silent})
+    doubt(judged(recording), "paced", "does not declare startup_seconds")
 
 
 def test_a_workload_that_is_not_there_is_named(recording, judged):

@@ -322,10 +322,11 @@ class Trial:
             now_s = time.monotonic()
             if now_s >= next_round_s:
                 time_ms = first_ms + rounds * step_ms
+                rounds, next_round_s = rounds + 1, now_s + CLOSING_ROUND_S[self._equipment.kind]
+                # Stamped before the act: no row that the round closes can be visible earlier.
+                self._marks.write(Closing(at_ns=time.monotonic_ns(), phase=phase, round=rounds, time_ms=time_ms))
                 sent = self._generator.ask({"do": "close", "time_ms": time_ms}, _ANSWER_S)
                 first_id = first_id or sent["first_id"]
-                rounds, next_round_s = rounds + 1, now_s + CLOSING_ROUND_S[self._equipment.kind]
-                self._marks.write(Closing(at_ns=time.monotonic_ns(), phase=phase, round=rounds, time_ms=time_ms))
             status = self._collector.ask({"do": "status"}, _ANSWER_S)
             missing -= {row["key"] for row in status["closings"] if answers(self._query, row, first_ms, first_id)}
             if not missing:

@@ -28,7 +28,7 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 SENDS = pa.schema([("phase", pa.string()), ("first_id", pa.int64()), ("count", pa.int64()), ("sent_ns", pa.int64())])
-"""One row a hand-over to the log client: ids first_id .. first_id + count - 1 went out at sent_ns."""
+"""One row a hand-over to the log client: that of ids first_id .. first_id + count - 1 began at sent_ns."""
 
 INPUT = pa.schema(
     [
@@ -61,7 +61,7 @@ SAMPLES = pa.schema(
 """Roles: worker, coordinator, broker, generator, collector, sampler. cpu_s: user and system seconds since the process
 began, its waited-for children included. pss_bytes is null where only the resident size was read."""
 
-METHOD_VERSION = 7
+METHOD_VERSION = 8
 """The version of METHOD.md by which histories of today are recorded and judged."""
 
 PHYSICAL = pa.schema(
@@ -280,7 +280,7 @@ class Loaded(_Mark):
 
 
 class Closing(_Mark):
-    """A round of closing events went out on every partition, at this event time."""
+    """A round of closing events is about to go out on every partition, at this event time."""
 
     mark: Literal["closing"] = "closing"
     phase: str

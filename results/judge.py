@@ -74,7 +74,7 @@ class _Case:
 
     def result(self) -> CaseResult:
         plan, found = self.history.plan, self._findings()
-        self._measure()
+        self._measure(found.kinds.get("premature", 0))
         processing, delivery = processing_seen(found.kinds, found.verdict), delivery_seen(found.kinds, found.verdict)
         forbidden = violations(plan.processing_claimed, plan.delivery_claimed, found.kinds, found.verdict)
         if found.unexplained and not forbidden:
@@ -124,7 +124,7 @@ class _Case:
             return _NO_FINDINGS
         return self._part("verdict", lambda: findings(seen, self.kind)) or _NO_FINDINGS
 
-    def _measure(self) -> None:
+    def _measure(self, premature: int) -> None:
         """Make every measurement that applies to what is known."""
         basis = Basis(
             history=self.history,
@@ -133,6 +133,7 @@ class _Case:
             samples=self._part("samples", lambda: Samples(self.history)),
             seen=self.seen,
             struck=self.struck,
+            premature=premature,
         )
         for name, found in measurements().items():
             if isinstance(found, Unavailable):
@@ -140,6 +141,9 @@ class _Case:
                 self.measured.notes.append(f"the metric {name} cannot be loaded: {found.why}")
             elif found.applies(basis):
                 self._add(found, basis)
+            elif found.applies(basis, but="causality"):
+                why = f"void: {basis.premature:,} rows were visible before they could be known"
+                self.measured.lack(found.metrics, why)
         if self.struck is not None:
             self.strikes = self._part("strikes", lambda: basis.watched.strikes) or self.strikes
 

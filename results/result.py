@@ -26,6 +26,7 @@ Kind = Literal[
     "aborted read",
     "out of order",
     "torn",
+    "premature",
 ]
 """What is wrong with a row, in METHOD.md's words."""
 

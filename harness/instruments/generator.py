@@ -1,7 +1,7 @@
 """The load generator: sends a workload's events on schedule (open loop) or as a backlog, in a process of its own.
 
 Every event has a planned time that depends on nothing the engine does. What is due is handed over in planned order;
-each hand-over is recorded with the time at which it was done, so that the judge knows how far behind schedule it was.
+each hand-over is recorded with the time at which it began, so that the judge knows how far behind schedule it was.
 """
 
 from __future__ import annotations
@@ -215,10 +215,11 @@ class Generator:
             while sent < due and ready:
                 first, rows = ready[0]
                 stop = min(due, first + len(rows.values))
+                # Stamped before the act, as everything is that a row's visibility is held against.
+                record.add(sent, stop - sent, now_ns())
                 with writer.together():
                     for share in split(rows, sent - first, stop - first):
                         writer.write(share.partition, share.keys, share.values)
-                record.add(sent, stop - sent, now_ns())
                 sent = stop
                 if stop == first + len(rows.values):
                     ready.popleft()
@@ -243,10 +244,10 @@ class Generator:
         last, per_second = segment.first + segment.count, max(1, int(segment.rate))
         for second, first in enumerate(range(segment.first, last, per_second)):
             stop = min(first + per_second, last)
+            record.add(first, stop - first, now_ns())
             for share in self._encoder.shares(self._events(segment, first, stop)):
                 writer.write(share.partition, share.keys, share.values)
             self._heartbeats(writer, segment, second, 1.0)
-            record.add(first, stop - first, now_ns())
         record.store(0.0)
         writer.flush(_FLUSH_S)
 

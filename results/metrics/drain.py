@@ -99,5 +99,9 @@ def measure(basis: Basis) -> Measured:
 
 
 measurement = Measurement(
-    "drain rate", (RATE, SECONDS, EVENTS, INTERVALS), measure, needs=frozenset({"matching", "completion"}), kind="drain"
+    "drain rate",
+    (RATE, SECONDS, EVENTS, INTERVALS),
+    measure,
+    needs=frozenset({"matching", "causality", "completion"}),
+    kind="drain",
 )

@@ -11,10 +11,10 @@ from results.metrics.basis import Basis
 from results.metrics.measured import Measured
 from results.metrics.measurement import Measurement
 from results.metrics.metric import Column, Metric
-from results.metrics.planned_times import planned
 from results.metrics.statistics import PERCENTILES, curve, needed, percentile
 from results.result import Series
 from results.verdict.matching import NEVER
+from results.verdict.planned_times import planned
 from workloads.stream import Integers
 
 CLOSINGS_NEEDED = 20
@@ -137,6 +137,6 @@ measurement = Measurement(
     "latency",
     (*RESULT.values(), *EVENT.values(), CLOSINGS, EARLY),
     measure,
-    needs=frozenset({"matching", "completion"}),
+    needs=frozenset({"matching", "causality", "completion"}),
     kind="paced",
 )

@@ -69,6 +69,6 @@ measurement = Measurement(
     "recovery",
     (EXPOSED, *(time.metric for time in _TIMES)),
     measure,
-    needs=frozenset({"matching", "completion", "strikes"}),
+    needs=frozenset({"matching", "causality", "completion", "strikes"}),
     kind="paced",
 )

@@ -13,11 +13,11 @@ from results.evidence.phases import Phase
 from results.evidence.samples import ENGINE, NoSamples, Samples
 from results.evidence.strikes import Struck
 from results.history import History, Paced
-from results.metrics.planned_times import planned
 from results.metrics.statistics import percentile
 from results.result import StrikeResult
 from results.verdict.examination import Examination
 from results.verdict.matching import DUPLICATE, NEVER
+from results.verdict.planned_times import planned
 from workloads.stream import Integers
 
 STEADY = 5

@@ -8,7 +8,14 @@ from results.result import Kind, Seen, Verdict
 
 CLAIMS = ("exactly-once", "at-least-once", "at-most-once")
 
-ALWAYS_WRONG: tuple[Kind, ...] = ("wrong value", "broken audit", "conflict", "unexpected", "malformed")
+ALWAYS_WRONG: tuple[Kind, ...] = (
+    "wrong value",
+    "broken audit",
+    "conflict",
+    "unexpected",
+    "malformed",
+    "premature",
+)
 """What no guarantee of processing allows."""
 
 NEVER_DELIVERED: tuple[Kind, ...] = ("aborted read", "out of order", "torn")

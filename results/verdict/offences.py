@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from results.evidence.rows import UNKNOWN_KEY
 from results.result import Kind, Offence, PhaseKind, Verdict
 from results.verdict.audit import SUMS, Explanation, describe, outputs
+from results.verdict.causality import premature
 from results.verdict.delivery import aborted_reads, out_of_order
 from results.verdict.examination import Examination
 from results.verdict.explanation import Explainer
@@ -90,10 +91,12 @@ class _Finding:
         kinds["loss"] += len(missing)
         kinds["duplicate"] += len(duplicate)
         kinds["malformed"] += len(self._malformed)
+        self._premature = premature(self._seen)
         never: dict[Kind, Integers] = {
             "aborted read": aborted_reads(self._seen),
             "out of order": out_of_order(self._seen),
             "torn": torn(self._seen),
+            "premature": self._premature.rows,
         }
         never = {kind: rows[self._rows_here[rows]] for kind, rows in never.items()}
         kinds.update({kind: len(rows) for kind, rows in never.items()})
@@ -213,9 +216,8 @@ class _Finding:
         )
 
     def _forbidden(self, kind: Kind, row: int) -> Offence:
-        return self._of_row(
-            row, kind=kind, count_as=_COUNTS_AS[self._matching.counts_as[row]], explanation=_FORBIDDEN[kind]
-        )
+        why = self._premature.explanation(row) if kind == "premature" else _FORBIDDEN[kind]
+        return self._of_row(row, kind=kind, count_as=_COUNTS_AS[self._matching.counts_as[row]], explanation=why)
 
     def _malformed_row(self, number: int) -> Offence:
         phase, row = self._malformed[number]

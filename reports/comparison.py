@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from reports import units
+from reports.columns import columns
 from results.history import TrialPlan
 from results.result import CaseResult, Guarantee, Metric, Offence, Outcome, RunResult, Seen, Series, StrikeResult
 
@@ -19,20 +19,6 @@ UNTESTED = "No fault was injected: what was seen of a guarantee holds for undist
 
 VIOLATIONS = ("missing", "duplicate", "wrong", "unexpected")
 """The counts of a verdict that must be zero for a result to be right."""
-
-# Metrics, by the names that results give them.
-DRAIN_RATE = "drain_rate"
-EVENTS_PER_CPU_SECOND = "events_per_cpu_second"
-LATENCY_P50 = "latency_p50"
-LATENCY_P99 = "latency_p99"
-LATENCY_MAX = "latency_max"
-PEAK_MEMORY = "memory_peak"
-SHOWN = (DRAIN_RATE, LATENCY_P50, LATENCY_P99, LATENCY_MAX, EVENTS_PER_CPU_SECOND, PEAK_MEMORY)
-"""The metrics of a results table, in its order."""
-
-LATE_EVENTS, LATE_KEPT, LATE_DROPPED = "late_events", "late_kept", "late_dropped"
-ENGINE_LATE = "engine_late"
-"""The engine's own count of late events, of the whole trial."""
 
 ROLE_PEAK_MEMORY = {"worker": "worker_memory_peak", "coordinator": "coordinator_memory_peak"}
 LATENCY_CURVE = "latency percentiles"
@@ -67,6 +53,11 @@ class Row:
     def reasons(self) -> list[str]:
         """Why phases did not pass, each reason once."""
         return list(dict.fromkeys(case.reason for case in self.cases if case.outcome != "pass" and case.reason))
+
+    @property
+    def reasons_to_tell(self) -> list[str]:
+        """The reasons, but none of a result that is wrong: its offending rows say more."""
+        return [] if self.outcome == "fail" and self.offences else self.reasons
 
     @property
     def ran(self) -> bool:
@@ -165,7 +156,8 @@ class Row:
         """Why metrics of a results table are absent from a phase that was judged: reason, and the metrics' names."""
         found: dict[str, list[str]] = {}
         for case in self.cases:
-            for name in SHOWN:
+            for column in columns():
+                name = column.metric
                 if name in case.absent and self.metric(name) is None and case.outcome != "unknown":
                     found.setdefault(case.absent[name], []).append(name)
         return found
@@ -264,34 +256,6 @@ _Asked = tuple[str, str, str, str]
 def _asked(case: CaseResult) -> _Asked:
     """Workload, log, fault and the guarantee that was asked of all: what an engine claims may be less."""
     return case.workload, case.log, case.fault, case.asked.guarantee if case.asked else case.guarantee
-
-
-def speeds(row: Row) -> list[str]:
-    """The SHOWN metrics as text."""
-    drain_rate, p50, p99, largest, per_cpu_second, memory = (row.value(name) for name in SHOWN)
-    return [
-        units.scaled(drain_rate, "/s"),
-        units.milliseconds(p50),
-        units.milliseconds(p99),
-        units.milliseconds(largest),
-        units.scaled(per_cpu_second, ""),
-        units.size(memory),
-    ]
-
-
-def late(comparison: Comparison) -> list[tuple[str, str]]:
-    """What became of late events, by the engine's name: only where the stream has such."""
-    told = []
-    for row in comparison.ran:
-        events, kept, dropped = (row.total(name) for name in (LATE_EVENTS, LATE_KEPT, LATE_DROPPED))
-        if events is None:
-            continue
-        own = row.value(ENGINE_LATE)
-        counter = "it has no counter of its own" if own is None else f"its own counter says {own:,.0f}"
-        told.append(
-            (row.name, f"{events:,.0f} late events, kept {kept or 0:,.0f}, dropped {dropped or 0:,.0f}; {counter}")
-        )
-    return told
 
 
 def words(items: Iterable[str]) -> str:

@@ -3,35 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 from reports import charts, units
-from reports.comparison import (
-    DRAIN_RATE,
-    EVENTS_PER_CPU_SECOND,
-    LATENCY_BY_SECOND,
-    LATENCY_CURVE,
-    LATENCY_MAX,
-    ROLE_PEAK_MEMORY,
-    Comparison,
-    Row,
-)
+from reports.blocks import Figure
+from reports.columns import DRAIN_RATE, EVENTS_PER_CPU_SECOND, LATENCY_MAX
+from reports.comparison import LATENCY_BY_SECOND, LATENCY_CURVE, ROLE_PEAK_MEMORY, Comparison, Row
 from results.result import StrikeResult
 
 _TABLED = (50.0, 90.0, 95.0, 99.0, 99.9)
-
-
-@dataclass(frozen=True)
-class Figure:
-    """spec: Vega-Lite. full: as wide as the page. head, rows: the same numbers as a table."""
-
-    title: str
-    hint: str
-    spec: dict[str, Any]
-    head: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    full: bool = False
 
 
 def figures(comparison: Comparison) -> list[Figure]:

@@ -10,8 +10,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from reports import units
+from reports.columns import columns
 from results.history import TrialPlan
+from results.metrics.metric import Metric
 from results.result import CaseResult, Guarantee, MetricValue, Offence, Outcome, RunResult, Seen, Series, StrikeResult
 
 WORST_FIRST: tuple[Outcome, ...] = ("fail", "unknown", "unavailable", "unsupported", "pass")
@@ -19,24 +20,6 @@ UNTESTED = "No fault was injected: what was seen of a guarantee holds for undist
 
 VIOLATIONS = ("missing", "duplicate", "wrong", "unexpected")
 """The counts of a verdict that must be zero for a result to be right."""
-
-# Metrics, by the names that results give them.
-DRAIN_RATE = "drain_rate"
-EVENTS_PER_CPU_SECOND = "events_per_cpu_second"
-LATENCY_P50 = "latency_p50"
-LATENCY_P99 = "latency_p99"
-LATENCY_MAX = "latency_max"
-PEAK_MEMORY = "memory_peak"
-SHOWN = (DRAIN_RATE, LATENCY_P50, LATENCY_P99, LATENCY_MAX, EVENTS_PER_CPU_SECOND, PEAK_MEMORY)
-"""The metrics of a results table, in its order."""
-
-LATE_EVENTS, LATE_KEPT, LATE_DROPPED = "late_events", "late_kept", "late_dropped"
-ENGINE_LATE = "engine_late"
-"""The engine's own count of late events, of the whole trial."""
-
-ROLE_PEAK_MEMORY = {"worker": "worker_memory_peak", "coordinator": "coordinator_memory_peak"}
-LATENCY_CURVE = "latency percentiles"
-LATENCY_BY_SECOND = "latency max by second"
 
 
 @dataclass(frozen=True)
@@ -67,6 +50,11 @@ class Row:
     def reasons(self) -> list[str]:
         """Why phases did not pass, each reason once."""
         return list(dict.fromkeys(case.reason for case in self.cases if case.outcome != "pass" and case.reason))
+
+    @property
+    def reasons_to_tell(self) -> list[str]:
+        """The reasons, but none of a result that is wrong: its offending rows say more."""
+        return [] if self.outcome == "fail" and self.offences else self.reasons
 
     @property
     def ran(self) -> bool:
@@ -164,10 +152,12 @@ class Row:
     def absences(self) -> dict[str, list[str]]:
         """Why metrics of a results table are absent from a phase that was judged: reason, and the metrics' names."""
         found: dict[str, list[str]] = {}
+        shown = [column.metric for column in columns()]
         for case in self.cases:
-            for name in SHOWN:
-                if name in case.absent and self.metric(name) is None and case.outcome != "unknown":
-                    found.setdefault(case.absent[name], []).append(name)
+            for metric in shown:
+                why = case.absent.get(metric.name)
+                if why is not None and self.measured(metric) is None and case.outcome != "unknown":
+                    found.setdefault(why, []).append(metric.name)
         return found
 
     @property
@@ -178,19 +168,21 @@ class Row:
     def settings(self) -> dict[str, str]:
         return {name: value for case in self.cases for name, value in case.settings.items()}
 
-    def metric(self, name: str) -> MetricValue | None:
-        """The metric of that name; the largest where several phases have it (peaks)."""
-        found = [case.metrics[name] for case in self.cases if name in case.metrics]
-        return max(found, key=lambda metric: metric.value, default=None)
+    def measured(self, metric: Metric) -> MetricValue | None:
+        """What was measured of a metric; the largest where several phases have it (peaks)."""
+        return max(self._over_phases(metric), key=lambda found: found.value, default=None)
 
-    def value(self, name: str) -> float | None:
-        metric = self.metric(name)
-        return None if metric is None else metric.value
+    def value(self, metric: Metric) -> float | None:
+        found = self.measured(metric)
+        return None if found is None else found.value
 
-    def total(self, name: str) -> float | None:
+    def total(self, metric: Metric) -> float | None:
         """The metric's sum over the phases; None where none of them has it."""
-        found = [case.metrics[name].value for case in self.cases if name in case.metrics]
+        found = [measured.value for measured in self._over_phases(metric)]
         return sum(found) if found else None
+
+    def _over_phases(self, metric: Metric) -> list[MetricValue]:
+        return [case.metrics[metric.name] for case in self.cases if metric.name in case.metrics]
 
     def series(self, name: str) -> Series | None:
         return next((series for case in self.cases for series in case.series if series.name == name), None)
@@ -264,34 +256,6 @@ _Asked = tuple[str, str, str, str]
 def _asked(case: CaseResult) -> _Asked:
     """Workload, log, fault and the guarantee that was asked of all: what an engine claims may be less."""
     return case.workload, case.log, case.fault, case.asked.guarantee if case.asked else case.guarantee
-
-
-def speeds(row: Row) -> list[str]:
-    """The SHOWN metrics as text."""
-    drain_rate, p50, p99, largest, per_cpu_second, memory = (row.value(name) for name in SHOWN)
-    return [
-        units.scaled(drain_rate, "/s"),
-        units.milliseconds(p50),
-        units.milliseconds(p99),
-        units.milliseconds(largest),
-        units.scaled(per_cpu_second, ""),
-        units.size(memory),
-    ]
-
-
-def late(comparison: Comparison) -> list[tuple[str, str]]:
-    """What became of late events, by the engine's name: only where the stream has such."""
-    told = []
-    for row in comparison.ran:
-        events, kept, dropped = (row.total(name) for name in (LATE_EVENTS, LATE_KEPT, LATE_DROPPED))
-        if events is None:
-            continue
-        own = row.value(ENGINE_LATE)
-        counter = "it has no counter of its own" if own is None else f"its own counter says {own:,.0f}"
-        told.append(
-            (row.name, f"{events:,.0f} late events, kept {kept or 0:,.0f}, dropped {dropped or 0:,.0f}; {counter}")
-        )
-    return told
 
 
 def words(items: Iterable[str]) -> str:

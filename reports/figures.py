@@ -3,35 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 from reports import charts, units
-from reports.comparison import (
-    DRAIN_RATE,
-    EVENTS_PER_CPU_SECOND,
-    LATENCY_BY_SECOND,
-    LATENCY_CURVE,
-    LATENCY_MAX,
-    ROLE_PEAK_MEMORY,
-    Comparison,
-    Row,
-)
+from reports.blocks import Figure
+from reports.comparison import Comparison, Row
+from results.metrics import drain, drain_cpu, latency
+from results.metrics.memory import ROLE_PEAKS
+from results.metrics.metric import Metric
 from results.result import StrikeResult
 
 _TABLED = (50.0, 90.0, 95.0, 99.0, 99.9)
-
-
-@dataclass(frozen=True)
-class Figure:
-    """spec: Vega-Lite. full: as wide as the page. head, rows: the same numbers as a table."""
-
-    title: str
-    hint: str
-    spec: dict[str, Any]
-    head: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    full: bool = False
 
 
 def figures(comparison: Comparison) -> list[Figure]:
@@ -51,7 +32,7 @@ def _drain(comparison: Comparison) -> Figure | None:
         comparison,
         "Drain rate",
         "Events per second while a warm, idle engine works off a backlog. Longer is better.",
-        DRAIN_RATE,
+        drain.RATE,
         lambda value: units.scaled(value, "/s"),
     )
 
@@ -61,12 +42,12 @@ def _cpu(comparison: Comparison) -> Figure | None:
         comparison,
         "Events per CPU-second",
         "Events drained for each second of CPU that the engine's processes took. Longer is better.",
-        EVENTS_PER_CPU_SECOND,
+        drain_cpu.EVENTS_PER_SECOND,
         lambda value: units.scaled(value, ""),
     )
 
 
-def _bars(comparison: Comparison, title: str, hint: str, metric: str, show: Callable[[float], str]) -> Figure | None:
+def _bars(comparison: Comparison, title: str, hint: str, metric: Metric, show: Callable[[float], str]) -> Figure | None:
     measured = [(row, value) for row in comparison.ran if (value := row.value(metric)) is not None]
     if not measured:
         return None
@@ -91,7 +72,7 @@ def _latency(comparison: Comparison) -> Figure | None:
     rows = []
     for row, points in drawn:
         known = dict(points)
-        largest = row.value(LATENCY_MAX)
+        largest = row.value(latency.RESULT["max"])
         rows.append(
             [row.name, *(units.milliseconds(known.get(percent)) for percent in at), units.milliseconds(largest)]
         )
@@ -117,7 +98,7 @@ def _timeline(comparison: Comparison) -> Figure | None:
     """Where strikes fell. Without them the latency by second says no more than its percentiles."""
     lines = []
     for row in comparison.ran:
-        series, fell = row.series(LATENCY_BY_SECOND), _fell(row)
+        series, fell = row.series(latency.LARGEST_BY_SECOND), _fell(row)
         if series and fell:
             strikes = [(second, strike.detail) for second, strike in fell]
             lines.append(charts.Timeline(row.name, list(zip(series.x, series.y, strict=True)), strikes))
@@ -147,13 +128,13 @@ def _fell(row: Row) -> list[tuple[float, StrikeResult]]:
 
 def _points(row: Row) -> list[tuple[float, float]]:
     """(percent, ms), ascending."""
-    series = row.series(LATENCY_CURVE)
+    series = row.series(latency.CURVE)
     return list(zip(series.x, series.y, strict=True)) if series else []
 
 
 def _deepest(row: Row, points: Sequence[tuple[float, float]]) -> float:
     """Where the largest of n results stands on an axis of nines, which has no place for 100 %: at 1 - 1/n."""
-    largest = row.metric(LATENCY_MAX)
+    largest = row.measured(latency.RESULT["max"])
     last = max((percent for percent, _ in points if percent < 100), default=0.0) / 100
     return max(last, 1 - 1 / largest.n) if largest and largest.n else last
 
@@ -162,7 +143,7 @@ def _memory(comparison: Comparison) -> Figure | None:
     parts = list(_memory_parts(comparison))
     if not parts:
         return None
-    roles = [role for role in ROLE_PEAK_MEMORY if any(part.part == role for part in parts)]
+    roles = [role for role in ROLE_PEAKS if any(part.part == role for part in parts)]
     return Figure(
         "Peak memory by role",
         "The most that the processes of each role took at once (proportional set size), in MiB. Shorter is better.",
@@ -184,7 +165,7 @@ def _memory(comparison: Comparison) -> Figure | None:
 
 def _memory_parts(comparison: Comparison) -> Iterator[charts.Part]:
     for row in comparison.ran:
-        for role, metric in ROLE_PEAK_MEMORY.items():
+        for role, metric in ROLE_PEAKS.items():
             value = row.value(metric)
             if value is not None:
                 yield charts.Part(row.name, role, value / 1024**2, units.size(value))

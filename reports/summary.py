@@ -1,25 +1,17 @@
-"""What a run says, in sentences: the answer first, then what a reader must know before comparing."""
+"""What a run says, in sentences: the answer first."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from reports import units
-from reports.comparison import DRAIN_RATE, LATENCY_P99, UNTESTED, VIOLATIONS, Comparison, Row, words
-from results.history import TrialPlan
-from results.result import RunResult
+from reports.comparison import VIOLATIONS, Comparison, Row, words
+from results.metrics import drain, latency
+from results.metrics.metric import Metric
 
+_P99 = latency.RESULT["p99"]
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _COUNTED = {"missing": "lost", "duplicate": "duplicate", "wrong": "wrong", "unexpected": "unexpected"}
-
-
-@dataclass(frozen=True)
-class Check:
-    """One thing that makes results comparable (good), or limits how far they are."""
-
-    good: bool
-    text: str
 
 
 def title(comparisons: Sequence[Comparison]) -> str:
@@ -90,24 +82,24 @@ def _speed(comparison: Comparison) -> str:
     if len(right) < 2:
         return ""
     parts = []
-    drained = _ranked(right, DRAIN_RATE)
+    drained = _ranked(right, drain.RATE)
     if len(drained) > 1:
         first, last = drained[-1], drained[0]
         parts.append(
-            f"Fastest through the backlog was {first.name}, at {units.scaled(first.value(DRAIN_RATE), 'events/s')}; "
-            f"slowest was {last.name}, at {units.scaled(last.value(DRAIN_RATE), 'events/s')}."
+            f"Fastest through the backlog was {first.name}, at {units.scaled(first.value(drain.RATE), 'events/s')}; "
+            f"slowest was {last.name}, at {units.scaled(last.value(drain.RATE), 'events/s')}."
         )
-    prompt = _ranked(right, LATENCY_P99)
+    prompt = _ranked(right, _P99)
     if len(prompt) > 1:
         first, last = prompt[0], prompt[-1]
         parts.append(
-            f"99 % of results could be read within {units.milliseconds(first.value(LATENCY_P99))} from {first.name}, "
-            f"within {units.milliseconds(last.value(LATENCY_P99))} from {last.name}."
+            f"99 % of results could be read within {units.milliseconds(first.value(_P99))} from {first.name}, "
+            f"within {units.milliseconds(last.value(_P99))} from {last.name}."
         )
     return " ".join(parts)
 
 
-def _ranked(rows: Iterable[Row], metric: str) -> list[Row]:
+def _ranked(rows: Iterable[Row], metric: Metric) -> list[Row]:
     """Rows that have the metric, its smallest value first."""
     measured = [(value, row) for row in rows if (value := row.value(metric)) is not None]
     return [row for _, row in sorted(measured, key=lambda pair: pair[0])]
@@ -120,42 +112,6 @@ def _deliveries(comparison: Comparison) -> str:
     return (
         f"Exactly-once delivery was asked of all; {words(f'{row.name} promises {row.claimed} only' for row in weaker)}."
     )
-
-
-def checks(run: RunResult, comparisons: Sequence[Comparison]) -> list[Check]:
-    """What makes the results of a run comparable, and what limits it."""
-    return list(_checks(run, comparisons))
-
-
-def _checks(run: RunResult, comparisons: Sequence[Comparison]) -> Iterator[Check]:
-    if run.machine is not None:
-        yield Check(True, f"One machine for all: {units.machine(run.machine)}. One engine ran at a time.")
-    plans = [case.asked for case in run.cases if case.asked is not None]
-    if plans:
-        yield _same_events(plans)
-    if len({comparison.log for comparison in comparisons}) > 1:
-        yield Check(False, "Results over different logs stand in tables of their own and must not be compared.")
-    for comparison in comparisons:
-        for row in comparison.ran:
-            for note in row.notes:
-                yield Check(False, f"{row.name}: {note}")
-    tuned = [row for comparison in comparisons for row in comparison.ran if row.settings]
-    if tuned:
-        listed = words(f"{row.name} ({len(row.settings)})" for row in tuned)
-        yield Check(True, f"Settings beyond an engine's defaults are listed below: {listed}.")
-    if any(comparison.ran and comparison.fault == "none" for comparison in comparisons):
-        yield Check(False, UNTESTED)
-    yield Check(False, "One trial each: small differences may be noise of the machine.")
-
-
-def _same_events(plans: Sequence[TrialPlan]) -> Check:
-    seeds = {(plan.seed, plan.partitions, plan.event_rate) for plan in plans}
-    if len(seeds) == 1:
-        ((seed, partitions, _),) = seeds
-        return Check(
-            True, f"The same events for all (seed {seed}), in {partitions} partitions of the same kind of log."
-        )
-    return Check(False, "The engines were not given the same events.")
 
 
 def _number(count: int) -> str:

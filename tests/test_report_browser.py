@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from reports import html
+from reports import html, sections
 from results.result import RunResult
 from tests import made_up
+from tests.outside import drop
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium: apt-get install chromium")
@@ -115,5 +116,36 @@ def test_what_results_say_is_shown_and_not_done(tmp_path: Path) -> None:
     assert title
     assert title[1].startswith("quick")
     assert "<img" not in re.sub(r"<script.*?</script>", "", shown.dom, flags=re.DOTALL)
+    assert shown.console == []
+    assert shown.drawn(0)
+
+
+# It has the id of the page's own charts, text that is markup, and a chart before all others.
+SECTION = f"""
+from reports.blocks import Figure, Figures, Hint
+from reports.charts import Bar, bars
+from reports.sections.section import PagePart, Section
+
+FIGURE = Figure("Own", "", bars([Bar("mine", 7.0, "seven")], ["mine"], "", ""), ["engine"], [])
+section = Section("charts-json", PagePart("Own", 5, lambda report: [Hint({HOSTILE!r}), Figures([FIGURE])], "Own"))
+"""
+
+
+def test_a_section_from_outside_draws_and_disturbs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drop(SECTION, tmp_path, monkeypatch)
+    shown = show(page(made_up.six()), tmp_path)
+    assert shown.console == []
+    assert shown.requests == []
+    assert 'id="charts-json"><h2>Own</h2>' in re.sub(r">\s+<", "><", shown.dom)
+    assert "<title>quick" in shown.dom
+    assert "seven" in shown.drawn(0)
+    assert "1.52 M/s" in shown.drawn(1)
+
+
+def test_a_page_without_the_command_complains_of_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = sections.discover()
+    monkeypatch.setattr(sections, "discover", lambda: {name: found[name] for name in found if name != "again"})
+    shown = show(page(made_up.six()), tmp_path)
+    assert "Run it again" not in shown.dom
     assert shown.console == []
     assert shown.drawn(0)

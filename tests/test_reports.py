@@ -13,6 +13,7 @@ from rich.console import Console
 from reports import charts, html, summary, terminal, units
 from reports.comparison import compare, words
 from reports.figures import figures
+from reports.sections import comparability
 from results.result import CaseResult, Guarantee, MetricValue, Offence, RunResult, Series, StrikeResult, Verdict
 from tests import made_up
 
@@ -171,7 +172,7 @@ def test_a_run_in_which_nothing_ran_has_a_table_of_that() -> None:
 def test_results_over_different_logs_are_never_in_one_comparison() -> None:
     run = of(made_up.pair("a"), made_up.pair("b", log="embedded"), made_up.pair("c"))
     assert [[row.engine for row in comparison.rows] for comparison in compare(run)] == [["a", "c"], ["b"]]
-    assert any("must not be compared" in check.text for check in summary.checks(run, compare(run)))
+    assert any("must not be compared" in check.text for check in comparability.checks(run, compare(run)))
 
 
 def test_an_engine_that_claims_less_stays_in_the_comparison() -> None:
@@ -279,12 +280,6 @@ def test_a_broken_guarantee_without_wrong_rows_is_still_wrong() -> None:
     run = of(made_up.pair("a", outcome="fail", reason="broken", verdict=Verdict(match=3)))
     assert summary.headline(compare(run)[0])[0] == "One of one engines gave wrong results: a."
     assert "✗ wrong" in printed(run, 120)
-
-
-def test_engines_on_other_events_are_told_apart() -> None:
-    run = of(made_up.pair("a"), made_up.pair("b", asked=made_up.plan("b", seed=2)))
-    told = {check.text: check.good for check in summary.checks(run, compare(run))}
-    assert told["The engines were not given the same events."] is False
 
 
 # The HTML page.

@@ -16,7 +16,11 @@ from results.verdict.examination import Examination
 from results.verdict.matching import NEVER
 
 RATE = Metric(
-    "drain_rate", "events/s", "higher", "Events of the last backlog, by the seconds it lasted", Column("drain", 10)
+    "drain_rate",
+    "events/s",
+    "higher",
+    "Events of the last backlog, by the seconds it lasted",
+    Column("drain", 10, "drain rate"),
 )
 SECONDS = Metric(
     "drain_seconds", "s", "none", "From the release of the last backlog until its last result could be read"

@@ -15,7 +15,7 @@ EVENTS_PER_SECOND = Metric(
     "events/CPU-s",
     "higher",
     "Events of the last backlog for each second of CPU that the engine took",
-    Column("events/\nCPU-s", 50, bare=True),
+    Column("events/\nCPU-s", 50, "events per\nCPU-second", bare=True),
 )
 BROKER_SECONDS = Metric("broker_cpu_seconds", "s", "none", "CPU of the broker and its controller in the same time")
 

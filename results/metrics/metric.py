@@ -15,6 +15,8 @@ class Column:
     """A word or two; a line end breaks it."""
     order: int
     """Columns stand in ascending order of this."""
+    page_heading: str = ""
+    """For the page, which has more room; as `heading` where this is empty."""
     bare: bool = False
     """Whether the unit is left out of the cells, because the heading says it."""
 

@@ -1,14 +1,20 @@
-"""What strikes did to the engines of a comparison, and how they came back, as text for tables."""
+"""What strikes did to the engines of a comparison, and how they came back."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from reports import units
+from rich.table import Table as TerminalTable
+from rich.text import Text
+
+from reports import screen, units
+from reports.blocks import Block, Details, Hint, Table
 from reports.comparison import VIOLATIONS, Comparison, Row
+from reports.sections.section import PagePart, Report, Section, TerminalPart
+from results.metrics.recovery import CAUGHT_UP, FIRST_OUTPUT, LOST_SERVICE
 from results.result import MetricValue, StrikeResult
 
-HEAD = (
+_HEAD = (
     "engine",
     "processing:\nclaimed → seen",
     "delivery:\nclaimed → seen",
@@ -19,7 +25,7 @@ HEAD = (
     "fault",
     "time-outs",
 )
-STRIKES_HEAD = (
+_STRIKES_HEAD = (
     "engine",
     "strike",
     "aim",
@@ -37,11 +43,45 @@ STRIKES_HEAD = (
     "aborted copies",
 )
 
-Cells = tuple[str, ...]
+_Cells = tuple[str, ...]
+
+_NEVER_LEFT = "band never left"
+"""Latency and lag stayed within what they were before: a wide band says little of how short the break was."""
 
 
-def recoveries(comparison: Comparison, short: Mapping[str, str] = {}) -> Iterator[Cells]:
-    """A row of HEAD for each engine that strikes were tried on. short: for the guarantees' names."""
+def _page(report: Report) -> Iterator[Block]:
+    rows = [cells for comparison in report.comparisons for cells in _recoveries(comparison, {})]
+    if not rows:
+        return
+    yield Hint(
+        "A strike is exposed if something was at stake that a weaker guarantee would have lost or repeated; without "
+        "one the guarantee is untested. Seconds count from the injection: median [95 % interval; of fewer than five "
+        "strikes, the range]."
+    )
+    yield Table("What strikes did", [heading.replace("\n", " ") for heading in _HEAD], rows)
+    strikes = [cells for comparison in report.comparisons for cells in _strikes(comparison)]
+    yield Details(f"Every strike ({len(strikes)})", (Table("Every strike", _STRIKES_HEAD, strikes),))
+
+
+def _terminal(comparison: Comparison, width: int) -> Iterator[TerminalTable]:
+    """One table or, where there is no room for it, two."""
+    rows = list(_recoveries(comparison, screen.SHORT))
+    if not rows:
+        return
+    # The title over the tables has said which fault it is, and with which time-outs.
+    for shown in (range(7),) if width >= screen.WIDE else (range(5), (0, 5, 6)):
+        table = screen.table()
+        for place in shown:
+            # Guarantees and counts stay whole; names and intervals may take a second line.
+            longest = max((len(word) for row in rows for word in row[place].split()), default=0)
+            table.add_column(_HEAD[place], no_wrap=1 <= place <= 4, min_width=longest)
+        for row in rows:
+            table.add_row(*(Text(row[place]) for place in shown))
+        yield table
+
+
+def _recoveries(comparison: Comparison, short: Mapping[str, str]) -> Iterator[_Cells]:
+    """A row of _HEAD for each engine that strikes were tried on. short: for the guarantees' names."""
     for row in comparison.ran:
         if not row.strikes:
             continue
@@ -54,19 +94,15 @@ def recoveries(comparison: Comparison, short: Mapping[str, str] = {}) -> Iterato
             row.delivery_in_words(short),
             f"{sum(strike.exposed for strike in row.strikes)} of {len(row.strikes)}",
             f"{lost:,}/{again:,}/{wrong:,}" if any(counts.values()) else units.NONE,
-            _median(row.metric("recovery_first_output")),
+            _median(row.measured(FIRST_OUTPUT)),
             _caught_up(row),
             comparison.fault,
             comparison.timeouts or units.NONE,
         )
 
 
-_NEVER_LEFT = "band never left"
-"""Latency and lag stayed within what they were before: a wide band says little of how short the break was."""
-
-
-def strikes(comparison: Comparison) -> Iterator[Cells]:
-    """A row of STRIKES_HEAD for each strike."""
+def _strikes(comparison: Comparison) -> Iterator[_Cells]:
+    """A row of _STRIKES_HEAD for each strike."""
     for row in comparison.ran:
         for strike in row.strikes:
             yield (
@@ -89,14 +125,14 @@ def strikes(comparison: Comparison) -> Iterator[Cells]:
 
 
 def _caught_up(row: Row) -> str:
-    metric = row.metric("recovery_caught_up")
+    metric = row.measured(CAUGHT_UP)
     injected = [strike for strike in row.strikes if strike.at_s is not None]
     watched = [strike.watched_s for strike in injected if strike.watched_s is not None]
     if metric is not None:
         median = _median(metric) if metric.value or metric.high else _NEVER_LEFT
         return f"{median} ({metric.n} of {len(injected)})"
     # Where nothing could be measured, nothing is said of recovery.
-    if not watched or row.metric("recovery_lost_service") is None:
+    if not watched or row.measured(LOST_SERVICE) is None:
         return units.NONE
     return f"not within {_seconds(max(watched))} (0 of {len(injected)})"
 
@@ -115,3 +151,10 @@ def _median(metric: MetricValue | None) -> str:
 
 def _seconds(value: float | None) -> str:
     return units.quantity(value, "s")
+
+
+section = Section(
+    "recovery",
+    page=PagePart("Faults and recovery", 20, _page, short_title="Faults"),
+    terminal=TerminalPart(20, _terminal),
+)

@@ -1,0 +1,156 @@
+"""What a section of the page is made of: blocks of plain data. The template alone makes HTML of them, and escapes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from results.result import Outcome
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    kind: ClassVar = "paragraph"
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Hint:
+    """A paragraph in small print: how to read what follows. without_script: only where no scripts run."""
+
+    kind: ClassVar = "hint"
+
+    text: str
+    without_script: bool = False
+
+
+@dataclass(frozen=True)
+class Heading:
+    """The head of a column; a line break stays one. Numbers stand at the right.
+
+    A speed is a number that says nothing where its row is wrong: it is struck through there.
+    """
+
+    text: str
+    holds: Literal["text", "number", "speed"] = "text"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell that needs more than text.
+
+    badge: an outcome, as a coloured label. whole: pieces that no line breaks. below: a small line of its own.
+    """
+
+    text: str = ""
+    badge: Outcome | None = None
+    whole: Sequence[str] = ()
+    below: str = ""
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """A row with a look: of an answer that was wrong, or of an engine that did not run."""
+
+    cells: Sequence[str | Cell]
+    look: Literal["", "wrong", "idle"] = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """The first cell of a row is its name. label: for those who hear the page; the caption if it is empty."""
+
+    kind: ClassVar = "table"
+
+    caption: str
+    head: Sequence[str | Heading]
+    rows: Sequence[Sequence[str | Cell] | TableRow]
+    label: str = ""
+
+    @property
+    def headings(self) -> list[Heading]:
+        return [heading if isinstance(heading, Heading) else Heading(heading) for heading in self.head]
+
+    @property
+    def full_rows(self) -> list[TableRow]:
+        """The rows, each with its look, and every cell a Cell."""
+        rows = [row if isinstance(row, TableRow) else TableRow(row) for row in self.rows]
+        return [
+            TableRow([cell if isinstance(cell, Cell) else Cell(cell) for cell in row.cells], row.look) for row in rows
+        ]
+
+
+@dataclass(frozen=True)
+class Details:
+    """Blocks under a line that shows and hides them."""
+
+    kind: ClassVar = "details"
+
+    summary: str
+    blocks: Sequence[Block]
+    open: bool = False
+
+
+@dataclass(frozen=True)
+class SideBySide:
+    """Blocks beside each other where the page is wide enough."""
+
+    kind: ClassVar = "side_by_side"
+
+    blocks: Sequence[Block]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that makes results comparable (good), or limits how far they are."""
+
+    good: bool
+    text: str
+
+
+@dataclass(frozen=True)
+class Checks:
+    kind: ClassVar = "checks"
+
+    items: Sequence[Check]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A chart, with the same numbers as a table. spec: Vega-Lite. full: as wide as the page."""
+
+    title: str
+    hint: str
+    spec: dict[str, Any]
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    full: bool = False
+
+    @property
+    def table(self) -> Table:
+        first, *others = self.head
+        return Table(self.title, [first, *(Heading(name, "number") for name in others)], self.rows)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Charts beside each other. title: over them; none if it is empty."""
+
+    kind: ClassVar = "figures"
+
+    figures: Sequence[Figure]
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class Command:
+    """The command that makes the run again, with a button to copy it and one that saves the results. Once on a page."""
+
+    kind: ClassVar = "command"
+
+    text: str
+
+
+Block = Paragraph | Hint | Table | Details | SideBySide | Checks | Figures | Command

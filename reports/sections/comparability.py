@@ -1,0 +1,51 @@
+"""What makes the results of a run comparable, and what limits how far they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from reports import units
+from reports.blocks import Block, Check, Checks
+from reports.comparison import UNTESTED, Comparison, words
+from reports.sections.section import PagePart, Report, Section
+from results.history import TrialPlan
+from results.result import RunResult
+
+
+def checks(run: RunResult, comparisons: Sequence[Comparison]) -> Iterator[Check]:
+    """What makes the results of a run comparable, and what limits it."""
+    if run.machine is not None:
+        yield Check(True, f"One machine for all: {units.machine(run.machine)}. One engine ran at a time.")
+    plans = [case.asked for case in run.cases if case.asked is not None]
+    if plans:
+        yield _same_events(plans)
+    if len({comparison.log for comparison in comparisons}) > 1:
+        yield Check(False, "Results over different logs stand in tables of their own and must not be compared.")
+    for comparison in comparisons:
+        for row in comparison.ran:
+            for note in row.notes:
+                yield Check(False, f"{row.name}: {note}")
+    tuned = [row for comparison in comparisons for row in comparison.ran if row.settings]
+    if tuned:
+        listed = words(f"{row.name} ({len(row.settings)})" for row in tuned)
+        yield Check(True, f"Settings beyond an engine's defaults are listed below: {listed}.")
+    if any(comparison.ran and comparison.fault == "none" for comparison in comparisons):
+        yield Check(False, UNTESTED)
+    yield Check(False, "One trial each: small differences may be noise of the machine.")
+
+
+def _same_events(plans: Sequence[TrialPlan]) -> Check:
+    seeds = {(plan.seed, plan.partitions, plan.event_rate) for plan in plans}
+    if len(seeds) == 1:
+        ((seed, partitions, _),) = seeds
+        return Check(
+            True, f"The same events for all (seed {seed}), in {partitions} partitions of the same kind of log."
+        )
+    return Check(False, "The engines were not given the same events.")
+
+
+def _page(report: Report) -> Iterator[Block]:
+    yield Checks(tuple(checks(report.run, report.comparisons)))
+
+
+section = Section("comparability", page=PagePart("Can these be compared?", 50, _page, short_title="Comparability"))

@@ -1,0 +1,126 @@
+"""Right or wrong, and how fast: a table for each comparison. Without room for one, answers come before speeds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from rich.table import Table as TerminalTable
+from rich.text import Text
+
+from reports import screen, units
+from reports.blocks import Block, Cell, Heading, Hint, Table, TableRow
+from reports.columns import Column, columns
+from reports.comparison import Comparison, Row
+from reports.sections.section import PagePart, Report, Section, TerminalPart
+
+_COUNTS, _DELIVERY = "lost/dup/\nwrong", "delivery:\nclaimed → seen"
+_LEFT = {"engine", "outcome", _DELIVERY}
+
+
+def _page(report: Report) -> Iterator[Block]:
+    yield Hint(
+        "Every output row was compared with the right answer, computed apart from any engine. Latency counts from the "
+        "time an event was planned, until its result could be read by a read_committed consumer."
+    )
+    shown = columns()
+    head: tuple[str | Heading, ...] = (
+        "engine",
+        "outcome",
+        Heading("lost / dup /\nwrong", "number"),
+        *(Heading(column.heading, "speed") for column in shown),
+        "delivery,\nclaimed → seen",
+    )
+    for comparison in report.comparisons:
+        rows = [_page_row(row, shown) for row in comparison.rows]
+        yield Table(comparison.title, head, rows, label=f"Results: {comparison.title}")
+
+
+def _page_row(row: Row, shown: Sequence[Column]) -> TableRow:
+    mode = "" if row.first.mode == "default" else row.first.mode
+    whole = (f"{row.claimed} →", row.seen_in_words) if row.ran else ()
+    cells: tuple[str | Cell, ...] = (
+        Cell(row.engine, below=" · ".join(part for part in (row.first.engine_version, mode) if part)),
+        Cell(badge=row.outcome, below="as claimed" if row.allowed else ""),
+        _counts(row, " / ", ",") or units.NONE,
+        *(column.show(row.value(column.metric)) for column in shown),
+        Cell("" if whole else units.NONE, whole=whole, below="; ".join(row.claim_notes)),
+    )
+    return TableRow(cells, "wrong" if row.suspect else "" if row.ran else "idle")
+
+
+def _counts(row: Row, between: str, form: str) -> str:
+    """Rows lost, duplicate and wrong, each in that format; empty where no row was judged."""
+    counts = row.counts
+    shown = (counts["missing"], counts["duplicate"], counts["wrong"] + counts["unexpected"])
+    return between.join(f"{count:{form}}" for count in shown) if any(counts.values()) else ""
+
+
+def _terminal(comparison: Comparison, width: int) -> Iterator[TerminalTable]:
+    """One table where there is room for it, else the answers' before the speeds'."""
+    shown = columns()
+    speeds = [column.short_heading for column in shown]
+    if width >= screen.WIDE:
+        table = _table("engine", "outcome", *speeds, _COUNTS, _DELIVERY)
+        for row in comparison.rows:
+            answers = _counted(row), _delivery(row, screen.SHORT)
+            table.add_row(Text(row.name), _outcome(row), *_speeds(row, shown), *answers)
+        yield table
+        return
+    table = _table("engine", "outcome", _COUNTS, _DELIVERY)
+    for row in comparison.rows:
+        table.add_row(Text(row.name), _outcome(row), _counted(row), _delivery(row, {}))
+    yield table
+    table = _table("engine", *speeds)
+    for row in comparison.ran:
+        name = Text(f"✗ {row.name}", "bold red") if row.suspect else Text(row.name)
+        table.add_row(name, *_speeds(row, shown))
+    if table.row_count:
+        yield table
+
+
+def _table(*headings: str) -> TerminalTable:
+    table = screen.table()
+    for heading in headings:
+        table.add_column(
+            Text(heading),
+            justify="left" if heading in _LEFT else "right",
+            no_wrap=heading != "engine",
+            min_width=13 if heading == "engine" else None,
+        )
+    return table
+
+
+def _outcome(row: Row) -> Text:
+    if not row.ran:
+        return Text("not run", "dim")
+    if row.allowed:
+        return Text(f"! {row.outcome}", "yellow")
+    if row.outcome == "fail":
+        return Text("✗ wrong", "bold red")
+    return Text(row.outcome, screen.STYLES[row.outcome])
+
+
+def _speeds(row: Row, shown: Sequence[Column]) -> Iterator[Text]:
+    """Speed and memory; in brackets where the answer was wrong, for then they say nothing."""
+    for column in shown:
+        text = column.show(row.value(column.metric))
+        bracketed = row.suspect and text != units.NONE
+        yield Text(f"({text})" if bracketed else text, "dim" if bracketed or not row.ran else "")
+
+
+def _counted(row: Row) -> Text:
+    counts = _counts(row, "/", "")
+    if not counts:
+        return Text(units.NONE, "dim")
+    return Text(counts, "" if row.sound else "yellow" if row.allowed else "bold red")
+
+
+def _delivery(row: Row, short: Mapping[str, str]) -> Text:
+    return Text(row.delivery_in_words(short)) if row.ran else Text(units.NONE, "dim")
+
+
+section = Section(
+    "results",
+    page=PagePart("Results", 10, _page, short_title="Results"),
+    terminal=TerminalPart(10, _terminal),
+)

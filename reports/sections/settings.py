@@ -1,0 +1,108 @@
+"""What was asked of every engine, what each was given beyond its defaults, what it ran on, and every metric."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from reports import units
+from reports.blocks import Block, Details, Hint, SideBySide, Table
+from reports.comparison import Row
+from reports.sections.section import PagePart, Report, Section
+from results.history import Strikes, TrialPlan
+from results.result import MetricValue, RunResult
+
+_Cells = tuple[str, ...]
+
+
+def _page(report: Report) -> Iterator[Block]:
+    rows = report.rows
+    yield Hint("What was asked of every engine, what each was given beyond its defaults, and what all of it ran on.")
+    yield SideBySide(
+        (
+            Table("Asked of every engine", ("setting", "value"), list(_asked(rows))),
+            Table("Machine and versions", ("what", "value"), list(_machine(report.run, rows))),
+        )
+    )
+    settings = [(row.name, name, value) for row in rows for name, value in sorted(row.settings.items())]
+    if settings:
+        table = Table("Settings that differ from the defaults", ("engine", "setting", "value"), settings)
+        summary = f"Engine settings that differ from the engine's own defaults ({len(settings)})"
+        yield Details(summary, (table,), open=True)
+    metrics = list(_metrics(rows))
+    if metrics:
+        table = Table("Every metric", ("engine", "phase", "metric", "value", "better", "n"), metrics)
+        yield Details(f"Every metric ({len(metrics)})", (table,))
+
+
+def _asked(rows: Sequence[Row]) -> Iterator[_Cells]:
+    """What was asked of every engine, from the first trial's plan; a value that differs is said with its engines."""
+    table: dict[str, dict[str, list[str]]] = {}
+    for row in rows:
+        for key, value in _settings(row.asked).items() if row.asked else ():
+            table.setdefault(key, {}).setdefault(value, []).append(row.name)
+    for key, values in table.items():
+        if len(values) == 1:
+            yield key, next(iter(values))
+        else:
+            yield key, "; ".join(f"{value} ({', '.join(names)})" for value, names in values.items())
+
+
+def _settings(plan: TrialPlan) -> dict[str, str]:
+    asked = {
+        "workload": plan.workload,
+        **{f"{plan.workload}.{key}": str(value) for key, value in plan.parameters.items()},
+        "seed": str(plan.seed),
+        "log": plan.log,
+        "partitions": str(plan.partitions),
+        "parallelism": str(plan.parallelism),
+        "interval": units.milliseconds(plan.interval_ms),
+        "worker memory": units.size(plan.worker_memory_mb * 1024**2),
+        "guarantee": plan.guarantee,
+        "fault": plan.fault,
+        **({"strikes": _strikes(plan.strikes)} if plan.strikes else {}),
+    }
+    if plan.paced:
+        lasted = f"{plan.paced.warmup_s:g} s warm-up, {plan.paced.measured_s:g} s measured"
+        asked["paced"] = f"{plan.paced.rate:,.10g} events/s, {lasted}"
+    if plan.drain:
+        asked["drain"] = (
+            f"from {plan.drain.events:,} events, doubled until one lasts {plan.drain.intervals:g} intervals, "
+            f"{plan.drain.budget_s:g} s or {plan.drain.max_events:,} events are reached"
+        )
+    return asked
+
+
+def _strikes(asked: Strikes) -> str:
+    held = f", each held for {asked.hold_s:g} s" if asked.hold_s else ""
+    return f"{asked.wanted} exposed of at most {asked.most}, aimed by {asked.aim}{held}, {asked.timeouts} time-outs"
+
+
+def _machine(run: RunResult, rows: Sequence[Row]) -> Iterator[_Cells]:
+    if run.machine is not None:
+        yield "processor", f"{run.machine.cpu}, {run.machine.cores} cores"
+        yield "memory", units.size(run.machine.memory_bytes)
+        yield "kernel", run.machine.kernel
+        yield "Python", run.machine.python
+        yield "Java", run.machine.java or "none"
+    versions = {name: version for row in rows if (plan := row.asked) for name, version in plan.versions.items()}
+    yield from sorted(versions.items())
+    yield "method version", str(run.method_version)
+
+
+def _metrics(rows: Sequence[Row]) -> Iterator[_Cells]:
+    for row in rows:
+        for case in row.cases:
+            for name, metric in case.metrics.items():
+                n = f"{metric.n:,}" if metric.n else units.NONE
+                yield row.name, case.phase, name, _value(metric), metric.better, n
+
+
+def _value(metric: MetricValue) -> str:
+    value = units.quantity(metric.value, metric.unit)
+    if metric.low is None or metric.high is None:
+        return value
+    low, high = (units.quantity(end, metric.unit) for end in (metric.low, metric.high))
+    return f"{value} [{low} to {high}]"
+
+
+section = Section("settings", page=PagePart("Settings and versions", 80, _page, short_title="Settings"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ from results.result import CaseResult, Guarantee, Kind, Offence, Outcome, PhaseK
 from results.verdict.examination import Examination, examine
 from results.verdict.guarantee import CLAIMS, delivery_seen, in_words, processing_seen, violations
 from results.verdict.offences import EXPLAINED, Findings, findings
+from results.verdict.pairing import PAIRED
 
 _NO_FINDINGS = Findings(Verdict(), 0, {}, [])
 
@@ -76,11 +78,7 @@ class _Case:
         plan, found = self.history.plan, self._findings()
         self._measure(found.kinds.get("premature", 0))
         processing, delivery = processing_seen(found.kinds, found.verdict), delivery_seen(found.kinds, found.verdict)
-        forbidden = violations(plan.processing_claimed, plan.delivery_claimed, found.kinds, found.verdict)
-        if found.unexplained and not forbidden:
-            self.doubts.append(
-                f"{found.unexplained:,} wrong rows, beyond the first {EXPLAINED:,}, were not looked into"
-            )
+        forbidden = self._forbidden(found)
         if not self.doubts and not forbidden and "unknown" in (processing, delivery):
             self.doubts.append("there is no right row: nothing says that the engine does what it should")
         if self.doubts:
@@ -117,6 +115,35 @@ class _Case:
             trial=plan.name,
             asked=plan,
         )
+
+    def _forbidden(self, found: Findings) -> list[Kind]:
+        """What the claims do not allow. What only a limit of the judge makes look so is a doubt instead."""
+        claims = self.history.plan.processing_claimed, self.history.plan.delivery_claimed
+        forbidden = violations(*claims, found.kinds, found.verdict)
+        if found.unexplained and not forbidden:
+            self.doubts.append(
+                f"{found.unexplained:,} wrong rows, beyond the first {EXPLAINED:,}, were not looked into"
+            )
+        # Exactly-once allows no wrong row, whatever its cause.
+        if not forbidden or set(claims) == {"exactly-once"} or not (found.undecided or found.unpaired):
+            return forbidden
+        kinds = Counter(found.kinds)
+        kinds["broken audit"] -= found.undecided
+        verdict = found.verdict
+        if found.unpaired:
+            # A row that was not paired stands as unexpected, and the row that it answers as lost.
+            kinds["unexpected"] = 0
+            kinds["loss"] -= verdict.missing
+            verdict = verdict.model_copy(update={"missing": 0})
+        if certain := violations(*claims, +kinds, verdict):
+            return certain
+        if found.unpaired:
+            self.doubts.append(f"{found.unpaired:,} unexpected rows, beyond the first {PAIRED:,}, were not looked into")
+        if found.undecided:
+            self.doubts.append(
+                f"{found.undecided:,} rows whose audit sums are wrong could not be explained within the limits of the search"
+            )
+        return []
 
     def _findings(self) -> Findings:
         seen = self.seen

@@ -27,6 +27,7 @@ Kind = Literal[
     "out of order",
     "torn",
     "premature",
+    "scattered",
 ]
 """What is wrong with a row, in METHOD.md's words."""
 

@@ -25,15 +25,20 @@ SUMS = tuple(output.name for output in AUDIT)
 MOST_TIMES = 4
 _HALVES = 22
 _PAIRS = 300
+_FEW = 4
+"""So many scattered events are found among up to _PAIRS."""
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """ids: the events concerned, in log order."""
+    """ids: the events concerned, in log order. certain: False where a further search might have found another cause: the
+    limits of a judge must not convict.
+    """
 
     kind: Kind
     text: str
     ids: tuple[int, ...] = ()
+    certain: bool = True
 
 
 def outputs(query: Query) -> tuple[Aggregate, ...]:
@@ -65,7 +70,18 @@ def explain(
         return _confirmed(query, events, positions, times, found)
     word = "too many" if count > 0 else "too few"
     searched = "set" if thorough else "range"
-    return Explanation("broken audit", f"{abs(count)} events {word}, but no {searched} of its own events explains it")
+    text = f"{abs(count)} events {word}, but no {searched} of its own events explains it"
+    return Explanation("broken audit", text, certain=thorough and _exhausted(len(events[ID]), count))
+
+
+def _exhausted(events: int, count: int) -> bool:
+    """Whether every way was tried in which so many events can be lost (count < 0), or count more than once, in a row of
+    so many. Of three counts more, one event may have two and another one: only equal ones were tried.
+    """
+    if count > 0:
+        return count <= 2 and (events <= _HALVES or (count == 1 or events <= _PAIRS))
+    few = min(-count, events + count)
+    return events <= _HALVES or few <= 1 or (few <= _FEW and events <= _PAIRS)
 
 
 def _confirmed(query: Query, events: Columns, positions: Integers, times: int, found: Mapping[str, int]) -> Explanation:
@@ -130,11 +146,11 @@ def _scattered(ids: Integers, checks: Integers, count: int, ids_sum: int, checks
             if other is not None:
                 return np.array(chosen + other, dtype=np.int64)
         return None
-    if not 2 <= count <= 4 or len(events) > _PAIRS:
+    if not 2 <= count <= _FEW or len(events) > _PAIRS:
         return None
     singles = {event: (position,) for position, event in enumerate(events)}
     pairs = {(a[0] + b[0], a[1] + b[1]): (i, j) for (i, a), (j, b) in combinations(enumerate(events), 2)}
-    left: Mapping[tuple[int, int], tuple[int, ...]] = singles if count < 4 else pairs
+    left: Mapping[tuple[int, int], tuple[int, ...]] = singles if count < _FEW else pairs
     right_sums: Mapping[tuple[int, int], tuple[int, ...]] = singles if count == 2 else pairs
     for (left_ids, left_checks), chosen in left.items():
         other = right_sums.get((ids_sum - left_ids, checks_sum - left_checks))

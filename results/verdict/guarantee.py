@@ -18,7 +18,7 @@ ALWAYS_WRONG: tuple[Kind, ...] = (
 )
 """What no guarantee of processing allows."""
 
-NEVER_DELIVERED: tuple[Kind, ...] = ("aborted read", "out of order", "torn")
+NEVER_DELIVERED: tuple[Kind, ...] = ("aborted read", "out of order", "torn", "scattered")
 """What no guarantee of delivery allows."""
 
 

@@ -61,6 +61,7 @@ class Matching:
     renamed: wrong rows that answer a due row under another identity than its own (see results.pairing).
     within: for each unexpected row the due row that it overlaps, or -1.
     first_visible_ns: for each due row the time of its first answer, NEVER where there is none.
+    unpaired: how many unexpected rows were too many to look for the due rows that they may answer.
     """
 
     due: Due
@@ -71,6 +72,7 @@ class Matching:
     renamed: NDArray[np.bool_]
     within: Integers
     first_visible_ns: Integers
+    unpaired: int = 0
 
     @property
     def missing(self) -> NDArray[np.bool_]:

@@ -12,7 +12,7 @@ from results.evidence.rows import UNKNOWN_KEY
 from results.result import Kind, Offence, PhaseKind, Verdict
 from results.verdict.audit import SUMS, Explanation, describe, outputs
 from results.verdict.causality import premature
-from results.verdict.delivery import aborted_reads, out_of_order
+from results.verdict.delivery import aborted_reads, out_of_order, scattered
 from results.verdict.examination import Examination
 from results.verdict.explanation import Explainer
 from results.verdict.matching import DUPLICATE, MATCH, UNEXPECTED, WRONG
@@ -32,6 +32,7 @@ _COUNTS_AS = {MATCH: "match", DUPLICATE: "duplicate", WRONG: "wrong", UNEXPECTED
 _FORBIDDEN: dict[Kind, str] = {
     "aborted read": "its transaction was aborted, and a read_committed consumer was given it all the same",
     "torn": "its transaction was committed in this partition and aborted, or never ended, in another",
+    "scattered": "earlier rows of this key stand in another partition, so that no reader can tell their order",
     "out of order": "a row of this key that a later event made final stands before it in the same partition",
 }
 
@@ -39,7 +40,8 @@ _FORBIDDEN: dict[Kind, str] = {
 @dataclass(frozen=True)
 class Findings:
     """Rows by count and by kind, and the first offending rows. due: how many rows there should be. unexplained: how
-    many wrong rows were not looked into, and have no kind.
+    many wrong rows were not looked into, and have no kind. undecided: how many rows of broken audit have that kind only
+    because the search for another cause ended at a limit. unpaired: as of `Matching`.
     """
 
     verdict: Verdict
@@ -47,6 +49,8 @@ class Findings:
     kinds: dict[Kind, int]
     offences: list[Offence]
     unexplained: int = 0
+    undecided: int = 0
+    unpaired: int = 0
 
 
 def findings(seen: Examination, kind: PhaseKind) -> Findings:
@@ -96,6 +100,7 @@ class _Finding:
             "aborted read": aborted_reads(self._seen),
             "out of order": out_of_order(self._seen),
             "torn": torn(self._seen),
+            "scattered": scattered(self._seen),
             "premature": self._premature.rows,
         }
         never = {kind: rows[self._rows_here[rows]] for kind, rows in never.items()}
@@ -116,7 +121,10 @@ class _Finding:
         )
         due = int(np.count_nonzero(self._due_here))
         counted = {kind: n for kind, n in sorted(kinds.items()) if n}
-        return Findings(verdict, due, counted, offences + strange[:SHOWN], len(rest))
+        undecided = sum(self._is_undecided(int(row)) for row in np.setdiff1d(wrong[~audited], rest))
+        return Findings(
+            verdict, due, counted, offences + strange[:SHOWN], len(rest), undecided, self._matching.unpaired
+        )
 
     @property
     def _in_succession(self) -> bool:
@@ -144,6 +152,10 @@ class _Finding:
         if conflict and not (self._in_succession and explanation.kind in _CAUSES):
             return "conflict"
         return explanation.kind
+
+    def _is_undecided(self, row: int) -> bool:
+        explanation = self._explainer.of(row)
+        return explanation is not None and not explanation.certain and self._kind(row) == "broken audit"
 
     def _kind_of_stray(self, row: int) -> Kind:
         explanation = self._explainer.of(row)

@@ -212,7 +212,8 @@ class _Walk:
                 if (found := search(answer, tail, place)) is not None:
                     return found
         self._place, self._fruitless = None, self._fruitless + 1
-        return Explanation("broken audit", "no events of this key in a row explain it, some lost or counted twice")
+        text = "no events of this key in a row explain it, some lost or counted twice"
+        return Explanation("broken audit", text, certain=False)
 
     def _as_run(self, answer: Answer, tail: Integers, place: int) -> Explanation | None:
         """The window's events, each once. Then its values are wrong, or the windows before it have moved it."""
@@ -234,7 +235,9 @@ class _Walk:
             return Explanation(
                 "wrong value", f"first is {answer.identity}, expected {first}; every event is in it once"
             )
-        return Explanation("broken audit", "its events follow each other, but no window of this key has just these")
+        # What was not explained before it may have moved it.
+        text = "its events follow each other, but no window of this key has just these"
+        return Explanation("broken audit", text, certain=not self._fruitless)
 
     def _with_loss(self, answer: Answer, tail: Integers, place: int) -> Explanation | None:
         new = answer.values[SUMS[0]] - len(tail)

@@ -104,6 +104,10 @@ class Job:
 
     interval_ms: the trigger, checkpoint and commit interval. memory_mb: limit of one worker process.
     directory: the job's own state directory; what it holds survives a restart of the engine.
+
+    Where the query is `ordered`, all rows of a key go to one partition of the output and stay in it for the whole of
+    the job's life, restarts and rescaling included: the log keeps the order of a partition only. Other rows may go to
+    any partition.
     """
 
     name: str

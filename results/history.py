@@ -5,6 +5,7 @@
     FOLDER/sends/*.parquet   what the load generator sent, and when             (SENDS)
     FOLDER/input/*.parquet   the input log as committed, read back afterwards   (INPUT)
     FOLDER/output/*.parquet  every output row with the time it became visible   (OUTPUT)
+    FOLDER/gaps/*.parquet    when the collector looked late for output rows     (GAPS)
     FOLDER/physical/*.parquet  every record of the output log, after strikes    (PHYSICAL)
     FOLDER/batches/*.parquet   its transactions, by the broker's files          (BATCHES)
     FOLDER/samples/*.parquet CPU and memory of every process by role            (SAMPLES)
@@ -48,6 +49,10 @@ OUTPUT = pa.schema(
         ("value", pa.binary()),
     ]
 )
+GAPS = pa.schema([("from_ns", pa.int64()), ("until_ns", pa.int64())])
+"""One row for each time that the collector took longer than it should from one look at the output to the next. Rows
+that it was given at until_ns may have been visible at any time since from_ns."""
+
 SAMPLES = pa.schema(
     [
         ("at_ns", pa.int64()),
@@ -94,6 +99,7 @@ TABLES: Mapping[str, pa.Schema] = {
     "sends": SENDS,
     "input": INPUT,
     "output": OUTPUT,
+    "gaps": GAPS,
     "samples": SAMPLES,
     "physical": PHYSICAL,
     "batches": BATCHES,

@@ -141,7 +141,7 @@ class _Case:
             self.doubts.append(f"{found.unpaired:,} unexpected rows, beyond the first {PAIRED:,}, were not looked into")
         if found.undecided:
             self.doubts.append(
-                f"{found.undecided:,} rows whose audit sums are wrong could not be explained within the limits of the search"
+                f"{found.undecided:,} rows with wrong audit sums could not be explained within the limits of the search"
             )
         return []
 

@@ -52,7 +52,8 @@ class Verdict(_Model):
 class MetricValue(_Model):
     """A measured value. n: how many rows, events, samples or strikes it rests on, where that says something.
 
-    low, high: of a median over strikes, its 95 % interval; where there are too few for one, their range.
+    low, high: of a median over strikes, its 95 % interval; where there are too few for one, their range. Of a figure
+    for which the collector stalled, the ends between which it lies.
     """
 
     value: float

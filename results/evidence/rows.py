@@ -36,12 +36,14 @@ class Malformed:
 class Rows:
     """Rows as columns of equal length, in the order in which they became visible; control keys are left out.
 
-    keys: index into the stream's labels, UNKNOWN_KEY where it has none (`strangers` then holds the key by row).
+    appended_ms: the log's append time, epoch ms. keys: index into the stream's labels, UNKNOWN_KEY where it has none
+    (`strangers` then holds the key by row).
     identity, values: a line each for `query.identity` and `query.fields`, in their order.
     """
 
     partitions: Integers
     offsets: Integers
+    appended_ms: Integers
     visible_ns: Integers
     keys: Integers
     identity: Integers
@@ -57,6 +59,7 @@ class Rows:
             self,
             partitions=self.partitions[places],
             offsets=self.offsets[places],
+            appended_ms=self.appended_ms[places],
             visible_ns=self.visible_ns[places],
             keys=self.keys[places],
             identity=self.identity[:, places],
@@ -73,7 +76,7 @@ def parse(query: Query, table: pa.Table, labels: Sequence[str]) -> Rows:
     """Parse the table `output`."""
     table = _in_order_of_visibility(table)
     partitions, offsets = _integers(table["partition"]), _integers(table["offset"])
-    visible_ns = _integers(table["visible_ns"])
+    appended_ms, visible_ns = _integers(table["time_ms"]), _integers(table["visible_ns"])
     reader = _Reader(query, labels)
     for start in range(0, table.num_rows, _PIECE):
         reader.read(start, table["value"].slice(start, _PIECE).to_pylist())
@@ -84,6 +87,7 @@ def parse(query: Query, table: pa.Table, labels: Sequence[str]) -> Rows:
     return Rows(
         partitions=partitions[kept],
         offsets=offsets[kept],
+        appended_ms=appended_ms[kept],
         visible_ns=visible_ns[kept],
         keys=columns[0],
         identity=columns[1 : 1 + names],

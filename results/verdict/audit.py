@@ -31,8 +31,8 @@ _FEW = 4
 
 @dataclass(frozen=True)
 class Explanation:
-    """ids: the events concerned, in log order. certain: False where a further search might have found another cause: the
-    limits of a judge must not convict.
+    """ids: the events concerned, in log order. certain: False where a further search may find another cause: limits of
+    the judge must not convict.
     """
 
     kind: Kind

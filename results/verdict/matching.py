@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,7 +61,7 @@ class Matching:
     conflicts: wrong rows whose due row has another row with a different value before it, or the right one.
     renamed: wrong rows that answer a due row under another identity than its own (see results.pairing).
     within: for each unexpected row the due row that it overlaps, or -1.
-    first_visible_ns: for each due row the time of its first answer, NEVER where there is none.
+    first_rows: for each due row the index of its first answer, -1 where there is none.
     unpaired: how many unexpected rows were too many to look for the due rows that they may answer.
     """
 
@@ -71,20 +72,32 @@ class Matching:
     conflicts: NDArray[np.bool_]
     renamed: NDArray[np.bool_]
     within: Integers
-    first_visible_ns: Integers
+    first_rows: Integers
     unpaired: int = 0
 
     @property
     def missing(self) -> NDArray[np.bool_]:
-        return np.asarray(self.first_visible_ns == NEVER, dtype=np.bool_)
+        return np.asarray(self.first_rows < 0, dtype=np.bool_)
+
+    @cached_property
+    def first_visible_ns(self) -> Integers:
+        """For each due row the time of its first answer, NEVER where there is none."""
+        return self.of_first(self.rows.visible_ns)
+
+    def of_first(self, column: Integers) -> Integers:
+        """For each due row the value that its first answer has in a column of the rows, NEVER where there is none."""
+        found = np.full(len(self.first_rows), NEVER, dtype=np.int64)
+        answered = self.first_rows >= 0
+        found[answered] = column[self.first_rows[answered]]
+        return found
 
     def paired(self, rows: Integers, due: Integers) -> Matching:
         """The same, but these unexpected rows are wrong answers to these missing rows."""
         index, counts_as, renamed = self.index.copy(), self.counts_as.copy(), self.renamed.copy()
-        first_visible_ns = self.first_visible_ns.copy()
+        first_rows = self.first_rows.copy()
         index[rows], counts_as[rows], renamed[rows] = due, WRONG, True
-        first_visible_ns[due] = self.rows.visible_ns[rows]
-        return replace(self, index=index, counts_as=counts_as, renamed=renamed, first_visible_ns=first_visible_ns)
+        first_rows[due] = rows
+        return replace(self, index=index, counts_as=counts_as, renamed=renamed, first_rows=first_rows)
 
 
 def match_rows(due: Due, rows: Rows) -> Matching:
@@ -100,9 +113,9 @@ def match_rows(due: Due, rows: Rows) -> Matching:
     equal[known] = np.all(values == due.values[:, mine], axis=0)
     counts_as = np.where(known, np.where(equal, MATCH, WRONG), UNEXPECTED).astype(np.int8)
     conflicts = np.zeros(len(index), dtype=np.bool_)
-    first_visible_ns = np.full(len(due.keys), NEVER, dtype=np.int64)
+    first_rows = np.full(len(due.keys), -1, dtype=np.int64)
     # Of repeated indices the last assignment holds, so backwards the first row does.
-    first_visible_ns[mine[::-1]] = rows.visible_ns[known][::-1]
+    first_rows[mine[::-1]] = np.flatnonzero(known)[::-1]
     copies = np.bincount(mine, minlength=len(due.keys))
     several = np.flatnonzero(known)[copies[mine] > 1]
     several = several[np.argsort(index[several], kind="stable")]
@@ -117,7 +130,7 @@ def match_rows(due: Due, rows: Rows) -> Matching:
         conflicts=conflicts,
         renamed=np.zeros(len(index), dtype=np.bool_),
         within=np.full(len(index), -1, dtype=np.int64),
-        first_visible_ns=first_visible_ns,
+        first_rows=first_rows,
     )
 
 

@@ -64,6 +64,8 @@ class Row:
     partition: int
     visible_ns: int
     value: dict[str, Any] | bytes | None
+    appended_ms: int | None = None
+    """None: as it became visible."""
 
     @property
     def window(self) -> Window:
@@ -142,7 +144,8 @@ class Recording:
         offsets, outputs = [0] * PARTITIONS, []
         for row in sorted(self.rows, key=lambda row: row.visible_ns):
             value = msgspec.json.encode(row.value) if isinstance(row.value, dict) else row.value
-            outputs.append((row.partition, offsets[row.partition], 0, row.visible_ns, value))
+            appended_ms = row.visible_ns // 1_000_000 if row.appended_ms is None else row.appended_ms
+            outputs.append((row.partition, offsets[row.partition], appended_ms, row.visible_ns, value))
             offsets[row.partition] += 1
         self._table(folder, "output", ("partition", "offset", "time_ms", "visible_ns", "value"), outputs)
         return folder

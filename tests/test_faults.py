@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from engines.proc import state
 from harness.faults import discover
 from harness.faults.fault import Fault, Target, Unconfirmed
 from harness.host.disk import lacking
-from harness.host.signals import state
 
 FAULTS = {name: found for name, found in discover().items() if hasattr(found, "inject")}
 

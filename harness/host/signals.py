@@ -7,8 +7,8 @@ import signal
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
+from engines.proc import state
 from engines.protocol import EngineFailure
 
 _STOPPED_S = 10.0
@@ -33,15 +33,6 @@ def held_still(pids: Sequence[int]) -> Iterator[None]:
     finally:
         for pid in pids:
             _signal(pid, signal.SIGCONT)
-
-
-def state(pid: int) -> str:
-    """The process's state letter (proc(5)), empty if it is gone."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-    except OSError:
-        return ""
-    return stat[stat.rindex(")") + 2]
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

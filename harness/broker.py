@@ -21,9 +21,9 @@ from typing import Protocol
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
+from engines.ports import reserved
 from engines.process import Process, tail
 from engines.protocol import EngineFailure
-from harness.host.ports import reserved
 from harness.problem import ExitCode, Problem
 from harness.provisioning.folders import lacking_space
 

@@ -19,6 +19,7 @@ import engines
 from engines.discovery import Unavailable as UnavailableEngine
 from engines.discovery import discover as discover_engines
 from engines.logs import connect
+from engines.ports import free_ports
 from engines.protocol import Engine, Site
 from harness.broker import JARS, Broker, KafkaBroker, existing
 from harness.display import Display
@@ -29,7 +30,6 @@ from harness.faults import discover as discover_faults
 from harness.faults.fault import Need
 from harness.host import facts
 from harness.host.disk import SmallDisk, separate
-from harness.host.ports import free_port
 from harness.host.warden import Warden, marked
 from harness.instruments.proxy import Proxy
 from harness.planning.plan import CasePlan, RunPlan
@@ -141,7 +141,7 @@ def _broker(
     link, port = None, None
     if "link" in _needs(cases):
         # The proxy must be there first: the broker tells engines its port.
-        port = free_port()
+        (port,) = free_ports(1)
         link = Proxy(port, folder / "logs")
         stack.callback(link.close)
     broker = Broker(

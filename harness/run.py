@@ -16,7 +16,6 @@ import confluent_kafka
 from pydantic import ValidationError
 
 import engines
-from engines.discovery import Unavailable as UnavailableEngine
 from engines.discovery import discover as discover_engines
 from engines.logs import connect
 from engines.ports import free_ports
@@ -25,7 +24,6 @@ from harness.broker import JARS, Broker, KafkaBroker, existing
 from harness.display import Display
 from harness.doctor import Provisioned
 from harness.equipment import Equipment
-from harness.faults import Unavailable as UnavailableFault
 from harness.faults import discover as discover_faults
 from harness.faults.fault import Need
 from harness.host import facts
@@ -38,7 +36,7 @@ from harness.provisioning import home
 from harness.provisioning.folders import write_whole
 from harness.trial import Trial
 from results.history import METHOD_VERSION, DamagedHistory, Ended, History, TrialPlan, clock
-from workloads.workload import Unavailable as UnavailableWorkload
+from workloads.discovery import Unavailable
 from workloads.workload import Workload
 from workloads.workload import discover as discover_workloads
 
@@ -81,7 +79,7 @@ def execute(plan: RunPlan, provisioned: Mapping[str, Provisioned], folder: Path,
         all_engines, all_workloads = discover_engines(), discover_workloads()
         for case in left:
             engine, workload = all_engines[case.engine], all_workloads[case.workload]
-            if isinstance(engine, UnavailableEngine) or isinstance(workload, UnavailableWorkload):
+            if isinstance(engine, Unavailable) or isinstance(workload, Unavailable):
                 raise Problem(f"case {case.name} was planned, but cannot be loaded", str(folder), "run `doctor`")
             _run_case(case, engine, workload, provisioned[case.engine], log, folder, scratch, display)
 
@@ -199,7 +197,7 @@ def _run_case(
         gauge_log = None
         if case.strikes is not None:
             found = discover_faults()[case.strikes.fault]
-            if isinstance(found, UnavailableFault):
+            if isinstance(found, Unavailable):
                 raise Problem(f"fault {found.name} was planned, but cannot be loaded: {found.why}", str(folder))
             fault, gauge_log = found, connect(address, case.log)
             stack.callback(gauge_log.close)

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from engines.discovery import Unavailable
 from engines.protocol import Claim, Environment, Support
 from harness import cli
 from harness.doctor import Provisioned
@@ -20,6 +19,7 @@ from harness.planning.catalogue import Catalogue
 from harness.planning.plan import RunPlan
 from harness.problem import Problem
 from tests.judge.recording import Recording
+from workloads.discovery import Unavailable
 from workloads.sensors import Sensors
 
 

@@ -22,9 +22,10 @@ from harness.instruments.channel import Commands, answer, now_ns
 from results.history import TableWriter
 from workloads import control
 from workloads.control import Control
+from workloads.discovery import Unavailable
 from workloads.query import CHECK, ID, Query
 from workloads.stream import CONTROL, CONTROL_IDS, Events, Segment, checks, partition_of
-from workloads.workload import Unavailable, Workload, discover
+from workloads.workload import Workload, discover
 
 TICK_S = 0.002
 """Sleep between two looks at the schedule; what comes due meanwhile goes out together."""

@@ -11,18 +11,15 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from engines.discovery import Unavailable as UnavailableEngine
 from engines.protocol import Engine, Guarantee, LogKind, Timeouts
-from harness.faults import Unavailable as UnavailableFault
-from harness.faults.fault import Fault
 from harness.host import disk
 from harness.planning.catalogue import Catalogue
 from harness.planning.suite import InvalidRequest, Suite, parameter
 from harness.problem import ExitCode, Problem
 from results.history import Drain, Paced, Strikes, case_name
+from workloads.discovery import Unavailable
 from workloads.stream import Segment
 from workloads.workload import Parameters, Preparing, Unfit, Workload
-from workloads.workload import Unavailable as UnavailableWorkload
 
 
 class _Model(BaseModel):
@@ -154,7 +151,7 @@ def make(
     asked = _ask(suite, selection.workloads or tuple(suite.workload), catalogue)
     for engine_name in selected_engines(suite, selection, catalogue):
         engine = catalogue.engines[engine_name]
-        default = ("default",) if isinstance(engine, UnavailableEngine) else tuple(engine.modes)[:1]
+        default = ("default",) if isinstance(engine, Unavailable) else tuple(engine.modes)[:1]
         for mode in suite.modes.get(engine_name, default):
             campaigns = _campaigns(suite, engine_name, mode, catalogue)
             for workload_name, (workload, parameters, lack) in asked.items():
@@ -177,11 +174,7 @@ def make(
                         strikes=strikes,
                         blocked=_loading(engine) or _loading(workload) or lack,
                     )
-                    if (
-                        lack is None
-                        and not isinstance(engine, UnavailableEngine)
-                        and not isinstance(workload, UnavailableWorkload)
-                    ):
+                    if lack is None and not isinstance(engine, Unavailable) and not isinstance(workload, Unavailable):
                         blocked = (
                             _obstacle(case, engine, workload, log[1])
                             or _repeated(case, engine, workload, guarantees)
@@ -209,7 +202,7 @@ def _campaigns(suite: Suite, engine: str, mode: str, catalogue: Catalogue) -> Se
     found: list[Strikes | None] = []
     for name, timeouts in product(table.of(engine, mode), table.timeouts):
         fault = catalogue.faults[name]
-        own_s = 0.0 if isinstance(fault, UnavailableFault) else fault.hold_s
+        own_s = 0.0 if isinstance(fault, Unavailable) else fault.hold_s
         found.append(
             Strikes(
                 fault=name,
@@ -242,8 +235,8 @@ def _invulnerable(case: CasePlan, engine: Engine, selection: Selection, catalogu
     """Why the fault of a case cannot strike this engine on this log."""
     if case.strikes is None:
         return None
-    fault: Fault | UnavailableFault = catalogue.faults[case.strikes.fault]
-    if isinstance(fault, UnavailableFault):
+    fault = catalogue.faults[case.strikes.fault]
+    if isinstance(fault, Unavailable):
         return _loading(fault)
     if "input" in fault.needs and engine.poison == "fatal":
         return Blocked(outcome="unsupported", reason="a record that is no event ends its job, as it declares")
@@ -263,7 +256,7 @@ def _invulnerable(case: CasePlan, engine: Engine, selection: Selection, catalogu
     return None
 
 
-_Asked = tuple[Workload | UnavailableWorkload, Parameters, Blocked | None]
+_Asked = tuple[Workload | Unavailable, Parameters, Blocked | None]
 """A workload, its parameters, and what must be given before it can run."""
 
 
@@ -272,7 +265,7 @@ def _ask(suite: Suite, names: Sequence[str], catalogue: Catalogue) -> dict[str, 
     problems = []
     for name in names:
         workload = catalogue.workloads[name]
-        if isinstance(workload, UnavailableWorkload):
+        if isinstance(workload, Unavailable):
             asked[name] = workload, {}, None
             continue
         given = suite.workload.get(name, {})
@@ -304,7 +297,7 @@ def _prepared(workload: Workload, parameters: Parameters, suite: Suite) -> tuple
 
 
 def _loading(what: object) -> Blocked | None:
-    if isinstance(what, UnavailableEngine | UnavailableWorkload | UnavailableFault):
+    if isinstance(what, Unavailable):
         return Blocked(outcome="unavailable", reason=f"{what.name} cannot be loaded: {what.why}")
     return None
 

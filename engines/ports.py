@@ -52,4 +52,4 @@ def _take_any(candidates: Iterator[int], stack: ExitStack) -> int:
             held.close()
             continue
         return port
-    raise EngineFailure(f"too few ports from {_FREE.start} to {_FREE.stop - 1} are free on {_HOST}")
+    raise EngineFailure(f"found too few free ports from {_FREE.start} to {_FREE.stop - 1} on {_HOST}")

@@ -102,8 +102,7 @@ def _misuse(error: TyperException) -> Problem:
 
 
 def _problems(error: Exception) -> Sequence[Problem]:
-    from engines.logs.protocol import LogFailure
-    from engines.protocol import EngineFailure
+    from engines.failure import Failure
     from harness.planning.suite import InvalidRequest
     from results.store import DamagedRun
 
@@ -112,7 +111,7 @@ def _problems(error: Exception) -> Sequence[Problem]:
             return [error]
         case InvalidRequest():
             return error.problems
-        case EngineFailure() | LogFailure():
+        case Failure():
             return [Problem(error.what, error.where, error.remedy, ExitCode.UNFINISHED)]
         case DamagedRun():
             return [Problem(error.what, str(error.where), error.remedy, ExitCode.USAGE)]

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import msgspec
 
-from engines.logs.protocol import Chunk, Isolation, Log, LogFailure
+from engines.logs.protocol import Chunk, Isolation, Log
 from harness import broker_files
 from harness.equipment import Equipment
+from harness.failure import TrialFailure
 from harness.faults.poison import POISON
 from results.history import INPUT, TableWriter
 
@@ -55,7 +56,7 @@ class _Part:
 def read_back(log: Log, topic: str, partitions: int, folder: Path) -> None:
     """Store every committed record's partition, offset, append time, id and check in the table `input`.
 
-    Raises LogFailure if the topic's end is not reached: nothing came for 10 s.
+    Raises TrialFailure if the topic's end is not reached: nothing came for 10 s.
     """
     part = _Part(TableWriter(folder, "input"))
     for chunk in _chunks(log, topic, partitions, "read_committed"):
@@ -73,7 +74,7 @@ def read_outputs(equipment: Equipment, topic: str, partitions: int) -> None:
 def read_all(log: Log, topic: str, partitions: int, folder: Path) -> None:
     """Store every record of a topic at rest, also of aborted transactions, in the table `physical`.
 
-    Raises LogFailure if the topic's end is not reached: nothing came for 10 s.
+    Raises TrialFailure if the topic's end is not reached: nothing came for 10 s.
     """
     committed = {
         (chunk.partition, offset)
@@ -105,6 +106,6 @@ def _chunks(log: Log, topic: str, partitions: int, isolation: Isolation) -> Iter
                 heard_s = time.monotonic()
             reached = reader.ends()
             if time.monotonic() - heard_s > _QUIET_S:
-                raise LogFailure(f"the topic could be read to offsets {reached} only, of {ends}", topic)
+                raise TrialFailure(f"the topic could be read to offsets {reached} only, of {ends}", topic)
     finally:
         reader.close()

@@ -24,6 +24,7 @@ from harness.broker import JARS, Broker, KafkaBroker, existing
 from harness.display import Display
 from harness.doctor import Provisioned
 from harness.equipment import Equipment
+from harness.failure import as_trial_failure
 from harness.faults import discover as discover_faults
 from harness.faults.fault import Need
 from harness.host import facts
@@ -63,7 +64,7 @@ def execute(plan: RunPlan, provisioned: Mapping[str, Provisioned], folder: Path,
     """Run every runnable case of the plan; histories and logs are in `folder` when this returns or raises.
 
     A case whose history is complete already, of a run that goes on, is kept. provisioned: what each engine runs with,
-    by name. Raises Problem or EngineFailure if the log cannot be had, and KeyboardInterrupt, after everything that was
+    by name. Raises Problem or TrialFailure if the log cannot be had, and KeyboardInterrupt, after everything that was
     started has ended.
     """
     folder = folder.resolve()  # Engines run elsewhere and are given its parts.
@@ -139,7 +140,8 @@ def _broker(
     link, port = None, None
     if "link" in _needs(cases):
         # The proxy must be there first: the broker tells engines its port.
-        (port,) = free_ports(1)
+        with as_trial_failure():
+            (port,) = free_ports(1)
         link = Proxy(port, folder / "logs")
         stack.callback(link.close)
     broker = Broker(

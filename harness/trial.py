@@ -13,12 +13,13 @@ from contextlib import ExitStack
 from dataclasses import asdict, replace
 from typing import Any
 
-from engines.logs.protocol import LogFailure
-from engines.protocol import Engine, EngineFailure, Job, LogKind, Topic
+from engines.failure import Failure
+from engines.protocol import Engine, Job, LogKind, Topic
 from harness.deadline import Deadline
 from harness.deployment import Deployment
 from harness.display import Display
 from harness.equipment import Equipment
+from harness.failure import TrialFailure
 from harness.faults.fault import Fault
 from harness.host.signals import held_still
 from harness.host.stacks import dump
@@ -113,7 +114,7 @@ class Trial:
                     self._run_paced(self._case.paced)
                 self._come_to_rest()
             self._marks.write(Ended(at_ns=time.monotonic_ns()))
-        except (EngineFailure, LogFailure) as failure:
+        except Failure as failure:
             self._dump_threads()
             self._fail(failure.what, failure.where)
         except Exception as error:
@@ -286,7 +287,7 @@ class Trial:
         while self._generator.receive(_LOOK_S) is None:
             self._attend()
             if time.monotonic() > deadline_s:
-                raise EngineFailure(f"a backlog of {events} events was not written in {_BACKLOG_S:g} s")
+                raise TrialFailure(f"a backlog of {events} events was not written in {_BACKLOG_S:g} s")
         released_ns = self._release()
         self._marks.write(Committed(at_ns=released_ns, phase=phase))
         self._marks.write(Loaded(at_ns=time.monotonic_ns(), phase=phase))
@@ -309,7 +310,7 @@ class Trial:
                 self._input, "read_uncommitted"
             ):
                 if time.monotonic() > deadline_s:
-                    raise LogFailure(f"the commit of a backlog was not visible after {_ANSWER_S:g} s", self._input)
+                    raise TrialFailure(f"the commit of a backlog was not visible after {_ANSWER_S:g} s", self._input)
             return time.monotonic_ns()
 
     def _close(self, phase: str, segment: Segment) -> int:
@@ -334,7 +335,7 @@ class Trial:
                 rows, progress_s = status["rows"], now_s
             self._attend()
             if now_s - progress_s > PATIENCE_S:
-                raise EngineFailure(
+                raise TrialFailure(
                     f"no new result for {PATIENCE_S:g} s in phase {phase}, while results for the closing keys "
                     f"{', '.join(sorted(missing))} are due",
                     str(self._equipment.site.logs),
@@ -383,7 +384,9 @@ class Trial:
         if time.monotonic() - self._attended_s < _ATTEND_S:
             return
         self._deadline.check(self._phase, str(self._equipment.site.logs))
-        failure = self._deployment.failure() or (None if self._deployment.struck else self._equipment.log_failure())
+        failure: Failure | None = self._deployment.failure() or (
+            None if self._deployment.struck else self._equipment.log_failure()
+        )
         if failure is not None:
             raise failure
         watched: dict[str, list[int]] = {

@@ -16,6 +16,7 @@ import pytest
 from engines.logs.embedded import EmbeddedLog
 from engines.logs.protocol import Chunk, LogFailure
 from engines.protocol import EngineFailure, Progress
+from harness.failure import TrialFailure
 from harness.faults.fault import Need, Target, Unconfirmed
 from harness.strikes import campaign as campaigns
 from harness.strikes.campaign import POINTS, Campaign
@@ -453,7 +454,7 @@ def test_a_trial_without_what_a_fault_needs_is_refused():
     world, marks = World(), []
     fault = Death(world)
     fault.needs = frozenset({"broker"})
-    with campaign(world, fault, marks) as running, pytest.raises(EngineFailure, match="no broker of its own"):
+    with campaign(world, fault, marks) as running, pytest.raises(TrialFailure, match="no broker of its own"):
         running.start()
 
 

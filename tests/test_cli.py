@@ -17,7 +17,10 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from engines.failure import Failure
+from engines.logs.protocol import LogFailure
 from engines.protocol import EngineFailure
+from harness.failure import TrialFailure
 from harness.problem import Problem
 from tests.judge.recording import perfect
 from tests.playback import CATALOGUE, SUITE, Bench, set_up
@@ -88,9 +91,12 @@ def test_nothing_that_can_run_is_an_environment_error(bench: Bench) -> None:
     assert bench.outcomes()["alpha"] == ("unavailable", "no Java; install it")
 
 
-def test_a_run_that_ends_early_says_why_and_where_the_rest_is(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("kind", [EngineFailure, LogFailure, TrialFailure])
+def test_a_run_that_ends_early_says_why_and_where_the_rest_is(
+    bench: Bench, capsys: pytest.CaptureFixture[str], kind: type[Failure]
+) -> None:
     def vanish(folder: Path) -> None:
-        raise EngineFailure("the broker died", "broker.log", "look there")
+        raise kind("the broker died", "broker.log", "look there")
 
     bench.during = vanish
     assert bench("run", "mine.toml", "-e", "alpha") == 4

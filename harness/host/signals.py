@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from engines.proc import state
-from engines.protocol import EngineFailure
+from harness.failure import TrialFailure
 
 _STOPPED_S = 10.0
 _LOOK_S = 0.001
@@ -19,7 +19,7 @@ _LOOK_S = 0.001
 def held_still(pids: Sequence[int]) -> Iterator[None]:
     """Every process is stopped while the context is entered, and goes on when it is left, however it is left.
 
-    Raises EngineFailure if some do not stop within 10 s.
+    Raises TrialFailure if some do not stop within 10 s.
     """
     try:
         for pid in pids:
@@ -27,7 +27,7 @@ def held_still(pids: Sequence[int]) -> Iterator[None]:
         deadline_s = time.monotonic() + _STOPPED_S
         while not all(state(pid) in ("T", "t", "Z", "") for pid in pids):
             if time.monotonic() > deadline_s:
-                raise EngineFailure(f"processes {list(pids)} could not be held still within {_STOPPED_S:g} s")
+                raise TrialFailure(f"processes {list(pids)} could not be held still within {_STOPPED_S:g} s")
             time.sleep(_LOOK_S)
         yield
     finally:

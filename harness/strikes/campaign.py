@@ -14,10 +14,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from engines.logs.protocol import Isolation
-from engines.protocol import EngineFailure, Role
+from engines.protocol import Role
 from harness.broker import OFFSETS_PARTITIONS, OFFSETS_TOPIC
 from harness.deployment import Deployment
 from harness.equipment import Equipment
+from harness.failure import TrialFailure
 from harness.faults import poison
 from harness.faults.fault import Fault, Target, Unconfirmed
 from harness.faults.processes import kill
@@ -105,12 +106,12 @@ class Campaign:
         self.exposed = self.tried = 0
 
     def start(self) -> None:
-        """Once; may be called again. Raises EngineFailure if the trial lacks what the fault needs."""
+        """Once; may be called again. Raises TrialFailure if the trial lacks what the fault needs."""
         if self._started:
             return
         lack = self._target.lacks(self._fault.needs)
         if lack:
-            raise EngineFailure(f"fault {self._fault.name} cannot be injected: {lack}")
+            raise TrialFailure(f"fault {self._fault.name} cannot be injected: {lack}")
         self._started = True
         self._thread.start()
 
@@ -154,7 +155,7 @@ class Campaign:
         """
         first = self._gauge.until(lambda _: True, time.monotonic() + _AIM_S, self._stop)
         if first is None:
-            raise EngineFailure(f"the logs did not answer within {_AIM_S:g} s, so no strike can be aimed")
+            raise TrialFailure(f"the logs did not answer within {_AIM_S:g} s, so no strike can be aimed")
         deadline_s = time.monotonic() + _SETTLE_S
         while True:
             seen = [first, *self._readings(_BASE_S + 2 * self._interval_s)]

@@ -48,5 +48,5 @@ def test_a_port_in_use_is_named_with_a_remedy(taken: int):
 
 def test_where_none_is_free_that_is_said(taken: int, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(ports, "_FREE", range(taken, taken + 1))
-    with pytest.raises(EngineFailure, match=f"too few ports from {taken} to {taken}"):
+    with pytest.raises(EngineFailure, match=f"found too few free ports from {taken} to {taken}"):
         free_ports(1)

@@ -15,6 +15,7 @@ from typing import Any
 
 from engines.failure import Failure
 from engines.protocol import Engine, Job, LogKind, Topic
+from harness.broken_records import BrokenRecords
 from harness.deadline import Deadline
 from harness.deployment import Deployment
 from harness.display import Display
@@ -82,14 +83,15 @@ class Trial:
         equipment: Equipment,
         prefix: str,
         display: Display,
-        fault: Fault | None = None,
+        fault: type[Fault] | None = None,
     ) -> None:
-        """prefix: of the names of topics and of the job, unique on the log. fault: the one that the case asks for."""
+        """prefix: of the names of topics and of the job, unique on the log. fault: what the case asks for."""
         self._case, self._engine, self._equipment, self._display = case, engine, equipment, display
         self._fault = fault
         self._query = workload.query(case.parameters)
         self._prefix = prefix
         self._input, self._output = f"{prefix}-input", f"{prefix}-output"
+        self._broken = BrokenRecords(equipment.log, self._input)
         self._marks = MarkWriter(equipment.folder)
         self._phase = "set-up"
         # The paced segment has the first ids: every engine is paced with the same events, however much it drained.
@@ -243,13 +245,14 @@ class Trial:
         campaign = Campaign(
             self._case,
             strikes,
-            self._fault,
+            self._fault(),
             self._query,
             self._deployment,
             gauge,
             self._marks.write,
             self._equipment,
-            (self._input, self._output),
+            self._output,
+            self._broken.write,
         )
         stack.callback(campaign.end)
         return campaign
@@ -351,7 +354,7 @@ class Trial:
         rest = Rest(self._equipment.log, self._output, self._case.partitions, self._case.interval_ms)
         # Meanwhile the input is read back: offsets that are the same afterwards did not change in between.
         self._say("reading back the input")
-        read_back(self._equipment.log, self._input, self._case.partitions, self._equipment.folder)
+        read_back(self._equipment.log, self._input, self._case.partitions, self._equipment.folder, self._broken)
         self._say("waiting until outputs stand still")
         ends = rest.wait(self._attend, self._equipment.site.logs)
         self._marks.write(Quiescent(at_ns=time.monotonic_ns(), end_offsets=ends, still_s=rest.still_s))

@@ -28,7 +28,7 @@ class Catalogue:
 
     engines: Mapping[str, Engine | Unavailable]
     workloads: Mapping[str, Workload | Unavailable]
-    faults: Mapping[str, Fault | Unavailable]
+    faults: Mapping[str, type[Fault] | Unavailable]
 
     @property
     def loaded(self) -> dict[str, Engine]:

@@ -19,7 +19,6 @@ from harness.broker import OFFSETS_PARTITIONS, OFFSETS_TOPIC
 from harness.deployment import Deployment
 from harness.equipment import Equipment
 from harness.failure import TrialFailure
-from harness.faults import poison
 from harness.faults.fault import Fault, Target, Unconfirmed
 from harness.faults.processes import kill
 from harness.planning.plan import CasePlan
@@ -63,9 +62,10 @@ class Campaign:
         gauge: Gauge,
         mark: Callable[[Mark], None],
         equipment: Equipment,
-        topics: tuple[str, str],
+        output: str,
+        write: Callable[[bytes, bytes], None],
     ) -> None:
-        """mark: writes to the history. topics: input, which poison is written into, and output."""
+        """fault: the trial's own. mark: writes to the history. output: the topic. write: as in a fault's Target."""
         self._plan, self._fault, self._deployment, self._gauge, self._mark = plan, fault, deployment, gauge, mark
         self._interval_s = case.interval_ms / 1000
         self._at_most_once = case.guarantee == "at-most-once"
@@ -83,7 +83,7 @@ class Campaign:
         # A commit's first sign is its offset in the broker's own topic. A gauge's reading comes too late where
         # nothing is at stake any more after a few milliseconds.
         self._offsets_seen = self._at_most_once and equipment.broker is not None
-        self._sign = (OFFSETS_TOPIC, OFFSETS_PARTITIONS) if self._offsets_seen else (topics[1], case.partitions)
+        self._sign = (OFFSETS_TOPIC, OFFSETS_PARTITIONS) if self._offsets_seen else (output, case.partitions)
         self._own_log = equipment.gauge_log
         self._target = Target(
             processes=lambda: self._victims.processes if self._victims else deployment.processes(),
@@ -94,7 +94,7 @@ class Campaign:
             broker=equipment.broker,
             link=equipment.link,
             state=equipment.state,
-            poison=lambda: poison.write(equipment.log, topics[0]),
+            write=write,
             parallelism=deployment.parallelism,
             chance=self._chance,
             disk=equipment.disk,

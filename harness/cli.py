@@ -12,7 +12,7 @@ import signal
 import sys
 import textwrap
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
@@ -29,10 +29,19 @@ if TYPE_CHECKING:
     from harness.planning.plan import RunPlan
     from harness.planning.readiness import Readiness
     from harness.provisioning.progress import Report
-    from results.result import RunResult
+    from results.result import Outcome, RunResult
 
 RUNS = Path("runs")
 LATEST = "latest"
+
+ENDS: Mapping[Outcome, ExitCode] = {
+    "pass": ExitCode.GOOD,
+    "fail": ExitCode.WRONG_RESULTS,
+    "unknown": ExitCode.UNFINISHED,
+    "unsupported": ExitCode.ENVIRONMENT,
+    "unavailable": ExitCode.ENVIRONMENT,
+}
+"""How a command ends that judged cases, by the worst outcome among them."""
 
 _PIPE_COLUMNS = 120
 
@@ -374,17 +383,15 @@ def _folder(run: str) -> Path:
 def _conclude(folder: Path, output_format: Format) -> int:
     """Judge a run, store and print its result, and say how the command ends."""
     from reports import terminal
-    from results import store
-    from results.result import document
+    from results.result import document, worst
 
     result = _judge(folder)
     if output_format == "json":
         typer.echo(json.dumps(document(result, folder), indent=2, ensure_ascii=False))
     else:
         terminal.render(result, str(folder), _console(sys.stdout), _program())
-    if all(case.outcome in ("unsupported", "unavailable") for case in result.cases):
-        return ExitCode.ENVIRONMENT
-    return store.exit_code(result.cases)
+    outcome = worst(result.cases)
+    return ENDS[outcome] if outcome is not None else ExitCode.ENVIRONMENT
 
 
 def _judge(folder: Path) -> RunResult:

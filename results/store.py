@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,9 +13,6 @@ from results.judge import judge
 from results.result import CaseResult, Outcome, PhaseKind, RunResult
 
 PLAN, CASES, RESULT = "plan.json", "cases", "result.json"
-
-EXIT_GOOD, EXIT_WRONG, EXIT_UNFINISHED = 0, 3, 4
-
 
 Name = Annotated[str, Field(pattern=r"^[^/\\\x00]+$")]
 """A part of a file's name."""
@@ -120,14 +116,6 @@ def load(folder: Path) -> RunResult:
         raise DamagedRun(f"cannot be read: {error.strerror}", path, "check the path and its permissions") from error
     except ValidationError as error:
         raise DamagedRun(_first_problem(error), path, f"judge it again: streamgauge judge {folder}") from error
-
-
-def exit_code(cases: Iterable[CaseResult]) -> int:
-    """3 for wrong results or a broken guarantee; else 4 if something did not finish or could not be judged; else 0."""
-    outcomes = {case.outcome for case in cases}
-    if "fail" in outcomes:
-        return EXIT_WRONG
-    return EXIT_UNFINISHED if "unknown" in outcomes else EXIT_GOOD
 
 
 def _plan(folder: Path) -> AskedRun:

@@ -13,6 +13,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import jsonschema
 import pytest
@@ -20,8 +21,10 @@ import pytest
 from engines.failure import Failure
 from engines.logs.protocol import LogFailure
 from engines.protocol import EngineFailure
+from harness.cli import ENDS
 from harness.failure import TrialFailure
 from harness.problem import Problem
+from results.result import Outcome
 from tests.judge.recording import perfect
 from tests.playback import CATALOGUE, SUITE, Bench, set_up
 from workloads.workload import discover
@@ -105,6 +108,17 @@ def test_a_run_that_ends_early_says_why_and_where_the_rest_is(
     assert "error: the broker died\n  broker.log\n  look there" in err
     assert bench("judge", "latest") == 4
     assert bench.outcomes()["alpha"] == ("unknown", "did not run: the run ended before this case began")
+
+
+def test_every_outcome_has_its_exit_code() -> None:
+    assert {outcome: int(code) for outcome, code in ENDS.items()} == {
+        "pass": 0,
+        "fail": 3,
+        "unknown": 4,
+        "unsupported": 5,
+        "unavailable": 5,
+    }
+    assert set(ENDS) == set(get_args(Outcome))
 
 
 def test_wrong_results_end_with_3_in_run_and_judge(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:

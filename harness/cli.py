@@ -26,9 +26,9 @@ from harness.problem import ExitCode, Problem
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.planning.plan import RunPlan
     from harness.planning.readiness import Readiness
     from harness.provisioning.progress import Report
+    from results.plan import RunPlan
     from results.result import Outcome, RunResult
 
 RUNS = Path("runs")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from harness.failure import TrialFailure
-from harness.planning.plan import CasePlan
+from results.plan import CasePlan
 
 OVERHEAD_S = 900.0
 """For all that is not load: start, the end of each phase, coming to rest."""

@@ -31,12 +31,12 @@ from harness.host import facts
 from harness.host.disk import SmallDisk, separate
 from harness.host.warden import Warden, marked
 from harness.instruments.proxy import Proxy
-from harness.planning.plan import CasePlan, RunPlan
 from harness.problem import ExitCode, Problem
 from harness.provisioning import home
 from harness.provisioning.folders import write_whole
 from harness.trial import Trial
-from results.history import METHOD_VERSION, DamagedHistory, Ended, History, TrialPlan, clock
+from results.history import METHOD_VERSION, DamagedHistory, Ended, History
+from results.plan import CasePlan, RunPlan, TrialPlan, clock
 from workloads.discovery import Unavailable
 from workloads.workload import Workload
 from workloads.workload import discover as discover_workloads

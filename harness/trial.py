@@ -26,7 +26,6 @@ from harness.host.signals import held_still
 from harness.host.stacks import dump
 from harness.instruments.channel import Instrument
 from harness.instruments.generator import closing_keys
-from harness.planning.plan import CasePlan
 from harness.quiescence import Rest
 from harness.readback import read_back, read_outputs
 from harness.strikes.campaign import Campaign
@@ -36,17 +35,16 @@ from results.history import (
     Committed,
     Complete,
     Counters,
-    Drain,
     Ended,
     EngineReady,
     Failed,
     Loaded,
     MarkWriter,
-    Paced,
     PhaseBegin,
     Quiescent,
     SegmentMark,
 )
+from results.plan import CasePlan, Drain, Paced
 from workloads.control import answers
 from workloads.stream import Segment
 from workloads.workload import Workload

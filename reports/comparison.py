@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from reports import units
-from results.history import TrialPlan
+from results.plan import TrialPlan
 from results.result import CaseResult, Guarantee, Metric, Offence, Outcome, RunResult, Seen, Series, StrikeResult
 
 WORST_FIRST: tuple[Outcome, ...] = ("fail", "unknown", "unavailable", "unsupported", "pass")

@@ -17,7 +17,7 @@ from reports import offence, summary, units
 from reports.comparison import Comparison, Row, compare, late, speeds, words
 from reports.figures import Figure, figures
 from reports.recovery import HEAD, STRIKES_HEAD, recoveries, strikes
-from results.history import Strikes
+from results.plan import Strikes
 from results.result import Offence, RunResult
 
 _FOLDER = Path(__file__).parent

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from reports import units
 from reports.comparison import DRAIN_RATE, LATENCY_P99, UNTESTED, VIOLATIONS, Comparison, Row, words
-from results.history import TrialPlan
+from results.plan import TrialPlan
 from results.result import RunResult
 
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")

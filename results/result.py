@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from results.history import METHOD_VERSION, Machine, TrialPlan
+from results.history import METHOD_VERSION
+from results.plan import Machine, TrialPlan
 
 PhaseKind = Literal["paced", "drain"]
 Outcome = Literal["pass", "fail", "unknown", "unsupported", "unavailable"]

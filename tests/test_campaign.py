@@ -24,7 +24,8 @@ from harness.strikes.campaign import POINTS, Campaign
 from harness.strikes.first_row import FirstRow
 from harness.strikes.gauge import Gauge
 from harness.trial import Trial
-from results.history import Exposed, Strike, Strikes
+from results.history import Exposed, Strike
+from results.plan import Strikes
 from workloads.query import Aggregate, Column, Project, Query, Tumbling, Windowed
 from workloads.sensors import Sensors
 

@@ -1,5 +1,5 @@
-"""The plan of a run: which cases, in which order, with which settings. Frozen data; made from a suite, written to the
-run's folder, and executed by `harness.run`."""
+"""Makes the plan of a run from a suite: which cases, in which order, with which settings. It is written to the run's
+folder and executed by `harness.run`; `results.plan` has its format."""
 
 from __future__ import annotations
 
@@ -9,86 +9,16 @@ from itertools import product
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
 
-from engines.protocol import Engine, Guarantee, LogKind, Timeouts
+from engines.protocol import Engine, Guarantee, LogKind
 from harness.host import disk
 from harness.planning.catalogue import Catalogue
 from harness.planning.suite import InvalidRequest, Suite, parameter
 from harness.problem import ExitCode, Problem
-from results.history import Drain, Paced, Strikes, case_name
+from results.plan import Blocked, CasePlan, RunPlan, Strikes
 from workloads.discovery import Unavailable
 from workloads.stream import Segment
 from workloads.workload import Parameters, Preparing, Unfit, Workload
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Blocked(_Model):
-    """Why a case cannot run, and the command that would change it (empty where nothing would)."""
-
-    outcome: Literal["unsupported", "unavailable"]
-    reason: str
-    remedy: str = ""
-
-
-class CasePlan(_Model):
-    """One deployment of one engine, given the drain and then the paced phase, during which strikes may fall.
-
-    event_rate: events per second of event time, in every phase. interval_ms: trigger, checkpoint and commit interval.
-    worker_memory_mb: limit of one worker process. blocked: None for a case that is to run.
-    """
-
-    engine: str
-    mode: str
-    workload: str
-    parameters: dict[str, int | float | str]
-    log: LogKind
-    guarantee: Guarantee
-    seed: int
-    partitions: int = Field(gt=0)
-    parallelism: int = Field(gt=0)
-    interval_ms: int = Field(gt=0)
-    worker_memory_mb: int = Field(gt=0)
-    event_rate: float = Field(gt=0)
-    paced: Paced | None
-    drain: Drain | None
-    strikes: Strikes | None = None
-    blocked: Blocked | None = None
-
-    @property
-    def name(self) -> str:
-        """Unique within a run."""
-        strikes = self.strikes
-        aimed = (strikes.fault, strikes.aim, strikes.timeouts) if strikes is not None else None
-        return case_name(self.engine, self.mode, self.workload, self.guarantee, aimed)
-
-    @property
-    def timeouts(self) -> Timeouts:
-        return self.strikes.timeouts if self.strikes is not None else "default"
-
-
-class RunPlan(_Model):
-    """The cases of one run, in the order in which they run, all on one log.
-
-    kafka: bootstrap HOST:PORT of a broker that is already there, None to start one where a case needs it.
-    command: what was typed, ready to be typed again.
-    """
-
-    schema_version: Literal[1] = 1
-    suite: str
-    story: str = ""
-    command: str
-    seed: int
-    log: LogKind
-    kafka: str | None
-    cases: tuple[CasePlan, ...]
-
-    @property
-    def runnable(self) -> tuple[CasePlan, ...]:
-        return tuple(case for case in self.cases if case.blocked is None)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from engines.protocol import Guarantee, LogKind, Timeouts
 from harness.planning import quantity
 from harness.planning.catalogue import Catalogue, suites
 from harness.problem import ExitCode, Problem
-from results.history import Drain, Paced
+from results.plan import Drain, Paced
 from workloads.discovery import Unavailable
 from workloads.profile import PARAMETERS, Kind, Profile
 
@@ -47,7 +47,7 @@ def _for_all(value: Any) -> Any:
 Names = Annotated[tuple[str, ...], BeforeValidator(_several)]
 
 SuiteAim = Literal["share", "outputs", "interval", "row", "committing", "restore"]
-"""The aims of `results.history.Aim` that a suite may ask for."""
+"""The aims of `results.plan.Aim` that a suite may ask for."""
 
 
 _SWEEP = 0.96
@@ -109,7 +109,7 @@ class DrainOnLog(_Table):
 
 
 class DrainTable(DrainOnLog):
-    """Backlogs, as in `results.history.Drain`; a table for a log overrides what stands above it."""
+    """Backlogs, as in `results.plan.Drain`; a table for a log overrides what stands above it."""
 
     embedded: DrainOnLog = DrainOnLog()
     kafka: DrainOnLog = DrainOnLog()

@@ -21,11 +21,11 @@ from harness.equipment import Equipment
 from harness.failure import TrialFailure
 from harness.faults.fault import Fault, Target, Unconfirmed
 from harness.faults.processes import kill
-from harness.planning.plan import CasePlan
 from harness.strikes.first_row import FirstRow
 from harness.strikes.gauge import Gauge, Reading
 from harness.strikes.output_rate import OutputRate, Steady, output_rate
-from results.history import Aim, Exposed, Mark, Noticed, Strike, Strikes
+from results.history import Exposed, Mark, Noticed, Strike
+from results.plan import Aim, CasePlan, Strikes
 from workloads.query import Project, Query, Running
 
 POINTS = (0.1, 0.3, 0.5, 0.7, 0.9)

@@ -8,8 +8,8 @@ import numpy as np
 
 from results.evidence.phases import Phase
 from results.evidence.samples import ENGINE, NoSamples, Samples
-from results.history import Drain
 from results.metrics.measured import Measured
+from results.plan import Drain
 from results.result import Series
 from results.verdict.examination import Examination
 from results.verdict.matching import NEVER

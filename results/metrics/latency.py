@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from results.evidence.phases import Phase
-from results.history import Paced
 from results.metrics.measured import Measured
 from results.metrics.statistics import PERCENTILES, curve, needed, percentile
+from results.plan import Paced
 from results.result import Series
 from results.verdict.examination import Examination
 from results.verdict.matching import NEVER

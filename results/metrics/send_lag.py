@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from results.evidence.phases import Phase
-from results.history import History, Paced
+from results.history import History
 from results.metrics.measured import Measured
 from results.metrics.statistics import percentile
+from results.plan import Paced
 
 BEHIND_MS = 50.0
 """A generator whose lag exceeds this at p99, or in the median of the last second, fell behind."""

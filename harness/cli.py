@@ -170,7 +170,9 @@ def run(
     ] = None,
     fault: Annotated[
         list[str] | None,
-        typer.Option("--fault", metavar="FAULT", help="Replace the faults that strike; may be repeated."),
+        typer.Option(
+            "--fault", metavar="FAULT", help="Replace the faults that strike (`all`: every one); may be repeated."
+        ),
     ] = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the run's folder is made.")] = RUNS,
     resume: Annotated[

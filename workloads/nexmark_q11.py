@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from workloads import keys, nexmark
-from workloads.query import Query, Session, Windowed
+from workloads.query import WATERMARK_MARGIN_MS, Query, Session, Windowed
 from workloads.stream import Events, Integers, Segment, disordered_ms
 from workloads.workload import Parameters, columns
 
@@ -24,7 +24,7 @@ class NexmarkQ11:
             time="time",
             key="person",
             shape=Windowed(Session(int(parameters["gap_ms"])), ()),
-            watermark_delay_ms=int(parameters["disorder_ms"]) + 1000,
+            watermark_delay_ms=int(parameters["disorder_ms"]) + WATERMARK_MARGIN_MS,
             where=nexmark.BIDS,
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from workloads import keys, nexmark
-from workloads.query import Condition, Project, Query
+from workloads.query import WATERMARK_MARGIN_MS, Condition, Project, Query
 from workloads.stream import Events, Integers, Segment, disordered_ms
 from workloads.workload import Parameters, columns
 
@@ -24,7 +24,7 @@ class NexmarkQ2:
             time="time",
             key="person",
             shape=Project(("auction", "price")),
-            watermark_delay_ms=int(parameters["disorder_ms"]) + 1000,
+            watermark_delay_ms=int(parameters["disorder_ms"]) + WATERMARK_MARGIN_MS,
             where=(*nexmark.BIDS, Condition("auction", "=", 0, modulo=123)),
         )
 

@@ -54,7 +54,7 @@ SuiteAim = Literal["share", "outputs", "interval", "row", "committing", "restore
 """The aims of `results.history.Aim` that a suite may ask for."""
 
 
-_SWEEP = 0.96
+SWEEP = 0.96
 """Windows of a second and a commit interval of a second, in step, would close at one point of the interval, drawn by
 chance: the same engine showed 0.2 s in one trial and 1.0 s in the next. So closings come 1 / 0.96 as fast, and 25 of
 them sweep through every point once."""
@@ -200,7 +200,7 @@ class Suite(_Table):
         if self.event_rate is not None:
             return self.event_rate
         assert self.paced is not None, "the validator asks for one of the two"  # noqa: S101
-        return self.paced.rate * _SWEEP
+        return self.paced.rate * SWEEP
 
     @property
     def paced_phase(self) -> Paced | None:

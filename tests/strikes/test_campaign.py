@@ -19,7 +19,7 @@ from tests.strikes.made_up_job import INTERVAL_S, RATE, WAIT_S, Death, World, ca
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(campaigns, "STEADY_S", 0.4)
     monkeypatch.setattr(campaigns, "_BASE_S", 0.5)
-    monkeypatch.setattr(campaigns, "_BEHIND_S", 0.5)
+    monkeypatch.setattr(campaigns, "BEHIND_S", 0.5)
     monkeypatch.setattr(campaigns, "_AIM_S", 3.0)
     monkeypatch.setattr(campaigns, "_STANDING_S", 0.2)
 

@@ -13,6 +13,8 @@
 Tables are folders of parts, each written whole and renamed into place, so that a history is readable whenever its
 writer dies. All `_ns` times are CLOCK_MONOTONIC of the one machine, which all its processes share; `clock` in the plan
 ties it to wall time. `_ms` times are epoch milliseconds.
+
+Longer than most: the whole format stands in one place, since those who write it and those who read it share no more.
 """
 
 from __future__ import annotations

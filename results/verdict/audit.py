@@ -23,8 +23,16 @@ Columns = Mapping[str, Integers]
 SUMS = tuple(output.name for output in AUDIT)
 
 MOST_TIMES = 4
-_HALVES = 22
-_PAIRS = 300
+"""Events are looked for that are counted again up to so many times: in all, once more than that."""
+
+EVERY_SET = 22
+"""Of at most so many events every set is tried."""
+
+SCATTERED = 4
+"""Of more events, sets of at most so many that do not follow each other are tried: of two pairs."""
+
+SCATTERED_AMONG = 300
+"""But of no more events than these."""
 
 
 @dataclass(frozen=True)
@@ -120,9 +128,9 @@ def _range(ids: Integers, checks: Integers, count: int, ids_sum: int, checks_sum
 
 
 def _scattered(ids: Integers, checks: Integers, count: int, ids_sum: int, checks_sum: int) -> Integers | None:
-    """Meet in the middle: over subsets of two halves for few events, over pairs for up to four of many."""
+    """Meet in the middle: over subsets of two halves for few events, over pairs for up to SCATTERED of many."""
     events = list(zip(ids.tolist(), checks.tolist(), strict=True))
-    if len(events) <= _HALVES:
+    if len(events) <= EVERY_SET:
         half = len(events) // 2
         right = {sums: chosen for chosen, sums in _subsets(events, half, len(events))}
         for chosen, (size, left_ids, left_checks) in _subsets(events, 0, half):
@@ -130,7 +138,7 @@ def _scattered(ids: Integers, checks: Integers, count: int, ids_sum: int, checks
             if other is not None:
                 return np.array(chosen + other, dtype=np.int64)
         return None
-    if not 2 <= count <= 4 or len(events) > _PAIRS:
+    if not 2 <= count <= SCATTERED or len(events) > SCATTERED_AMONG:
         return None
     singles = {event: (position,) for position, event in enumerate(events)}
     pairs = {(a[0] + b[0], a[1] + b[1]): (i, j) for (i, a), (j, b) in combinations(enumerate(events), 2)}

@@ -12,7 +12,7 @@ import signal
 import sys
 import textwrap
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
@@ -26,13 +26,22 @@ from harness.problem import ExitCode, Problem
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.planning.plan import RunPlan
     from harness.planning.readiness import Readiness
     from harness.provisioning.progress import Report
-    from results.result import RunResult
+    from results.plan import RunPlan
+    from results.result import Outcome, RunResult
 
 RUNS = Path("runs")
 LATEST = "latest"
+
+ENDS: Mapping[Outcome, ExitCode] = {
+    "pass": ExitCode.GOOD,
+    "fail": ExitCode.WRONG_RESULTS,
+    "unknown": ExitCode.UNFINISHED,
+    "unsupported": ExitCode.ENVIRONMENT,
+    "unavailable": ExitCode.ENVIRONMENT,
+}
+"""How a command ends that judged cases, by the worst outcome among them."""
 
 _PIPE_COLUMNS = 120
 
@@ -102,8 +111,7 @@ def _misuse(error: TyperException) -> Problem:
 
 
 def _problems(error: Exception) -> Sequence[Problem]:
-    from engines.logs.protocol import LogFailure
-    from engines.protocol import EngineFailure
+    from engines.failure import Failure
     from harness.planning.suite import InvalidRequest
     from results.store import DamagedRun
 
@@ -112,7 +120,7 @@ def _problems(error: Exception) -> Sequence[Problem]:
             return [error]
         case InvalidRequest():
             return error.problems
-        case EngineFailure() | LogFailure():
+        case Failure():
             return [Problem(error.what, error.where, error.remedy, ExitCode.UNFINISHED)]
         case DamagedRun():
             return [Problem(error.what, str(error.where), error.remedy, ExitCode.USAGE)]
@@ -170,7 +178,9 @@ def run(
     ] = None,
     fault: Annotated[
         list[str] | None,
-        typer.Option("--fault", metavar="FAULT", help="Replace the faults that strike; may be repeated."),
+        typer.Option(
+            "--fault", metavar="FAULT", help="Replace the faults that strike (`all`: every one); may be repeated."
+        ),
     ] = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the run's folder is made.")] = RUNS,
     resume: Annotated[
@@ -184,22 +194,24 @@ def run(
     if resume is not None:
         return _resume(_folder(resume), output_format, no_progress)
     from harness import run as running
-    from harness.planning import catalogue, plan, request
+    from harness.planning import catalogue, planner, request
     from harness.planning.readiness import Readiness
 
     known = catalogue.discover()
-    selection = plan.Selection(
+    selection = planner.Selection(
         tuple(dict.fromkeys(engine or ())), tuple(dict.fromkeys(workload or ())), log, kafka, guarantee
     )
     asked = request.Request(suite, selection, request.overrides(settings or [], seed, fault or ()))
     source, content, selection = request.resolve(asked, known)
     readiness = Readiness(_report())
-    loaded = [known.loaded[name] for name in plan.selected_engines(content, selection, known) if name in known.loaded]
-    log_choice = plan.choose_log(selection, loaded, readiness.has_java, readiness.without_kafka)
+    loaded = [
+        known.loaded[name] for name in planner.selected_engines(content, selection, known) if name in known.loaded
+    ]
+    log_choice = planner.choose_log(selection, loaded, readiness.has_java, readiness.without_kafka)
     readiness.own_broker = log_choice[0] == "kafka" and kafka is None
     name = Path(source).stem
     command = shlex.join([_program(), *sys.argv[1:]])
-    planned = plan.make(name, content, selection, known, log_choice, readiness.available, command)
+    planned = planner.make(name, content, selection, known, log_choice, readiness.available, command)
     return _execute(planned, readiness, running.new_folder(out, name), output_format, no_progress)
 
 
@@ -375,17 +387,15 @@ def _folder(run: str) -> Path:
 def _conclude(folder: Path, output_format: Format) -> int:
     """Judge a run, store and print its result, and say how the command ends."""
     from reports import terminal
-    from results import store
-    from results.result import document
+    from results.result import document, worst
 
     result = _judge(folder)
     if output_format == "json":
         typer.echo(json.dumps(document(result, folder), indent=2, ensure_ascii=False))
     else:
         terminal.render(result, str(folder), _console(sys.stdout), _program())
-    if all(case.outcome in ("unsupported", "unavailable") for case in result.cases):
-        return ExitCode.ENVIRONMENT
-    return store.exit_code(result.cases)
+    outcome = worst(result.cases)
+    return ENDS[outcome] if outcome is not None else ExitCode.ENVIRONMENT
 
 
 def _judge(folder: Path) -> RunResult:

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engines.logs.protocol import Log
-from engines.protocol import EngineFailure
+from harness.failure import TrialFailure
 
 STILL_S = 5.0
-"""Outputs must stand still for this long, or two commit intervals if that is longer, before a trial is over."""
+STILL_INTERVALS = 2
+"""Outputs must stand still for so many seconds, or commit intervals if that is longer, before a trial is over."""
 
 _REST_S = 90.0
 _LOOK_S = 0.1
@@ -21,12 +22,12 @@ class Rest:
 
     def __init__(self, log: Log, topic: str, partitions: int, interval_ms: int) -> None:
         self._log, self._topic, self._partitions = log, topic, partitions
-        self.still_s = max(2 * interval_ms / 1000, STILL_S)
+        self.still_s = max(STILL_INTERVALS * interval_ms / 1000, STILL_S)
         self._ends = log.end_offsets(topic, partitions, "read_uncommitted")
         self._since_s = time.monotonic()
 
     def wait(self, attend: Callable[[], None], logs: Path) -> list[int]:
-        """The end offsets at rest. attend: called between looks. Raises EngineFailure if there is no rest in time."""
+        """The end offsets at rest. attend: called between looks. Raises TrialFailure if there is no rest in time."""
         deadline_s = time.monotonic() + self.still_s + _REST_S
         while True:
             committed = self._log.end_offsets(self._topic, self._partitions, "read_committed")
@@ -37,7 +38,7 @@ class Rest:
                 return self._ends
             attend()
             if time.monotonic() > deadline_s:
-                raise EngineFailure(
+                raise TrialFailure(
                     f"outputs did not come to rest within {_REST_S:g} s: end offsets {committed} committed, "
                     f"{written} written",
                     str(logs),

@@ -16,13 +16,14 @@ from results.history import METHOD_VERSION, DamagedHistory, EngineReady, History
 from results.metrics.basis import Basis
 from results.metrics.measured import Measured
 from results.metrics.measurement import Measurement
-from results.metrics.registry import Unavailable, measurements
+from results.metrics.registry import measurements
 from results.metrics.strike_results import tried
 from results.result import CaseResult, Guarantee, Kind, Offence, Outcome, PhaseKind, StrikeResult, Verdict
 from results.verdict.examination import Examination, examine
 from results.verdict.guarantee import CLAIMS, delivery_seen, in_words, processing_seen, violations
 from results.verdict.offences import EXPLAINED, Findings, findings
 from results.verdict.pairing import PAIRED
+from workloads.discovery import Unavailable
 
 _NO_FINDINGS = Findings(Verdict(), 0, {}, [])
 

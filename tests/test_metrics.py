@@ -79,7 +79,7 @@ def test_a_metric_of_a_package_outside_comes_by_entry_point(
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "metrics_of_mine.py").write_text(FILE)
     point = EntryPoint("mine", "metrics_of_mine:measurement", "streamgauge.metrics")
-    monkeypatch.setattr(registry, "entry_points", lambda group: [point] if group == point.group else [])
+    monkeypatch.setattr("workloads.discovery.entry_points", lambda group: [point] if group == point.group else [])
     (case, _) = judge(perfect().write(tmp_path / "history"))
     assert case.metrics["rows_per_event"].unit == "rows/event"
 

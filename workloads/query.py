@@ -24,6 +24,9 @@ ID = "id"
 CHECK = "check"
 CODE = "output"
 
+WATERMARK_MARGIN_MS = 1_000
+"""A watermark delay is the stream's disorder bound and this much more: what is on time is never nearly late."""
+
 
 @dataclass(frozen=True)
 class Column:

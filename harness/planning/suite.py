@@ -14,14 +14,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from engines.discovery import Unavailable as UnavailableEngine
 from engines.protocol import Guarantee, LogKind, Timeouts
 from harness.planning import quantity
 from harness.planning.catalogue import Catalogue, suites
 from harness.problem import ExitCode, Problem
-from results.history import Drain, Paced
+from results.plan import Drain, Paced
+from workloads.discovery import Unavailable
 from workloads.profile import PARAMETERS, Kind, Profile
-from workloads.workload import Unavailable as UnavailableWorkload
 
 Path_ = tuple[str, ...]
 """Keys from the top of a suite file to a value."""
@@ -37,6 +36,9 @@ def _several(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+EVERY = "all"
+"""What a suite may say in place of names: every workload, or every fault, that exists."""
+
 _ALL = "every fault"
 
 
@@ -48,10 +50,10 @@ def _for_all(value: Any) -> Any:
 Names = Annotated[tuple[str, ...], BeforeValidator(_several)]
 
 SuiteAim = Literal["share", "outputs", "interval", "row", "committing", "restore"]
-"""The aims of `results.history.Aim` that a suite may ask for."""
+"""The aims of `results.plan.Aim` that a suite may ask for."""
 
 
-_SWEEP = 0.96
+SWEEP = 0.96
 """Windows of a second and a commit interval of a second, in step, would close at one point of the interval, drawn by
 chance: the same engine showed 0.2 s in one trial and 1.0 s in the next. So closings come 1 / 0.96 as fast, and 25 of
 them sweep through every point once."""
@@ -110,7 +112,7 @@ class DrainOnLog(_Table):
 
 
 class DrainTable(DrainOnLog):
-    """Backlogs, as in `results.history.Drain`; a table for a log overrides what stands above it."""
+    """Backlogs, as in `results.plan.Drain`; a table for a log overrides what stands above it."""
 
     embedded: DrainOnLog = DrainOnLog()
     kafka: DrainOnLog = DrainOnLog()
@@ -135,10 +137,11 @@ class DrainTable(DrainOnLog):
 
 
 class FaultsTable(_Table):
-    """Which faults strike, each in trials of its own, and when. hold: how long one lasts, or by fault how long it does;
-    the fault's own where none is given. exposed: strikes that expose the guarantee, by fault and case. most: so many
-    are tried at most. timeouts: one or both profiles. rows: the last so many strikes fall as soon as a new row is
-    visible. instead: by engine or ENGINE.MODE, the faults that strike it in place of those in `inject`.
+    """Which faults strike, each in trials of its own, and when. inject: their names; `all` in a file for every fault
+    that exists. instead: by engine or ENGINE.MODE, the faults that strike it in place of those. hold: how long one
+    lasts, or by fault how long it does; the fault's own where none is given. exposed: strikes that expose the
+    guarantee, by fault and case. most: so many are tried at most. rows: the last so many strikes fall as soon as a new
+    row is visible. timeouts: one or both profiles.
     """
 
     inject: Names = Field(min_length=1)
@@ -159,14 +162,15 @@ class FaultsTable(_Table):
 
 
 class Suite(_Table):
-    """A suite file. engines: None for every one that exists. modes: one or several by engine; the engine's first
-    where none is named. event_rate: events per second of event time; 0.96 of the paced rate where none is
-    given, so that event time passes a little faster than wall time. guarantee: one, or several to run one after the
-    other."""
+    """A suite file. engines: None for every one that exists. workload: parameters by name, of those that are asked for;
+    with workloads = "all" that is every one that exists. modes: one or several by engine; the engine's first where none
+    is named. event_rate: events per second of event time; 0.96 of the paced rate where none is given, so that event
+    time passes a little faster than wall time. guarantee: one, or several to run one after the other."""
 
     schema_version: Literal[1]
     story: str = ""
     engines: Names | None = None
+    workloads: Literal["all"] | None = None
     workload: dict[str, dict[str, Any]] = Field(min_length=1)
     modes: dict[str, Names] = {}
     seed: int = Field(ge=0)
@@ -195,7 +199,7 @@ class Suite(_Table):
         if self.event_rate is not None:
             return self.event_rate
         assert self.paced is not None, "the validator asks for one of the two"  # noqa: S101
-        return self.paced.rate * _SWEEP
+        return self.paced.rate * SWEEP
 
     @property
     def paced_phase(self) -> Paced | None:
@@ -246,7 +250,9 @@ def find(source: str) -> Path:
 
 
 def load(source: str, overrides: Mapping[str, str], catalogue: Catalogue) -> Suite:
-    """Read a suite by name or path; `overrides` replaces values by dotted key. Raises Problem or InvalidRequest."""
+    """Read a suite by name or path; `overrides` replaces values by dotted key. Where it says `all`, the suite has the
+    names of what exists. Raises Problem or InvalidRequest.
+    """
     path = find(source)
     try:
         text = path.read_text(encoding="utf-8")
@@ -256,6 +262,7 @@ def load(source: str, overrides: Mapping[str, str], catalogue: Catalogue) -> Sui
     except OSError as error:
         raise Problem("the suite file cannot be read", str(path), str(error), ExitCode.USAGE) from error
     problems = list(_override(content, overrides))
+    _name_all(content, catalogue)
     places = _Places(path, text, overrides)
     suite: Suite | None = None
     try:
@@ -285,6 +292,16 @@ def _override(content: dict[str, Any], overrides: Mapping[str, str]) -> Iterator
                 table[last] = tomllib.loads(f"value = {written}")["value"]
             except tomllib.TOMLDecodeError:
                 table[last] = written
+
+
+def _name_all(content: dict[str, Any], catalogue: Catalogue) -> None:
+    """Put the names of what exists where `all` is asked for. A workload that has a table keeps its parameters."""
+    given = content.get("workload", {})
+    if content.get("workloads") == EVERY and isinstance(given, dict):
+        content["workload"] = {name: {} for name in catalogue.workloads} | given
+    faults = content.get("faults")
+    if isinstance(faults, dict) and faults.get("inject") in (EVERY, [EVERY]):
+        faults["inject"] = list(catalogue.faults)
 
 
 class _Places:
@@ -350,13 +367,11 @@ def _fields(path: Path_) -> Iterable[str]:
 
 def _unknown_names(content: Mapping[str, Any], catalogue: Catalogue, places: _Places) -> Iterator[Problem]:
     """Names that do not exist. Values of a wrong shape are left to the model."""
-    engines = content.get("engines", [])
-    for name in [engines] if isinstance(engines, str) else engines if isinstance(engines, list) else []:
-        if isinstance(name, str) and name not in catalogue.engines:
+    for name in _words(content.get("engines")):
+        if name not in catalogue.engines:
             yield unknown("engine", name, catalogue.engines, places.of(("engines",)))
     for name, modes in _table(content.get("modes")).items():
-        several = [modes] if isinstance(modes, str) else modes if isinstance(modes, list) else []
-        yield from _unknown_modes(name, several, catalogue, places.of(("modes", name)))
+        yield from _unknown_modes(name, _words(modes), catalogue, places.of(("modes", name)))
     table = _table(content.get("faults"))
     for name in _table(table.get("hold")):
         if name not in catalogue.faults:
@@ -365,18 +380,17 @@ def _unknown_names(content: Mapping[str, Any], catalogue: Catalogue, places: _Pl
     for name in instead:
         engine, _, mode = name.partition(".")
         yield from _unknown_modes(engine, [mode] if mode else [], catalogue, places.of(("faults", "instead", name)))
-    for where, faults in (
-        (("inject",), table.get("inject")),
-        *((("instead", name), instead[name]) for name in instead),
-    ):
-        for name in [faults] if isinstance(faults, str) else faults if isinstance(faults, list) else []:
-            if isinstance(name, str) and name not in catalogue.faults:
-                yield unknown("fault", name, catalogue.faults, places.of(("faults", *where)))
+    named = {("inject",): table.get("inject")} | {("instead", name): faults for name, faults in instead.items()}
+    for where, faults in named.items():
+        for name in _words(faults):
+            if name not in catalogue.faults:
+                allowed = (*catalogue.faults, EVERY) if where == ("inject",) else catalogue.faults
+                yield unknown("fault", name, allowed, places.of(("faults", *where)))
     for name, given in _table(content.get("workload")).items():
         workload = catalogue.workloads.get(name)
         if workload is None:
             yield unknown("workload", name, catalogue.workloads, places.of(("workload", name)))
-        elif not isinstance(workload, UnavailableWorkload):
+        elif not isinstance(workload, Unavailable):
             for key, value in _table(given).items():
                 place = places.of(("workload", name, key))
                 if key not in workload.defaults:
@@ -390,10 +404,16 @@ def _unknown_modes(name: str, modes: Iterable[object], catalogue: Catalogue, whe
     engine = catalogue.engines.get(name)
     if engine is None:
         yield unknown("engine", name, catalogue.engines, where)
-    elif not isinstance(engine, UnavailableEngine):
+    elif not isinstance(engine, Unavailable):
         for mode in modes:
             if mode not in engine.modes:
                 yield unknown(f"mode of {name}", str(mode), engine.modes, where)
+
+
+def _words(value: object) -> list[str]:
+    """One word or a list of them, as a list; what is neither is left out."""
+    several = value if isinstance(value, list) else [value]
+    return [word for word in several if isinstance(word, str)]
 
 
 def _table(value: object) -> Mapping[str, Any]:

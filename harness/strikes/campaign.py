@@ -14,18 +14,18 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from engines.logs.protocol import Isolation
-from engines.protocol import EngineFailure, Role
+from engines.protocol import Role
 from harness.broker import OFFSETS_PARTITIONS, OFFSETS_TOPIC
 from harness.deployment import Deployment
 from harness.equipment import Equipment
-from harness.faults import poison
+from harness.failure import TrialFailure
 from harness.faults.fault import Fault, Target, Unconfirmed
 from harness.faults.processes import kill
-from harness.planning.plan import CasePlan
 from harness.strikes.first_row import FirstRow
 from harness.strikes.gauge import Gauge, Reading
 from harness.strikes.output_rate import OutputRate, Steady, output_rate
-from results.history import Aim, Exposed, Mark, Noticed, Strike, Strikes
+from results.history import Exposed, Mark, Noticed, Strike
+from results.plan import Aim, CasePlan, Strikes
 from workloads.query import Project, Query, Running
 
 POINTS = (0.1, 0.3, 0.5, 0.7, 0.9)
@@ -40,12 +40,14 @@ RECOVER_S = {"default": 180.0, "tuned": 90.0}
 STEADY_S = 5.5
 """A job has caught up when its results keep up with the load for so long: more than the five seconds judged."""
 
+BEHIND_S = 0.5
+"""Results that lag this much, and a commit interval, behind those of before the first strike still keep up."""
+
 _BASE_S = 5.0
 _SETTLE_S = 45.0
 _KEEPS_UP = 1.15
 _AIM_S = 15.0
 _NOTICE_S = 60.0
-_BEHIND_S = 0.5
 _STANDING_S = 1.0
 
 
@@ -62,9 +64,10 @@ class Campaign:
         gauge: Gauge,
         mark: Callable[[Mark], None],
         equipment: Equipment,
-        topics: tuple[str, str],
+        output: str,
+        write: Callable[[bytes, bytes], None],
     ) -> None:
-        """mark: writes to the history. topics: input, which poison is written into, and output."""
+        """fault: the trial's own. mark: writes to the history. output: the topic. write: as in a fault's Target."""
         self._plan, self._fault, self._deployment, self._gauge, self._mark = plan, fault, deployment, gauge, mark
         self._interval_s = case.interval_ms / 1000
         self._at_most_once = case.guarantee == "at-most-once"
@@ -82,7 +85,7 @@ class Campaign:
         # A commit's first sign is its offset in the broker's own topic. A gauge's reading comes too late where
         # nothing is at stake any more after a few milliseconds.
         self._offsets_seen = self._at_most_once and equipment.broker is not None
-        self._sign = (OFFSETS_TOPIC, OFFSETS_PARTITIONS) if self._offsets_seen else (topics[1], case.partitions)
+        self._sign = (OFFSETS_TOPIC, OFFSETS_PARTITIONS) if self._offsets_seen else (output, case.partitions)
         self._own_log = equipment.gauge_log
         self._target = Target(
             processes=lambda: self._victims.processes if self._victims else deployment.processes(),
@@ -93,7 +96,7 @@ class Campaign:
             broker=equipment.broker,
             link=equipment.link,
             state=equipment.state,
-            poison=lambda: poison.write(equipment.log, topics[0]),
+            write=write,
             parallelism=deployment.parallelism,
             chance=self._chance,
             disk=equipment.disk,
@@ -105,12 +108,12 @@ class Campaign:
         self.exposed = self.tried = 0
 
     def start(self) -> None:
-        """Once; may be called again. Raises EngineFailure if the trial lacks what the fault needs."""
+        """Once; may be called again. Raises TrialFailure if the trial lacks what the fault needs."""
         if self._started:
             return
         lack = self._target.lacks(self._fault.needs)
         if lack:
-            raise EngineFailure(f"fault {self._fault.name} cannot be injected: {lack}")
+            raise TrialFailure(f"fault {self._fault.name} cannot be injected: {lack}")
         self._started = True
         self._thread.start()
 
@@ -154,7 +157,7 @@ class Campaign:
         """
         first = self._gauge.until(lambda _: True, time.monotonic() + _AIM_S, self._stop)
         if first is None:
-            raise EngineFailure(f"the logs did not answer within {_AIM_S:g} s, so no strike can be aimed")
+            raise TrialFailure(f"the logs did not answer within {_AIM_S:g} s, so no strike can be aimed")
         deadline_s = time.monotonic() + _SETTLE_S
         while True:
             seen = [first, *self._readings(_BASE_S + 2 * self._interval_s)]
@@ -295,7 +298,7 @@ class Campaign:
             lambda reading: reading.progress.commits > began.progress.commits, deadline_s
         ):
             return
-        steady = Steady(before, _BEHIND_S + self._interval_s, STEADY_S)
+        steady = Steady(before, BEHIND_S + self._interval_s, STEADY_S)
         self._until(steady.seen, deadline_s)
 
     def _aim(self, aim: Aim) -> Reading | None:

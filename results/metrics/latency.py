@@ -7,12 +7,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from results.evidence.gaps import STALLED_MS, stalled_s, visible_since_ns
-from results.history import Paced
 from results.metrics.basis import Basis
 from results.metrics.measured import Measured
 from results.metrics.measurement import Measurement
 from results.metrics.metric import Column, Metric
 from results.metrics.statistics import PERCENTILES, curve, needed, percentile
+from results.plan import Paced
 from results.result import Series
 from results.verdict.matching import NEVER
 from results.verdict.planned_times import planned

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from results.evidence.phases import Phase
-from results.history import Closing, Paced
+from results.history import Closing
+from results.plan import Paced
 from results.verdict.examination import Examination
 from workloads import control
 from workloads.control import heartbeat_second

@@ -26,16 +26,16 @@ from results.verdict.audit import (
 from workloads.query import CHECK, ID, Count, Query, Windowed
 from workloads.stream import Integers
 
-_MOST_LOST = 64
+MOST_LOST = 64
 """So many events lost within one window are looked for."""
 
-_LOOK_BACK = 200
+LOOK_BACK = 200
 """Events that are counted again are looked for among so many before the window, and its own."""
 
 _MOST_KNOWN = 16
 """So many of the ways in which a key's running totals were off are tried on its next wrong row."""
 
-_FRUITLESS = 3
+FRUITLESS = 3
 """After so many rows of a key that nothing explains, no lost or repeated events are looked for in its others."""
 
 
@@ -94,7 +94,7 @@ class _Totals:
             if explanation is not None and not self._off(once + surplus, answer):
                 return explanation
         so_far = {name: column[: place + 1] for name, column in self._events.items()}
-        thorough = self._fruitless < _FRUITLESS
+        thorough = self._fruitless < FRUITLESS
         for surplus, explanation in reversed(self._known[-_MOST_KNOWN:]):
             found = self._counted_again(once + surplus, answer)
             if found is None and explanation is not None:
@@ -133,7 +133,7 @@ class _Totals:
         """A run of the events that these weights count once, which the row lacks as well."""
         held = np.flatnonzero(weights == 1)
         count, ids, checks = (-more for more in self._more(weights, answer))
-        thorough = self._fruitless < _FRUITLESS
+        thorough = self._fruitless < FRUITLESS
         known = self._events[ID][held], self._events[CHECK][held]
         places = find(*known, count, ids, checks, thorough) if count > 0 else None
         if places is None:
@@ -208,7 +208,7 @@ class _Walk:
             starts.insert(len(starts) if answer.due is None or answer.again else 0, (none, first))
         searches = (self._as_run, self._with_loss, self._with_repeats)
         for tail, place in starts:
-            for search in searches if self._fruitless < _FRUITLESS else searches[:1]:
+            for search in searches if self._fruitless < FRUITLESS else searches[:1]:
                 if (found := search(answer, tail, place)) is not None:
                     return found
         self._place, self._fruitless = None, self._fruitless + 1
@@ -241,7 +241,7 @@ class _Walk:
 
     def _with_loss(self, answer: Answer, tail: Integers, place: int) -> Explanation | None:
         new = answer.values[SUMS[0]] - len(tail)
-        for lost in range(1, _MOST_LOST + 1):
+        for lost in range(1, MOST_LOST + 1):
             stop = place + new + lost
             if new < 0 or stop > len(self._ids):
                 return None
@@ -260,7 +260,7 @@ class _Walk:
                 stop = place + new - repeated * times
                 if stop > len(self._ids):
                     continue
-                run, earlier = np.arange(place, stop), np.arange(max(place - _LOOK_BACK, 0), stop)
+                run, earlier = np.arange(place, stop), np.arange(max(place - LOOK_BACK, 0), stop)
                 _, ids, checks = self._left(answer, tail, run)
                 if ids % times or checks % times:
                     continue

@@ -9,10 +9,12 @@ import re
 import pytest
 
 from harness.host.disk import SIZE_MB
+from harness.instruments.collector import GAP_S
 from harness.instruments.sampler import PSS_S, SAMPLE_S
 from harness.planning.suite import SWEEP
 from harness.quiescence import STILL_INTERVALS, STILL_S
 from harness.strikes.campaign import BEHIND_S, POINTS, RECOVER_S, STEADY_S
+from results.evidence.gaps import STALLED_MS
 from results.history import METHOD_VERSION
 from results.metrics.latency import CLOSINGS_NEEDED
 from results.metrics.send_lag import BEHIND_MS
@@ -36,10 +38,12 @@ QUOTED = (
     f"Method version {METHOD_VERSION}.",
     f"p99, or its median in the last second, exceeds {BEHIND_MS:g} ms",
     f"The event rate is {SWEEP:g} of the paced rate unless a suite says otherwise",
-    f"like this {1 / (1 - SWEEP):.0f} closings sweep through all of its phases once",
+    f"like this {1 / (1 - SWEEP):.0f} closings sweep through all of its points once",
     f"The watermark delay is the disorder bound plus {WORDS[WATERMARK_MARGIN_MS // 1000]} second",
     f"the sum of their checks ({CHECK_BITS} bits, a function of the id)",
     f"keys that begin with `{CONTROL}`",
+    f"of more than {GAP_S:g} s between two looks",
+    f"where they are more than {STALLED_MS:g} ms apart the figure has both",
     f"taken together, one to one, as a wrong row (of the first {PAIRED:,} unexpected rows)",
     f"events that count twice (up to {WORDS[MOST_TIMES + 1]} times)",
     f"any set (up to {EVERY_SET} events in the window)",
@@ -53,7 +57,7 @@ QUOTED = (
     f"p99.9 needs {needed('99.9'):,} rows, and all of them at least {CLOSINGS_NEEDED} distinct closings",
     f"or {CLOSINGS_NEEDED} rows where there are no closings",
     f"a tmpfs of {SIZE_MB} MiB from the start",
-    f"at a phase of the commit interval from {min(POINTS):g} to {max(POINTS):g}, seeded",
+    f"at a point of the commit interval from {min(POINTS):g} to {max(POINTS):g}, seeded",
     f"has given for {STEADY_S:g} s as many rows as in as long a time before the first strike",
     f"but for what is worth {BEHIND_S:g} s and a commit interval",
     f"at the latest after {RECOVER_S['tuned']:g} s, or {RECOVER_S['default']:g} s with default time-outs",

@@ -35,6 +35,7 @@ from harness.problem import ExitCode, Problem
 from harness.provisioning import home
 from harness.provisioning.folders import write_whole
 from harness.trial import Trial
+from results import manifest
 from results.history import METHOD_VERSION, DamagedHistory, Ended, History
 from results.plan import CasePlan, RunPlan, TrialPlan, clock
 from workloads.discovery import Unavailable
@@ -102,7 +103,7 @@ def resumed(folder: Path) -> RunPlan:
 def _recorded(history: Path) -> bool:
     """Whether a case's history is complete; one that was cut off is removed, to be recorded anew."""
     try:
-        if History(history).of(Ended):
+        if manifest.exists(history) and History(history).of(Ended):
             return True
     except DamagedHistory:
         pass
@@ -217,7 +218,7 @@ def _equipment(
     case: CasePlan, fault: type[Fault] | None, run_log: _RunLog, site: Site, history: Path, work: Path, stack: ExitStack
 ) -> Equipment:
     """The logs of a case, and what its fault needs beside them; all of it is closed with the stack."""
-    broker = run_log.broker
+    broker, link = run_log.broker, run_log.link
     address = broker.harness_address if broker else str(work / "log")
     log = connect(address, case.log)
     stack.callback(log.close)
@@ -238,7 +239,7 @@ def _equipment(
         address=address,
         engine_address=broker.engine_address if broker else address,
         bystanders=lambda: {"broker": broker.pids} if broker and broker.pids else {},
-        log_failure=broker.failure if broker else lambda: None,
+        log_failure=lambda: (broker.failure() if broker else None) or (link.failure() if link else None),
         gauge_log=gauge_log,
         broker=run_log.own,
         link=run_log.link,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from results.evidence.completeness import incomplete, older
 from results.evidence.phases import Phase, last_lines, obstacle, phases, unfinished
 from results.evidence.regenerated import CannotJudge
 from results.evidence.samples import Samples
@@ -42,7 +43,11 @@ def judge(folder: Path) -> list[CaseResult]:
     began = _guarded("phases", lambda: phases(history), doubts) or []
     if not doubts and history.plan.method_version > METHOD_VERSION:
         doubts.append(f"recorded by method version {history.plan.method_version}; this judge knows {METHOD_VERSION}")
-    if not doubts and began and unfinished(history) is None:
+    why = unfinished(history)
+    if lacking := _guarded("completeness", lambda: incomplete(history), doubts):
+        # Of a record that is not whole nothing is told but that: its figures would stand for what is not there.
+        began, doubts = [], [*doubts, "; ".join(filter(None, (why, lacking[0]))), *lacking[1:]]
+    if not doubts and began and why is None:
         seen = _guarded("matching", lambda: examine(history, began), doubts)
     return [_Case(history, began, seen, kind, doubts).result() for kind in kinds]
 
@@ -61,6 +66,7 @@ class _Case:
     strikes: list[StrikeResult] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.measured.notes += older(self.history)
         self.phases = [phase for phase in self.began if phase.kind == self.kind]
         self.doubts = list(self.given)
         if not self.doubts and (why := obstacle(self.history, self.kind)):
@@ -239,7 +245,7 @@ def _guarded(name: str, part: Callable[[], Any], doubts: list[str]) -> Any:
     try:
         return part()
     except DamagedHistory as damage:
-        doubts.append(f"damaged history: {damage.what} ({damage.where.parent.name}/{damage.where.name})")
+        doubts.append(damage.within(damage.where.parents[1]))
     except CannotJudge as reason:
         doubts.append(str(reason))
     except Exception as error:

@@ -24,16 +24,25 @@ Name = Annotated[str, Field(pattern=r"^[^/\\\x00]+$"), AfterValidator(_in_its_fo
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+# No plan can ask for more than this, and no clock shows it: what does is damage.
+Rate = Annotated[float, Field(gt=0, le=1e12)]
+Seconds = Annotated[float, Field(ge=0, le=1e9)]
+Nanoseconds = Annotated[int, Field(ge=0, lt=2**63)]
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+Some = Annotated[int, Field(gt=0, lt=2**63)]
+Few = Annotated[int, Field(gt=0, le=2**20)]
 
 
 class Paced(_Model):
     """Open loop at a mean rate (events/s), steady without a profile; latency is judged on what closes in the measured
     part."""
 
-    rate: float = Field(gt=0)
-    warmup_s: float = Field(ge=0)
-    measured_s: float = Field(gt=0)
+    rate: Rate
+    warmup_s: Seconds
+    measured_s: Seconds = Field(gt=0)
     profile: str = ""
     """How the rate varies, in words; `curve` says it exactly, as in `workloads.stream.Segment`."""
     curve: tuple[tuple[float, float], ...] = ()
@@ -49,10 +58,10 @@ class Drain(_Model):
     Doubling ends early where the next backlog would not fit in budget_s (writing it included) or exceeds max_events.
     """
 
-    events: int = Field(gt=0)
+    events: Some
     intervals: float = Field(gt=0)
-    budget_s: float = Field(gt=0)
-    max_events: int = Field(gt=0)
+    budget_s: Seconds = Field(gt=0)
+    max_events: Some
 
 
 Aim = Literal["share", "outputs", "interval", "row", "committing", "restore", "phase"]
@@ -78,10 +87,10 @@ class Strikes(AskedStrikes):
     """
 
     aim: Aim
-    wanted: int = Field(ge=1)
-    most: int = Field(ge=1)
-    hold_s: float = Field(ge=0)
-    rows: int = Field(default=0, ge=0)
+    wanted: Some
+    most: Some
+    hold_s: Seconds
+    rows: Count = 0
     timeouts: Literal["default", "tuned"]
 
 
@@ -128,11 +137,11 @@ class CasePlan(AskedCase):
     guarantee: Literal["at-most-once", "at-least-once", "exactly-once"]
     parameters: dict[str, int | float | str]
     seed: int
-    partitions: int = Field(gt=0)
-    parallelism: int = Field(gt=0)
-    interval_ms: int = Field(gt=0)
-    worker_memory_mb: int = Field(gt=0)
-    event_rate: float = Field(gt=0)
+    partitions: Few
+    parallelism: Few
+    interval_ms: Some
+    worker_memory_mb: Some
+    event_rate: Rate
     paced: Paced | None
     drain: Drain | None
     strikes: Strikes | None = None
@@ -172,14 +181,14 @@ class RunPlan(AskedRun):
 class Clock(_Model):
     """The same instant on both clocks."""
 
-    wall_ns: int
-    monotonic_ns: int
+    wall_ns: Nanoseconds
+    monotonic_ns: Nanoseconds
 
 
 class Machine(_Model):
     cpu: str
-    cores: int
-    memory_bytes: int
+    cores: Some
+    memory_bytes: Some
     kernel: str
     python: str
     java: str | None
@@ -194,7 +203,7 @@ class TrialPlan(_Model):
     """One engine deployed once and given one workload: what was asked, and what it ran on."""
 
     schema_version: Literal[1] = 1
-    method_version: int
+    method_version: Few
     name: str
     engine: str
     engine_version: str
@@ -210,11 +219,11 @@ class TrialPlan(_Model):
     claim_note: str = ""
     emits: Literal["final", "updates"] = "final"
     """Whether a row is written once, or several times with growing values of which the last one counts."""
-    partitions: int
-    parallelism: int
-    interval_ms: int
-    worker_memory_mb: int
-    event_rate: float = Field(gt=0)
+    partitions: Few
+    parallelism: Few
+    interval_ms: Some
+    worker_memory_mb: Some
+    event_rate: Rate
     """Events per second of event time, in every phase."""
     paced: Paced | None
     drain: Drain | None

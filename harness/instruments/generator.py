@@ -16,11 +16,10 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
-from engines.failure import Failure
 from engines.logs import connect
 from engines.logs.protocol import Writer
 from harness.failure import TrialFailure
-from harness.instruments.channel import Commands, answer, now_ns
+from harness.instruments.channel import Commands, EndOfInput, answer, failures_told, now_ns
 from results.history import TableWriter
 from workloads import control
 from workloads.control import Control
@@ -273,6 +272,11 @@ class Generator:
         writer.flush(_FLUSH_S)
         return first_id
 
+    @property
+    def stored(self) -> dict[str, int]:
+        """Rows by table."""
+        return {"sends": self._sends.rows}
+
     def close(self) -> None:
         for writer in (self._writer, self._bulk):
             if writer is not None:
@@ -310,31 +314,38 @@ def told_segment(command: Mapping[str, Any]) -> Segment:
 
 def main() -> None:
     commands = Commands()
-    generator = Generator(commands.setup)
-    generator.prepare()
-    answer({"did": "setup"})
-    for command in commands:
-        more: dict[str, Any] = {}
+    with failures_told():
+        generator = Generator(commands.setup)
+        generator.prepare()
+        answer({"did": "setup"})
         try:
-            match command["do"]:
-                case "paced":
-                    more["count"] = generator.paced(
-                        command["phase"],
-                        told_segment(command),
-                        command["rate"],
-                        command["start_ns"],
-                        lambda: commands.next(0.0) is not None,
-                    )
-                case "backlog":
-                    generator.backlog(command["phase"], told_segment(command))
-                case "commit":
-                    generator.commit()
-                case "close":
-                    more["first_id"] = generator.close_round(command["time_ms"])
-            answer({"did": command["do"], **more})
-        except Failure as failure:
-            answer({"error": failure.what, "where": failure.where})
-    generator.close()
+            for command in commands:
+                _do(command, generator, commands)
+        except EndOfInput:
+            pass  # In the middle of a paced phase: what is not sent by now is not wanted.
+        finally:
+            generator.close()
+        answer({"did": "end", "stored": generator.stored})
+
+
+def _do(command: Mapping[str, Any], generator: Generator, commands: Commands) -> None:
+    more: dict[str, Any] = {}
+    match command["do"]:
+        case "paced":
+            more["count"] = generator.paced(
+                command["phase"],
+                told_segment(command),
+                command["rate"],
+                command["start_ns"],
+                lambda: commands.next(0.0) is not None,
+            )
+        case "backlog":
+            generator.backlog(command["phase"], told_segment(command))
+        case "commit":
+            generator.commit()
+        case "close":
+            more["first_id"] = generator.close_round(command["time_ms"])
+    answer({"did": command["do"], **more})
 
 
 if __name__ == "__main__":

@@ -113,7 +113,7 @@ def _misuse(error: TyperException) -> Problem:
 def _problems(error: Exception) -> Sequence[Problem]:
     from engines.failure import Failure
     from harness.planning.suite import InvalidRequest
-    from results.store import DamagedRun
+    from results.store import DamagedRun, Unjudged
 
     match error:
         case Problem():
@@ -124,6 +124,8 @@ def _problems(error: Exception) -> Sequence[Problem]:
             return [Problem(error.what, error.where, error.remedy, ExitCode.UNFINISHED)]
         case DamagedRun():
             return [Problem(error.what, str(error.where), error.remedy, ExitCode.USAGE)]
+        case Unjudged():
+            return [Problem(error.what, str(error.where), error.remedy, ExitCode.ENVIRONMENT)]
     where = traceback.extract_tb(error.__traceback__)[-1]
     return [
         Problem(
@@ -401,9 +403,7 @@ def _conclude(folder: Path, output_format: Format) -> int:
 def _judge(folder: Path) -> RunResult:
     from results import store
 
-    result = store.judge_run(folder)
-    store.save(folder, result)
-    return result
+    return store.judge_again(folder)
 
 
 def _program() -> str:
@@ -416,10 +416,11 @@ def _program() -> str:
 def _command(folder: Path) -> str:
     """What was typed to make a run, where that is known: of one made elsewhere, there may be the result alone."""
     from results import store
+    from workloads.regular_file import read_regular
 
     command = None
     with suppress(OSError, ValueError, AttributeError):
-        command = json.loads((folder / store.PLAN).read_text(encoding="utf-8")).get("command")
+        command = json.loads(read_regular(folder / store.PLAN, folder)).get("command")
     return command if isinstance(command, str) else f"{_program()} run"
 
 

@@ -37,9 +37,10 @@ from harness.provisioning.folders import write_whole
 from harness.trial import Trial
 from results import manifest
 from results.history import METHOD_VERSION, DamagedHistory, Ended, History
-from results.plan import CasePlan, RunPlan, TrialPlan, clock
+from results.plan import KEPT, CasePlan, RunPlan, TrialPlan, clock
 from workloads.discovery import Unavailable
-from workloads.workload import Workload
+from workloads.regular_file import read_regular
+from workloads.workload import Keeping, Unfit, Workload
 from workloads.workload import discover as discover_workloads
 
 
@@ -74,6 +75,7 @@ def execute(plan: RunPlan, provisioned: Mapping[str, Provisioned], folder: Path,
     left = [case for case in plan.runnable if not _recorded(folder / "cases" / case.name)]
     if not left:
         return
+    _keep(left, folder / KEPT)
     if "disk" in _needs(left):
         separate()
     with Warden(folder.name, scratch), ExitStack() as stack:
@@ -89,7 +91,7 @@ def execute(plan: RunPlan, provisioned: Mapping[str, Provisioned], folder: Path,
 def resumed(folder: Path) -> RunPlan:
     """The plan of an interrupted run that is to go on. Raises Problem if there is none, or if the run still goes on."""
     try:
-        plan = RunPlan.model_validate_json((folder / "plan.json").read_bytes())
+        plan = RunPlan.model_validate_json(read_regular(folder / "plan.json", folder))
     except (OSError, ValidationError) as error:
         why = str(error).splitlines()[0]
         raise Problem(
@@ -98,6 +100,22 @@ def resumed(folder: Path) -> RunPlan:
     if marked(folder.resolve().name):
         raise Problem("the run is still going on", str(folder), "wait for its end, or interrupt it", ExitCode.USAGE)
     return plan
+
+
+def _keep(cases: Sequence[CasePlan], folder: Path) -> None:
+    """Keep what the events of these cases are made of. Raises Problem where it cannot be had."""
+    workloads = discover_workloads()
+    for case in cases:
+        workload = workloads[case.workload]
+        if not isinstance(workload, Keeping):
+            continue
+        try:
+            workload.keep(case.parameters, folder)
+        except Unfit as unfit:
+            raise Problem(unfit.what, f"workload {case.workload}", unfit.remedy, ExitCode.USAGE) from unfit
+        except OSError as error:
+            why = f"what workload {case.workload} replays cannot be kept: {error.strerror or error}"
+            raise Problem(why, str(folder), "choose a folder with space with --out") from error
 
 
 def _recorded(history: Path) -> bool:

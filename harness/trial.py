@@ -46,7 +46,7 @@ from results.history import (
     Quiescent,
     SegmentMark,
 )
-from results.plan import CasePlan, Drain, Paced
+from results.plan import CasePlan, Drain, Paced, kept_folder
 from workloads.control import answers
 from workloads.stream import Segment
 from workloads.workload import Workload
@@ -171,6 +171,7 @@ class Trial:
                 "transactional_id": f"{self._prefix}-backlog",
                 "workload": self._case.workload,
                 "parameters": self._case.parameters,
+                "kept": str(kept_folder(self._equipment.folder)),
                 "seed": self._case.seed,
             },
         )

@@ -25,6 +25,14 @@ from results.verdict.guarantee import CLAIMS, delivery_seen, in_words, processin
 from results.verdict.offences import EXPLAINED, Findings, findings
 from results.verdict.pairing import PAIRED
 from workloads.discovery import Unavailable
+from workloads.workload import Unfit
+
+
+class _NotJudged(str):
+    """A doubt that says nothing of the trial: the judge lacks something here, or crashed."""
+
+    __slots__ = ()
+
 
 _NO_FINDINGS = Findings(Verdict(), 0, {}, [])
 
@@ -121,6 +129,7 @@ class _Case:
             engine_version=plan.engine_version,
             trial=plan.name,
             asked=plan,
+            not_judged=any(isinstance(doubt, _NotJudged) for doubt in self.doubts),
         )
 
     def _forbidden(self, found: Findings) -> list[Kind]:
@@ -247,7 +256,9 @@ def _guarded(name: str, part: Callable[[], Any], doubts: list[str]) -> Any:
     except DamagedHistory as damage:
         doubts.append(damage.within(damage.where.parents[1]))
     except CannotJudge as reason:
-        doubts.append(str(reason))
+        doubts.append(_NotJudged(reason) if reason.lacking else str(reason))
+    except Unfit as unfit:
+        doubts.append(_NotJudged(f"the events cannot be made again: {unfit.what}"))
     except Exception as error:
-        doubts.append(f"the judge crashed in {name}: {type(error).__name__}: {error}".splitlines()[0])
+        doubts.append(_NotJudged(f"the judge crashed in {name}: {type(error).__name__}: {error}".splitlines()[0]))
     return None

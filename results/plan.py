@@ -8,6 +8,7 @@ read whatever else there is; the models made from them hold the rest, by which a
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -21,6 +22,15 @@ def _in_its_folder(name: str) -> str:
 
 Name = Annotated[str, Field(pattern=r"^[^/\\\x00]+$"), AfterValidator(_in_its_folder)]
 """A part of a file's name, which leads nowhere else."""
+
+
+KEPT = "kept"
+"""The folder, in that of a run, with what workloads keep of the files of which they make events."""
+
+
+def kept_folder(history: Path) -> Path:
+    """Where what the events of a trial are made of is kept. history: the folder of its history, in that of its run."""
+    return history.parent.parent / KEPT
 
 
 class _Model(BaseModel):

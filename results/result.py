@@ -152,7 +152,8 @@ class CaseResult(_Model):
 
     observed: the verdict in words. absent: why a metric is not there, by its name. notes: what a reader must know
     beside the numbers. last_lines: what a process that failed printed last. kinds: how many rows were wrong in which
-    way. offences: the first of each count. asked: the trial's plan, None where there was no trial.
+    way. offences: the first of each count. asked: the trial's plan, None where there was no trial. not_judged: unknown
+    because the judge lacked something here or crashed, which says nothing of the trial.
     """
 
     engine: str
@@ -181,6 +182,7 @@ class CaseResult(_Model):
     engine_version: str = ""
     trial: str = ""
     asked: TrialPlan | None = None
+    not_judged: bool = False
     schema_version: Literal[1] = 1
     method_version: int = METHOD_VERSION
 

@@ -26,7 +26,7 @@ from workloads.control import Control
 from workloads.discovery import Unavailable
 from workloads.query import CHECK, ID, Query
 from workloads.stream import CONTROL, CONTROL_IDS, Events, Segment, checks, partition_of
-from workloads.workload import Workload, discover
+from workloads.workload import Keeping, Workload, discover
 
 TICK_S = 0.002
 """Sleep between two looks at the schedule; what comes due meanwhile goes out together."""
@@ -157,6 +157,8 @@ class Generator:
             raise TrialFailure(f"workload {workload.name} is unavailable: {workload.why}")
         self._workload: Workload = workload
         self._parameters: Mapping[str, Any] = setup["parameters"]
+        if isinstance(workload, Keeping):
+            self._parameters = workload.kept(self._parameters, Path(setup["kept"]))
         self._seed: int = setup["seed"]
         self._partitions: int = setup["partitions"]
         self._query = workload.query(self._parameters)

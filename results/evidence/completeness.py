@@ -10,6 +10,7 @@ from results.history import METHOD_VERSION, TABLES, DamagedHistory, History, Qui
 from results.manifest import MANIFEST, SINCE, Manifest, differences, read, rows_of
 
 _SHOWN = 3
+_NOT_WHOLE = "damaged history: the record is not whole"
 
 
 def incomplete(history: History) -> list[str]:
@@ -27,7 +28,7 @@ def incomplete(history: History) -> list[str]:
         more = f" and {len(wrong) - _SHOWN} files more" if len(wrong) > _SHOWN else ""
         said = "; ".join(f"{name} {what}" for name, what in wrong[:_SHOWN])
         damage = _damage(history, [name for name, _ in wrong])
-        return [f"damaged history: the record is not whole: {said}{more} (by {MANIFEST}){damage}"]
+        return [f"{_NOT_WHOLE}: {said}{more} (by {MANIFEST}){damage}"]
     return _short(history, manifest)
 
 
@@ -55,20 +56,16 @@ def _short(history: History, manifest: Manifest) -> list[str]:
     for table in TABLES:
         stored, said = rows_of(manifest.files, table), manifest.stored.get(table)
         if said is None and stored:
-            found.append(
-                f"damaged history: the record is not whole: nothing says how many rows of {table} were stored ({table}/)"
-            )
+            found.append(f"{_NOT_WHOLE}: nothing says how many rows of {table} were stored ({table}/)")
         elif said is not None and said != stored:
-            found.append(
-                f"damaged history: the record is not whole: {said:,} rows of {table} were stored, {stored:,} are there ({table}/)"
-            )
+            found.append(f"{_NOT_WHOLE}: {said:,} rows of {table} were stored, {stored:,} are there ({table}/)")
     reached = manifest.positions.get("output")
     for rest in history.of(Quiescent)[-1:]:
         if history.plan.log == "embedded" and not found:
             found += _holes(history, rest.end_offsets)
         if reached is None or len(reached) != len(rest.end_offsets) or np.any(np.less(reached, rest.end_offsets)):
             found.append(
-                f"damaged history: the record is not whole: the output was recorded up to offsets {reached}, and ended at "
+                f"{_NOT_WHOLE}: the output was recorded up to offsets {reached}, and ended at "
                 f"{rest.end_offsets} (output/)"
             )
     return found
@@ -84,7 +81,6 @@ def _holes(history: History, ends: list[int]) -> list[str]:
         there = int(np.count_nonzero(mine < end))
         if there < end:
             found.append(
-                f"damaged history: the record is not whole: {there:,} of the {end:,} rows of output partition {partition} are there "
-                "(output/)"
+                f"{_NOT_WHOLE}: {there:,} of the {end:,} rows of output partition {partition} are there (output/)"
             )
     return found[:1]

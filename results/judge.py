@@ -52,9 +52,11 @@ def judge(folder: Path) -> list[CaseResult]:
     if not doubts and history.plan.method_version > METHOD_VERSION:
         doubts.append(f"recorded by method version {history.plan.method_version}; this judge knows {METHOD_VERSION}")
     why = unfinished(history)
-    if lacking := _guarded("completeness", lambda: incomplete(history), doubts):
+    lacking = _guarded("completeness", lambda: incomplete(history), doubts)
+    if lacking is None or lacking:
         # Of a record that is not whole nothing is told but that: its figures would stand for what is not there.
-        began, doubts = [], [*doubts, "; ".join(filter(None, (why, lacking[0]))), *lacking[1:]]
+        began = []
+        doubts += ["; ".join(filter(None, (why, lacking[0]))), *lacking[1:]] if lacking else []
     if not doubts and began and why is None:
         seen = _guarded("matching", lambda: examine(history, began), doubts)
     return [_Case(history, began, seen, kind, doubts).result() for kind in kinds]

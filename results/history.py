@@ -388,7 +388,7 @@ class History:
         except ValidationError as error:
             raise DamagedHistory(first_problem(error), path) from error
         self.marks = list(self._read_marks(folder / MARKS))
-        self.limits = self._limits()
+        self._limits = self._found_limits()
 
     def read(self, path: Path) -> bytes | None:
         """The content of a file of the history, None if there is none. Raises DamagedHistory."""
@@ -411,7 +411,7 @@ class History:
                     return  # The writer died in the middle of its last line; what was known before is whole.
                 raise DamagedHistory(f"line {number}: {first_problem(error)}", path) from error
 
-    def _limits(self) -> Limits:
+    def _found_limits(self) -> Limits:
         """Within what all times and partitions of the trial lie. Raises DamagedHistory if a mark does not."""
         path, began_ns = self.folder / MARKS, self.plan.clock.monotonic_ns
         until_ns = min((mark.at_ns for mark in self.of(Ended)), default=2**63 - 1)
@@ -444,7 +444,7 @@ class History:
             for field, column in zip(schema, table.columns, strict=True):
                 if column.null_count and field.name not in _NULLABLE:
                     raise DamagedHistory(f"not a readable part of {name}: nothing stands in {field.name}", part)
-            if (why := impossible(name, table, self.limits)) is not None:
+            if (why := impossible(name, table, self._limits)) is not None:
                 raise DamagedHistory(why, part)
             tables.append(table)
         return pa.concat_tables(tables) if tables else schema.empty_table()

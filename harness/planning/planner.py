@@ -9,12 +9,14 @@ from itertools import product
 from typing import Literal
 
 import numpy as np
+from pydantic import ValidationError
 
 from engines.protocol import Engine, Guarantee, LogKind
 from harness.host import disk
 from harness.planning.catalogue import Catalogue
 from harness.planning.suite import InvalidRequest, Suite, parameter
 from harness.problem import ExitCode, Problem
+from results.history import first_problem
 from results.plan import Blocked, CasePlan, RunPlan, Strikes
 from workloads.discovery import Unavailable
 from workloads.stream import Segment
@@ -74,8 +76,31 @@ def make(
 ) -> RunPlan:
     """The cases of a suite: every engine, in each of its modes, with every workload, on the log that was chosen.
 
-    Raises InvalidRequest for parameters that a workload cannot have.
+    Raises InvalidRequest for parameters that a workload cannot have, and for numbers that no run can have.
     """
+    try:
+        cases = _cases(suite, selection, catalogue, log, available)
+    except ValidationError as error:
+        remedy = "Correct the value, or leave the key out if it has a default"
+        raise InvalidRequest([Problem(first_problem(error), f"suite {name}", remedy, ExitCode.USAGE)]) from error
+    return RunPlan(
+        suite=name,
+        story=suite.story,
+        command=command,
+        seed=suite.seed,
+        log=log[0],
+        kafka=selection.kafka,
+        cases=tuple(cases),
+    )
+
+
+def _cases(
+    suite: Suite,
+    selection: Selection,
+    catalogue: Catalogue,
+    log: tuple[LogKind, Blocked | None],
+    available: Availability,
+) -> list[CasePlan]:
     guarantees = (selection.guarantee,) if selection.guarantee else suite.guarantee
     asked = _ask(suite, selection.workloads or tuple(suite.workload), catalogue)
     cases = []
@@ -88,15 +113,7 @@ def make(
                 case = _case(suite, engine_name, mode, wanted, log[0], guarantee, strikes)
                 blocked = _blocked(case, engine, wanted, log[1], guarantees, selection, catalogue, available)
                 cases.append(case.model_copy(update={"blocked": blocked}))
-    return RunPlan(
-        suite=name,
-        story=suite.story,
-        command=command,
-        seed=suite.seed,
-        log=log[0],
-        kafka=selection.kafka,
-        cases=tuple(cases),
-    )
+    return cases
 
 
 @dataclass(frozen=True)

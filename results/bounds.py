@@ -62,13 +62,13 @@ class Limits:
                 return 0, _LARGEST
 
 
-def impossible(name: str, table: pa.Table, limits: Limits) -> str | None:
+def impossible(name: str, table: pa.Table, within: Limits) -> str | None:
     """The first value of a table that cannot be, with its column, or None. Columns may be left out."""
     kinds = _KINDS[name]
     for column in table.schema.names:
         if column not in kinds:
             continue
-        low, high = limits.of(kinds[column])
+        low, high = within.of(kinds[column])
         ends = pc.min_max(table[column])
         # What is no number (NaN) is not compared by min_max.
         strange = pa.types.is_floating(table[column].type) and not pc.all(pc.is_finite(table[column])).as_py()

@@ -15,7 +15,9 @@ from harness.planning.suite import SWEEP
 from harness.quiescence import STILL_INTERVALS, STILL_S
 from harness.strikes.campaign import BEHIND_S, POINTS, RECOVER_S, STEADY_S
 from results.evidence.gaps import STALLED_MS
-from results.history import METHOD_VERSION
+from results.evidence.samples import HOLE_S
+from results.history import METHOD_VERSION, MOST_PART_BYTES
+from results.manifest import SINCE
 from results.metrics.latency import CLOSINGS_NEEDED
 from results.metrics.send_lag import BEHIND_MS
 from results.metrics.statistics import INTERVAL, INTERVAL_SAMPLES, RESAMPLES, needed
@@ -28,6 +30,7 @@ from results.verdict.pairing import PAIRED
 from results.verdict.succession import FRUITLESS, LOOK_BACK, MOST_LOST
 from tests.tidy.sources import text_of
 from workloads.query import WATERMARK_MARGIN_MS
+from workloads.regular_file import MOST_TEXT_BYTES
 from workloads.stream import CHECK_BITS, CONTROL
 from workloads.workload import discover
 
@@ -68,6 +71,9 @@ QUOTED = (
     f"the {float(INTERVAL[1]) - float(INTERVAL[0]):g} % interval of the median by the bootstrap percentile method",
     f"({RESAMPLES:,} resamples, seeded)",
     f"of fewer than {WORDS[INTERVAL_SAMPLES]} strikes the range",
+    f"Histories of methods before {SINCE} have no manifest",
+    f"never more than {HOLE_S:g} s apart",
+    f"up to {MOST_TEXT_BYTES >> 20} MiB each, a part of a table up to {MOST_PART_BYTES >> 30} GiB",
     f"CPU and RSS every {SAMPLE_S:g} s, PSS every {WORDS[int(PSS_S)]} seconds",
 )
 """What METHOD.md says with a constant of the code in it."""
@@ -77,6 +83,7 @@ OF_NO_CODE = (
     "(9 s, Kafka's default)",
     "Kafka 4.3.1 leaves transactions",  # The version in which the fault of Kafka was seen.
     "(KAFKA-20734)",
+    "the SHA-256 of",
     "0 means that the band was never left",
     "max(0, baseline rate − rate)",
 )

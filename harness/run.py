@@ -36,7 +36,7 @@ from harness.provisioning import home
 from harness.provisioning.folders import write_whole
 from harness.trial import Trial
 from results import manifest
-from results.history import METHOD_VERSION, DamagedHistory, Ended, History
+from results.history import METHOD_VERSION, DamagedHistory, Ended, History, stored_in
 from results.plan import KEPT, CasePlan, RunPlan, TrialPlan, clock
 from workloads.discovery import Unavailable
 from workloads.regular_file import read_regular
@@ -193,12 +193,14 @@ def _run_case(
     display: Display,
 ) -> None:
     history, work = folder / "cases" / case.name, scratch / case.name
-    for made in (history, work):
-        made.mkdir(parents=True)
+    with stored_in(history):
+        history.mkdir(parents=True)
+    work.mkdir(parents=True)
     fault = _fault(case, folder)
     with ExitStack() as stack:
         equipment = _equipment(case, fault, run_log, _site(history, work, tools), history, work, stack)
-        write_whole(history / "trial.json", _trial_plan(case, engine, tools).model_dump_json(indent=2).encode())
+        with stored_in(history):
+            write_whole(history / "trial.json", _trial_plan(case, engine, tools).model_dump_json(indent=2).encode())
         began_s = time.monotonic()
         try:
             Trial(case, engine, workload, equipment, f"sg-{folder.name[-4:]}-{case.name}", display, fault).conduct()

@@ -165,6 +165,16 @@ class Committed(_Mark):
     phase: str
 
 
+class Decoyed(_Mark):
+    """A transaction with valid events of ids first_id .. first_id + count - 1 was written over all partitions of the
+    input and aborted; it has ended. Whoever counts one of them reads what is not committed."""
+
+    mark: Literal["decoyed"] = "decoyed"
+    phase: str
+    first_id: int
+    count: int
+
+
 class Loaded(_Mark):
     """The last event of a phase is acknowledged. count: how many events that were, where the phase was cut short (its
     strikes were over); None for all of its segment."""
@@ -282,6 +292,7 @@ Mark = Annotated[
     EngineReady
     | PhaseBegin
     | Committed
+    | Decoyed
     | Loaded
     | Closing
     | Complete

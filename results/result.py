@@ -30,6 +30,7 @@ Kind = Literal[
     "torn",
     "premature",
     "scattered",
+    "uncommitted read",
 ]
 """What is wrong with a row, in METHOD.md's words."""
 

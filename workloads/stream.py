@@ -22,6 +22,9 @@ CONTROL = "~"
 CONTROL_IDS = 1 << 40
 """Ids of heartbeats and closing events start here; a workload's own events are numbered from 0."""
 
+DECOY_IDS = 1 << 41
+"""Ids of events in transactions that are aborted start here: no row may count one."""
+
 CHECK_BITS = 31
 """The size of an event's check."""
 

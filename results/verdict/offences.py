@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from results.evidence.committed_input import decoys_of
 from results.evidence.rows import UNKNOWN_KEY
 from results.result import Kind, Offence, PhaseKind, Verdict
 from results.verdict.audit import SUMS, Explanation, describe, outputs
@@ -27,7 +28,7 @@ EXPLAINED = 1_000_000
 """So many wrong rows are explained, the first ones: there may be many millions."""
 
 _IDS = 10
-_CAUSES: tuple[Kind, ...] = ("loss", "double count")
+_CAUSES: tuple[Kind, ...] = ("loss", "double count", "uncommitted read")
 _COUNTS_AS = {MATCH: "match", DUPLICATE: "duplicate", WRONG: "wrong", UNEXPECTED: "unexpected"}
 _FORBIDDEN: dict[Kind, str] = {
     "aborted read": "its transaction was aborted, and a read_committed consumer was given it all the same",
@@ -72,6 +73,9 @@ class _Finding:
             (int(phase), row) for phase, row in zip(malformed, rows.malformed, strict=True) if phase in mine
         ]
 
+        self._names_decoy = np.any(np.isin(rows.identity, decoys_of(seen.history)), axis=0)
+        self._premature = premature(seen)
+
     def conclude(self) -> Findings:
         matching = self._matching
         counts_as, conflicts = matching.counts_as, matching.conflicts
@@ -95,7 +99,6 @@ class _Finding:
         kinds["loss"] += len(missing)
         kinds["duplicate"] += len(duplicate)
         kinds["malformed"] += len(self._malformed)
-        self._premature = premature(self._seen)
         never: dict[Kind, Integers] = {
             "aborted read": aborted_reads(self._seen),
             "out of order": out_of_order(self._seen),
@@ -158,6 +161,8 @@ class _Finding:
         return explanation is not None and not explanation.certain and self._kind(row) == "broken audit"
 
     def _kind_of_stray(self, row: int) -> Kind:
+        if self._names_decoy[row]:
+            return "uncommitted read"
         explanation = self._explainer.of(row)
         return explanation.kind if explanation is not None and explanation.kind in _CAUSES else "unexpected"
 
@@ -212,7 +217,6 @@ class _Finding:
 
     def _unexpected(self, row: int) -> Offence:
         kind, explanation = self._kind_of_stray(row), self._explainer.of(row)
-        known = self._matching.rows.keys[row] != UNKNOWN_KEY
         ids = explanation.ids if explanation is not None and kind in _CAUSES else ()
         return self._of_row(
             row,
@@ -220,12 +224,17 @@ class _Finding:
             count_as="unexpected",
             ids=list(ids[:_IDS]),
             ids_count=len(ids),
-            explanation=explanation.text
-            if explanation is not None and kind in _CAUSES
-            else _groundless(self._query)
-            if known
-            else "no event has this key",
+            explanation=self._why_unexpected(row, kind),
         )
+
+    def _why_unexpected(self, row: int, kind: Kind) -> str:
+        explanation = self._explainer.of(row)
+        if explanation is not None and kind in _CAUSES:
+            return explanation.text
+        if kind == "uncommitted read":
+            return "its event was in a transaction that was aborted"
+        known = self._matching.rows.keys[row] != UNKNOWN_KEY
+        return _groundless(self._query) if known else "no event has this key"
 
     def _forbidden(self, kind: Kind, row: int) -> Offence:
         why = self._premature.explanation(row) if kind == "premature" else _FORBIDDEN[kind]

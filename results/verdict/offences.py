@@ -40,18 +40,22 @@ _FORBIDDEN: dict[Kind, str] = {
 
 @dataclass(frozen=True)
 class Findings:
-    """Rows by count and by kind, and the first offending rows. due: how many rows there should be. unexplained: how
-    many wrong rows were not looked into, and have no kind. undecided: how many rows of broken audit have that kind only
-    because the search for another cause ended at a limit. unpaired: as of `Matching`.
-    """
+    """Rows by count and by kind, and the first offending rows."""
 
     verdict: Verdict
+    """Rows by count."""
     due: int
+    """How many rows there should be."""
     kinds: dict[Kind, int]
+    """How many rows are wrong in which way; a row may be of several kinds."""
     offences: list[Offence]
+    """The first offending rows of each count and kind."""
     unexplained: int = 0
+    """How many wrong rows were not looked into, and have no kind."""
     undecided: int = 0
+    """How many rows of broken audit have that kind only because the search for another cause ended at a limit."""
     unpaired: int = 0
+    """As of `Matching`."""
 
 
 def findings(seen: Examination, kind: PhaseKind) -> Findings:

@@ -1,4 +1,4 @@
-"""Suite files are read strictly, and everything that is wrong with one is said at once."""
+"""Suite files are read strictly, everything that is wrong with one is said at once, and `all` is all that exists."""
 
 from __future__ import annotations
 

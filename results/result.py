@@ -36,8 +36,13 @@ Kind = Literal[
 
 
 class _Model(BaseModel):
+    # What is said under a field describes it in the JSON Schema.
     model_config = ConfigDict(
-        extra="forbid", frozen=True, allow_inf_nan=False, json_schema_serialization_defaults_required=True
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        json_schema_serialization_defaults_required=True,
+        use_attribute_docstrings=True,
     )
 
 
@@ -281,12 +286,19 @@ def worst(cases: Iterable[CaseResult]) -> Outcome | None:
 
 
 class PublicMetric(_Model):
+    """A measured value. METHOD.md lists the metrics; packages outside may add others."""
+
     value: float
+    """The figure, in `unit`."""
     unit: str
+    """Such as `ms`, `bytes`, `events/s`."""
     better: Better
+    """Which way is better; `none` for what ranks nothing."""
 
 
 class PublicCase(_Model):
+    """One engine in the phases of one kind."""
+
     engine: str
     """Name of the engine."""
     mode: str
@@ -315,7 +327,9 @@ class Document(_Model):
     """What `--format json` prints."""
 
     run: str
+    """The run's folder, as its user calls it."""
     cases: list[PublicCase]
+    """In the order of the plan, the paced phase of a trial before its drains."""
 
 
 def document(run: RunResult, folder: Path) -> dict[str, Any]:

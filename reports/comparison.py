@@ -139,6 +139,12 @@ class Row:
         return list(dict.fromkeys(case.claim_note for case in self.cases if case.claim_note))
 
     @property
+    def isolation(self) -> list[str]:
+        """Why it was not tested that the engine reads only what is committed; empty where it was."""
+        told = (case.isolation for case in self.cases if case.isolation not in ("", "tested"))
+        return [f"isolation: {why}" for why in dict.fromkeys(told)]
+
+    @property
     def notes(self) -> list[str]:
         """What a reader must know beside the numbers, each once."""
         return list(dict.fromkeys(note for case in self.cases for note in case.notes))

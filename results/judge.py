@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from results.evidence.committed_input import untested_isolation
+from results.evidence.committed_input import isolation
 from results.evidence.phases import Phase, last_lines, obstacle, phases, unfinished
 from results.evidence.regenerated import CannotJudge
 from results.evidence.samples import Samples
@@ -112,6 +112,7 @@ class _Case:
             processing=Guarantee(claimed=plan.processing_claimed, seen=processing),
             delivery=Guarantee(claimed=plan.delivery_claimed, seen=delivery),
             claim_note=plan.claim_note,
+            isolation=isolation(self.history, self.phases),
             metrics=dict(sorted(self.measured.metrics.items())),
             absent=dict(sorted(self.measured.absent.items())),
             notes=self.measured.notes,
@@ -181,8 +182,6 @@ class _Case:
             elif found.applies(basis, but="causality"):
                 why = f"void: {basis.premature:,} rows were visible before they could be known"
                 self.measured.lack(found.metrics, why)
-        if (isolation := untested_isolation(self.history, self.phases)) is not None:
-            self.measured.notes.append(isolation)
         if self.struck is not None:
             self.strikes = self._part("strikes", lambda: basis.watched.strikes) or self.strikes
 

@@ -225,6 +225,9 @@ class CaseResult(_Model):
     """Claimed and seen for the rows at the sink; None where no trial was judged."""
     claim_note: str = ""
     """What a reader must know beside the claims; may be empty."""
+    isolation: str = ""
+    """Whether it was tested that the engine reads only what is committed: `tested`, or why it was not; empty where
+    nothing can be said."""
     metrics: dict[str, MetricValue] = {}
     """Measured values, by the metric's name."""
     absent: dict[str, str] = {}

@@ -84,15 +84,15 @@ def decoys_of(history: History) -> Integers:
     return np.concatenate(ranges) if ranges else np.empty(0, dtype=np.int64)
 
 
-def untested_isolation(history: History, phases: list[Phase]) -> str | None:
-    """Why it was not tested whether the engine reads only what is committed, or None if it was in each of these phases.
+def isolation(history: History, phases: list[Phase]) -> str:
+    """Whether it was tested that the engine reads only what is committed: `tested`, or why it was not.
 
-    None as well for trials that did not come so far, and for those of method versions that knew nothing of it.
+    Empty for trials that did not come so far, and for those of method versions that knew nothing of it.
     """
     if history.plan.method_version < ISOLATION_TESTED or not phases:
-        return None
+        return ""
     if history.plan.log == "embedded":
-        return "isolation: not tested on this log, which has nothing uncommitted to read"
+        return "not tested on this log, which has nothing uncommitted to read"
     tested = {mark.phase for mark in history.of(Decoyed)}
     untested = [phase.name for phase in phases if phase.name not in tested]
-    return f"isolation: not tested in {', '.join(untested)}: no aborted transaction was written" if untested else None
+    return f"not tested in {', '.join(untested)}: no aborted transaction was written" if untested else "tested"

@@ -53,9 +53,12 @@ class Examination:
         starts = np.array([phase.start_ns for phase in self.phases])
         return np.asarray(np.maximum(np.searchsorted(starts, times_ns, side="right") - 1, 0), dtype=np.int64)
 
-    def members(self, wanted: pa.Table, phases: Sequence[Phase]) -> pa.Table:
-        """The events of these phases behind some rows, in log order (see workloads.oracle.members)."""
-        return oracle.members(self.stream.query, _pieces(self.stream, self.given, phases), wanted)
+    def members(self, wanted: pa.Table, phases: Sequence[Phase], query: Query | None = None) -> pa.Table:
+        """The events of these phases behind some rows, in log order (see workloads.oracle.members).
+
+        query: another one than the trial's, of the same columns.
+        """
+        return oracle.members(query or self.stream.query, _pieces(self.stream, self.given, phases), wanted)
 
 
 def examine(history: History, phases: list[Phase]) -> Examination:

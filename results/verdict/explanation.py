@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from results.evidence.committed_input import decoys_of
+from results.result import Kind
 from results.verdict.audit import (
     SUMS,
     Columns,
@@ -17,19 +17,26 @@ from results.verdict.audit import (
     aggregate,
     describe,
     explain,
-    find,
     outputs,
     values,
 )
+from results.verdict.causes import Causes
 from results.verdict.examination import Examination
 from results.verdict.identity import grouped
 from results.verdict.matching import DUPLICATE, MATCH
 from results.verdict.succession import Answer, explain_running, explain_windows
 from workloads.query import ID, Query, Running, Session, Windowed
-from workloads.stream import Integers, checks
+from workloads.stream import Integers
 
 THOROUGH = 500
 """So many rows are searched for scattered events as well as for ranges: there may be millions."""
+
+
+CAUSES = 20_000
+"""For so many wrong rows a cause beyond their own events is looked for."""
+
+_UNEXPLAINED: tuple[Kind, ...] = ("wrong value", "broken audit")
+"""What a row is where its own events do not explain it."""
 
 
 class Explainer:
@@ -49,32 +56,22 @@ class Explainer:
             case _:
                 self._compare_values(rows, missing)
 
-        self._seen_uncommitted(rows)
+        self._causes = Causes(seen)
+        for row in rows.tolist()[:CAUSES]:
+            if (found := self._found.get(row)) is None or found.kind in _UNEXPLAINED:
+                cause = self._causes.of(row)
+                if cause is not None:
+                    self._found[row] = cause
 
     def of(self, row: int) -> Explanation | None:
         """What is wrong with a row; None where it is a row that nothing explains."""
         return self._found.get(int(row))
 
-    def _seen_uncommitted(self, rows: Integers) -> None:
-        """Rows that count events of transactions that were aborted are explained by that."""
-        decoys = decoys_of(self._seen.history)
-        if not len(decoys):
-            return
-        for row in rows.tolist():
-            explanation = self._found.get(row)
-            due = int(self._matching.index[row])
-            named = self._matching.rows.identity[:, row]
-            if ids := named[np.isin(named, decoys)].tolist():
-                text = f"{describe(tuple(ids))} was in a transaction that was aborted"
-                self._found[row] = Explanation("uncommitted read", text, tuple(ids))
-            elif due >= 0 and outputs(self._query) and explanation is not None and explanation.kind != "double count":
-                expected, found = self._due(due), self._values(row)
-                count, ids_sum, checks_sum = (found[name] - expected[name] for name in SUMS)
-                places = find(decoys, checks(decoys), count, ids_sum, checks_sum)
-                if places is not None:
-                    ids = decoys[places].tolist()
-                    text = f"it counts {describe(tuple(ids))} of a transaction that was aborted"
-                    self._found[row] = Explanation("uncommitted read", text, tuple(ids))
+    def of_stray(self, row: int) -> Explanation | None:
+        """The same for a row that answers none that is due."""
+        if (known := self._found.get(row)) is None and (cause := self._causes.of(row)) is not None:
+            known = self._found[row] = cause
+        return known
 
     def ids(self, due: int) -> tuple[int, ...]:
         """The events of a missing row, in log order."""

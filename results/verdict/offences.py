@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from results.evidence.committed_input import decoys_of
 from results.evidence.rows import UNKNOWN_KEY
 from results.result import Kind, Offence, PhaseKind, Verdict
 from results.verdict.audit import SUMS, Explanation, describe, outputs
@@ -77,7 +76,6 @@ class _Finding:
             (int(phase), row) for phase, row in zip(malformed, rows.malformed, strict=True) if phase in mine
         ]
 
-        self._names_decoy = np.any(np.isin(rows.identity, decoys_of(seen.history)), axis=0)
         self._premature = premature(seen)
 
     def conclude(self) -> Findings:
@@ -165,9 +163,7 @@ class _Finding:
         return explanation is not None and not explanation.certain and self._kind(row) == "broken audit"
 
     def _kind_of_stray(self, row: int) -> Kind:
-        if self._names_decoy[row]:
-            return "uncommitted read"
-        explanation = self._explainer.of(row)
+        explanation = self._explainer.of_stray(row)
         return explanation.kind if explanation is not None and explanation.kind in _CAUSES else "unexpected"
 
     # One offence of each sort.
@@ -232,11 +228,9 @@ class _Finding:
         )
 
     def _why_unexpected(self, row: int, kind: Kind) -> str:
-        explanation = self._explainer.of(row)
-        if explanation is not None and kind in _CAUSES:
+        explanation = self._explainer.of_stray(row)
+        if explanation is not None and (kind in _CAUSES or explanation.kind == "broken audit"):
             return explanation.text
-        if kind == "uncommitted read":
-            return "its event was in a transaction that was aborted"
         known = self._matching.rows.keys[row] != UNKNOWN_KEY
         return _groundless(self._query) if known else "no event has this key"
 

@@ -67,18 +67,18 @@ def test_an_honest_engine_beside_decoys_passes_and_its_isolation_was_tested(reco
         decoyed(recording, phase)
     for case in judged(recording).values():
         assert case.outcome == "pass"
-        assert not any("isolation" in note for note in case.notes)
+        assert case.isolation == "tested"
 
 
 def test_a_phase_without_decoys_says_that_isolation_was_not_tested(recording, judged):
     decoyed(recording, "drain-1")
     cases = judged(recording)
-    assert any("isolation: not tested in paced" in note for note in cases["paced"].notes)
-    assert any("isolation: not tested in drain-2" in note for note in cases["drain"].notes)
+    assert cases["paced"].isolation.startswith("not tested in paced")
+    assert cases["drain"].isolation.startswith("not tested in drain-2")
 
 
 def test_the_embedded_log_has_nothing_uncommitted_to_read(recording, judged):
-    assert any("isolation: not tested on this log" in note for note in judged(recording)["paced"].notes)
+    assert judged(recording)["paced"].isolation.startswith("not tested on this log")
 
 
 def test_decoys_that_the_log_calls_committed_are_no_fault_of_the_engine(recording, judged):

@@ -21,6 +21,7 @@ from engines.protocol import EngineFailure
 from harness.problem import Problem
 from tests.judge.recording import perfect
 from tests.playback import CATALOGUE, SUITE, Bench, set_up
+from workloads.query import Aggregate
 from workloads.workload import discover
 
 ROOT = Path(__file__).parent.parent
@@ -428,3 +429,17 @@ def test_without_arguments_there_is_help() -> None:
     done = subprocess.run(program, env=environment, capture_output=True, text=True)
     assert done.returncode == 0
     assert "Usage: streamgauge" in done.stdout
+
+
+def test_a_column_that_no_engine_can_name_is_a_problem_of_the_request(
+    bench: Bench, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = CATALOGUE.workloads["sensors"].query(CATALOGUE.workloads["sensors"].defaults)
+    aggregates = (Aggregate('a "sum"', "sum", "temperature"),)
+    misnamed = dataclasses.replace(query, shape=dataclasses.replace(query.shape, aggregates=aggregates))
+    monkeypatch.setattr(type(CATALOGUE.workloads["sensors"]), "query", lambda self, parameters: misnamed)
+    assert bench("run", "-e", "alpha", "-w", "sensors") == 2
+    assert capsys.readouterr().err.startswith(
+        "error: no column or field can be called 'a \"sum\"': a name has 1 to 100"
+    )
+    assert not bench.plans

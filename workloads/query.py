@@ -24,6 +24,9 @@ ID = "id"
 CHECK = "check"
 CODE = "output"
 
+_OURS = ("key", "last_id")
+"""Of every row: its key, and in the oracle's answer the id that makes it final."""
+
 
 @dataclass(frozen=True)
 class Column:
@@ -258,6 +261,15 @@ class Query:
     where: tuple[Condition, ...] = ()
     derived: tuple[Linear, ...] = ()
     deduplicate: Deduplicate | None = None
+
+    def __post_init__(self) -> None:
+        """Raises ValueError where one name would mean two things: to JSON, names differ by case."""
+        columns = [*(column.name for column in self.columns), *(linear.name for linear in self.derived)]
+        # A projection may name id and check, which stand in its rows anyhow.
+        given = [name for name in self.fields if name not in (ID, CHECK)]
+        for what, names in (("column", columns), ("output field", [*_OURS, *self.identity, *given])):
+            if twice := sorted({name for name in names if names.count(name) > 1}):
+                raise ValueError(f"{what} {twice[0]!r} is there twice among {', '.join(map(repr, names))}")
 
     @property
     def identity(self) -> tuple[str, ...]:

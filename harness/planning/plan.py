@@ -20,6 +20,7 @@ from harness.planning.catalogue import Catalogue
 from harness.planning.suite import InvalidRequest, Suite, parameter
 from harness.problem import ExitCode, Problem
 from results.history import Drain, Paced, Strikes, case_name
+from workloads.names import misnamed
 from workloads.stream import Segment
 from workloads.workload import Parameters, Preparing, Unfit, Workload
 from workloads.workload import Unavailable as UnavailableWorkload
@@ -297,6 +298,8 @@ def _prepared(workload: Workload, parameters: Parameters, suite: Suite) -> tuple
             return parameters, Blocked(outcome="unavailable", reason=lack.what, remedy=lack.remedy)
         parameters = workload.prepare(parameters)
     query = workload.query(parameters)
+    if wrong := misnamed(query):
+        raise Unfit(wrong, "give it another name")
     if query.time_window is not None and query.settle_ms <= query.watermark_delay_ms:
         raise Unfit("a window has no length", "give its parameters in _ms at least 1")
     workload.events(parameters, suite.seed, Segment(0, 1, 0, suite.events_per_second), np.array([0]))

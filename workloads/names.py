@@ -33,9 +33,12 @@ from workloads.query import (
 LONGEST = 100
 """Characters of a name."""
 
+OURS = "@"
+"""Names of ours beside a user's own, where both must stand in one table, begin with this."""
+
 RULE = (
-    f'a name has 1 to {LONGEST} characters, does not begin with a dot, and has no quotation mark ("), no backslash and '
-    "no control character"
+    f"a name has 1 to {LONGEST} characters, of which one at least is no blank, does not begin with {OURS}, and has no "
+    'quotation mark ("), no backslash and no control character'
 )
 
 _SHOWN = 24
@@ -45,10 +48,10 @@ _FORBIDDEN = re.compile(r'["\\\x00-\x1f\x7f-\x9f\ud800-\udfff]')
 def misnamed(query: Query) -> str | None:
     """What is wrong with the first name that no engine can take, and the rule; None where all are right.
 
-    What is forbidden is what JSON writes in more than one way, or what a SQL text cannot hold. A leading dot is ours.
+    What is forbidden is what JSON writes in more than one way, or what an engine's tables cannot have.
     """
     for name in (*_columns(query), *_fields(query.shape)):
-        if not 0 < len(name) <= LONGEST or name.startswith(".") or _FORBIDDEN.search(name):
+        if not name.strip() or len(name) > LONGEST or name.startswith(OURS) or _FORBIDDEN.search(name):
             return f"no column or field can be called {name[:LONGEST]!a}: {RULE}"
     return None
 

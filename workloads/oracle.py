@@ -61,14 +61,14 @@ def expected(query: Query, events: Iterable[Events], threads: int = THREADS) -> 
     duckdb.Error if a sum leaves 64 bits or a derived column's dividend is negative.
     """
     plain = numbered(query)
-    columns = _list(dict.fromkeys(("key", *plain.identity, *plain.fields, LAST_ID)))
+    columns = _list(("key", *plain.row_fields, LAST_ID))
     found = _run(
         f"WITH prepared AS {_materialised(plain)} ({_prepared(query)}), due AS ({_due(plain)}) "
         f"SELECT {columns} FROM due ORDER BY {_list((*plain.identity, 'key'))}",
         threads,
         events=_stream(query, events),
     )
-    return found.rename_columns(list(dict.fromkeys(("key", *query.identity, *query.fields, LAST_ID))))
+    return found.rename_columns(["key", *query.row_fields, LAST_ID])
 
 
 def members(query: Query, events: Iterable[Events], wanted: pa.Table, threads: int = THREADS) -> pa.Table:

@@ -302,6 +302,11 @@ class Query:
                 return (CODE, "since", CHECK)
 
     @property
+    def row_fields(self) -> tuple[str, ...]:
+        """A row's integers in order; one that is both identity and answer stands once."""
+        return tuple(dict.fromkeys((*self.identity, *self.fields)))
+
+    @property
     def ordered(self) -> bool:
         """Whether the answer depends on the order of a key's events; its stream never reorders a key then."""
         match self.shape:

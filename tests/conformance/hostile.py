@@ -9,92 +9,119 @@ from typing import Any
 
 from tests.conformance.reference import Event, Row
 from workloads.names import LONGEST, numbered
-from workloads.query import Project, Query
+from workloads.query import Aggregate, Column, Condition, Linear, Project, Query, Tumbling, Windowed
 
-OF_THE_ORACLE = (
-    *("start", "Start", "START", "end", "End", "END", "back", "Back", "BACK", "key", "KEY", "first", "FIRST", "last"),
-    *("left", "LEFT", "right", "rank", "RANK", "item", "since", "position", "last_id", "prepared", "due", "events"),
-    *("found", "wanted", "placed", "earlier", "fed", "lists", "folded", "before", "judged", "moved", "part", "n"),
-    *("carried", "symbol", "live", "output", "code", "check_sum", "ID", "Id", "CHECK", "count", "ids", "checks"),
-)
-OF_ENGINES = (
-    *(
-        "window",
-        "window_start",
-        "window_end",
-        "window_time",
-        "rowtime",
-        "proctime",
-        "input",
-        "rows",
-        "__at",
-        "__offset",
-    ),
-    *("__text", "__event", "__broken", "broken", "value", "offset", "partition", "headers", "topic", "@at", "@now"),
-    *(
-        "EARLIER",
-        "ENDING",
-        "left_id",
-        "right_item",
-        "state",
-        "event",
-        "self",
-        "shape",
-        "latest",
-        "held",
-        "c0",
-        "c6",
-        "d0",
-    ),
-    *("f0", "h0", "h1", "c6_amount", "d0_score", "f0_total", "id_", "~close"),
-)
-RESERVED = (
-    *("order", "select", "group", "user", "timestamp", "TIMESTAMP", "rank_", "row_number", "table", "where", "from"),
-    *("class", "lambda", "None", "True", "def", "null", "true", "int", "long", "public", "this", "date", "interval"),
-    *("__init__", "__class__", "__dict__", "__struct_fields__", "__eq__", "mro", "_", "__"),
-)
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+OF_THE_ORACLE = _words("""
+    start Start START end End END back Back BACK key KEY first FIRST last left LEFT right rank RANK item since position
+    last_id prepared due events found wanted placed earlier fed lists folded before judged moved part n carried symbol
+    live output code check_sum ID Id CHECK count ids checks
+""")
+OF_ENGINES = _words("""
+    window window_start window_end window_time rowtime proctime input rows __at __offset __text __event __broken broken
+    value offset partition headers topic .at .now EARLIER ENDING left_id right_item state event self shape latest held
+    c0 c6 d0 f0 h0 h1 c6_amount d0_score f0_total id_ ~close
+""")
+RESERVED = _words("""
+    order select group user timestamp TIMESTAMP rank_ row_number table where from class lambda None True def null true
+    int long public this date interval __init__ __class__ __dict__ __struct_fields__ __eq__ mro _ __
+""")
 ODD = (
-    *("a b", " a", "a ", " ", "a.b", "a.", "$a", "$['a']", "a'b", "''", "a`b", "`", "a;b", "--", "/*", "*/", "*", "?"),
-    *(
-        "%s",
-        "{0}",
-        "{name}",
-        "1st",
-        "7",
-        "-1",
-        "1e3",
-        "ключ",
-        "ß",
-        "SS",
-        "İ",
-        "i",
-        "\u0131",
-        "鍵",
-        "\U0001f511",
-        "e\u0301",
-    ),
-    *("\u00e9", "\u2028", "\u200f", "[0]", "<b>", "&amp;", "a/b", "a,b", "a:b", "a=b", "a|b", "#", "!", "~", "^", "("),
-    "x" * LONGEST,
+    *_words("""
+        . a. a.b $a $['a'] a'b '' a`b ` a;b -- /* */ * ? %s {0} {name} 1st 7 -1 1e3 SS i [0] <b> &amp; a/b a,b a:b a=b
+        a|b # ! ~ ^ ( ключ ß İ 鍵
+    """),
+    *("a b", " a", "a ", "\u0131", "\u00e9", "e\u0301", "\u200f", "\U0001f511", "a\u2028b", "x" * LONGEST),
 )
+_OF_ROWS = ("key", "last_id")
 NAMES = (*OF_THE_ORACLE, *OF_ENGINES, *RESERVED, *ODD)
+WORST = (
+    *_words("""
+        start START End end back key KEY count ID window_start window_end rowtime proctime __at __event value .at
+        left_id order user timestamp class None __init__ a.b $['a'] a'b ` */ -- ? ключ ß İ
+    """),
+    *("\u0131", "i", " a", "a ", "e\u0301", "\u00e9", "\U0001f511", "a\u2028b", "x" * LONGEST),
+)
+"""A few of these: a query with all of them takes Flink a minute to compile."""
 
 FORBIDDEN = (
-    "",
-    ".",
-    ".key",
-    ".time",
-    'a"b',
-    '"',
-    "a\\b",
-    "\\",
-    "a\nb",
-    "\t",
-    "\x00",
-    "\x7f",
-    "\x85",
-    "\ud800",
-    "y" * 101,
+    *("", " ", "\u2028", "@", "@at", "@now", 'a"b', '"', "a\\b", "\\", "a\nb", "\t", "\x00", "\x7f", "\x85", "\ud800"),
+    "y" * (LONGEST + 1),
 )
+
+KEYS = (
+    *(
+        "",
+        " ",
+        " lead",
+        "tail ",
+        'a"b',
+        "a\\b",
+        "a\\\\",
+        "tab\there",
+        "a\nb",
+        "a\r",
+        "\x00",
+        "\x01\x1f\x7f",
+        "{}",
+        "]]",
+    ),
+    *("ключ", "鍵", "\u00e9", "e\u0301", "\U0001f600", "\u202edlrow", "\u2028", "\ufeff", "\ufffd", "\U0010ffff", "a~"),
+    *(
+        "null",
+        "true",
+        "7",
+        "-0",
+        "007",
+        "1e3",
+        "[1]",
+        '{"a":1}',
+        '"7"',
+        "'",
+        "`",
+        "$",
+        "%s",
+        "a|b",
+        "a,b",
+        "a:b",
+        "NaN",
+    ),
+)
+"""Texts that a key may be."""
+
+
+def wide(names: Sequence[str]) -> tuple[Query, list[Event]]:
+    """A query with each name as a column and, where a row has no field of that name, as one of the output, and events
+    with odd keys.
+    """
+    key, time, derived, *names = names
+    columns = (Column("id", "integer"), Column("check", "integer"), Column(key, "text"), Column(time, "integer"))
+    free = [name for name in (*names, key, time) if name not in {"start", "end", "count", "ids", "checks", *_OF_ROWS}]
+    query = Query(
+        columns=(*columns, *(Column(name, "integer") for name in names)),
+        time=time,
+        key=key,
+        shape=Windowed(
+            Tumbling(1000),
+            tuple(
+                Aggregate(field, ("sum", "min", "max")[place % 3], name)
+                for place, (field, name) in enumerate(zip(free, (derived, *names), strict=False))
+            ),
+        ),
+        watermark_delay_ms=1000,
+        where=(Condition(names[0], "<", 90),),
+        derived=(Linear(derived, ((names[1], 2), (names[2], 1)), 3),),
+    )
+    base_ms = 1_795_500_000_000
+    return query, [
+        {"id": number, "check": number * 7919, key: KEYS[number % len(KEYS)], time: base_ms + number * 10}
+        | {name: (number * (place + 1)) % 97 for place, name in enumerate(names)}
+        for number in range(400)
+    ]
 
 
 @dataclass(frozen=True)
@@ -131,7 +158,7 @@ def renamings(query: Query, names: Sequence[str] = NAMES) -> Iterator[Renaming]:
     columns = [*(column.name for column in query.columns[2:]), *(linear.name for linear in query.derived)]
     projected = query.shape.fields if isinstance(query.shape, Project) else ()
     fields = [name for mine, name in zip(numbered(query).fields, query.fields, strict=True) if mine.startswith("f")]
-    taken = {"key", "last_id", *query.identity, *query.fields} - {*projected, *fields}
+    taken = {*_OF_ROWS, *query.identity, *query.fields} - {*projected, *fields}
     free = [name for name in names if name not in taken]
     for start in range(0, len(names), len(columns)):
         some = (*names[start:], *names)[: len(columns)]

@@ -171,11 +171,13 @@ def test_sql_quotes_names_and_options_and_spells_out_intervals():
     assert "`user's ``name``` STRING, `at` BIGINT" in table
     assert "WITH ('topic' = 'it''s')" in table
     assert "`@at` - INTERVAL '0 00:00:01.501' DAY(3) TO SECOND(3)" in table
-    assert "`user's ``name``` IS NOT NULL" in sql.events_view(ODD)
+    view = sql.events_view(ODD)
+    assert "`user's ``name``` AS `c2_user_s_name`" in view
+    assert "`user's ``name``` IS NOT NULL" in view
     answer = sql.answer(ODD)
     assert "INTERVAL '1 02:03:04.005' DAY(3) TO SECOND(3)" in answer
-    assert "MAX(`at`) AS `max`, COUNT(`id`) AS `count`, SUM(`id`) AS `ids`, SUM(`check`) AS `checks`" in answer
-    assert answer.endswith("GROUP BY `user's ``name```, window_start, window_end")
+    assert "MAX(`c3_at`) AS `f0_max`, COUNT(`id`) AS `count`, SUM(`id`) AS `ids`, SUM(`check`) AS `checks`" in answer
+    assert answer.endswith("GROUP BY `c2_user_s_name`, window_start, window_end")
 
 
 def test_sql_sessions_are_a_millisecond_shorter_since_flink_joins_what_touches():

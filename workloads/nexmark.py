@@ -24,6 +24,9 @@ COLUMNS = ("kind", "auction", "bidder", "price", "seller", "category", "reserve"
 PERSON, AUCTION, BID = 0, 1, 2
 BIDS = (Condition("kind", "=", BID),)
 
+HIGHEST_PRICE = 10**8
+"""No bid reaches this: u stays below 8."""
+
 _PERSONS, _AUCTIONS, _ALL = 1, 3, 50
 _FIRST_ID, _FIRST_CATEGORY, _CATEGORIES = 1000, 10, 5
 _BATCH = 100

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import MappingProxyType
 
 from workloads import keys, nexmark
+from workloads.bounds import Largest
 from workloads.query import Linear, Project, Query
 from workloads.stream import Events, Integers, Segment, disordered_ms
 from workloads.workload import Parameters, columns
@@ -29,6 +31,9 @@ class NexmarkQ1:
             where=nexmark.BIDS,
             derived=(Linear("euros", (("price", 908),), divisor=1000),),
         )
+
+    def largest(self, parameters: Parameters) -> Mapping[str, Largest]:  # noqa: ARG002
+        return {"price": Largest(nexmark.HIGHEST_PRICE)}
 
     def events(self, parameters: Parameters, seed: int, segment: Segment, ids: Integers) -> Events:
         persons, values = nexmark.columns(seed, ids)

@@ -26,6 +26,7 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX2 = np.uint64(0x94D049BB133111EB)
 _CHECK_STREAM = 0x5EED_C4EC
+CHECK_BITS = 31
 
 
 def splitmix64(seed: int, counters: Integers) -> NDArray[np.uint64]:
@@ -49,8 +50,8 @@ def _lane(seed: int, name: str) -> int:
 
 
 def checks(ids: Integers) -> Integers:
-    """The 31-bit check that travels with each id, so that a sum of checks says which ids were summed."""
-    return (splitmix64(_CHECK_STREAM, ids) >> np.uint64(33)).astype(np.int64)
+    """The check of CHECK_BITS bits that travels with each id, so that a sum of checks says which ids were summed."""
+    return (splitmix64(_CHECK_STREAM, ids) >> np.uint64(64 - CHECK_BITS)).astype(np.int64)
 
 
 def partition_of(key: str, partitions: int) -> int:

@@ -1,4 +1,5 @@
-"""The right answer to a query, computed offline in DuckDB SQL. Shares no code with any engine.
+"""The right answer to a query, computed offline in DuckDB SQL. Shares no code with any engine but the query itself and
+the names in it.
 
 In SQL a column of the user's is called as `workloads.names` numbers it, so it cannot be taken for one of ours, whatever
 its name is: DuckDB takes a column before an alias, and does not tell upper from lower case. Names return at the end.

@@ -484,7 +484,34 @@ def test_tuned_time_outs_notice_and_restart_sooner_and_are_reported(job):
 
 def test_sources_that_do_not_count_make_no_counter_of_broken_records(manager):
     manager.metrics = {"W.numLateRecordsDropped": 1}
-    assert metrics.counters(manager.rest, "f00") == {"late": 1, "broken": 0}
+    assert metrics.counters(manager.rest, "f00", still_s=0.1) == {"late": 1, "broken": 0}
+
+
+def test_counts_that_come_in_one_after_the_other_are_waited_for(manager, monkeypatch):
+    """As seen: what was read is new already, what was given on is still that of the job's start."""
+    looks = iter([(60_000, 11_722), (60_000, 11_722), (60_000, 60_000)])
+
+    def look(path: str) -> object:
+        if path == "/jobs/f00":
+            # The last look stays.
+            read, given = next(looks, (60_000, 60_000))
+            manager.metrics |= {"Source__input.numRecordsIn": read, "Source__input.numRecordsOut": given}
+        return asked(path)
+
+    asked = manager.rest.get
+    monkeypatch.setattr(manager.rest, "get", look)
+    assert metrics.counters(manager.rest, "f00", still_s=3 * metrics._POLL_S) == {"late": 4, "broken": 0}
+
+
+def test_counts_that_never_stand_still_say_nothing_of_broken_records(manager, monkeypatch):
+    def look(path: str) -> object:
+        if path == "/jobs/f00":
+            manager.metrics["Source__input.numRecordsIn"] += 1
+        return asked(path)
+
+    asked = manager.rest.get
+    monkeypatch.setattr(manager.rest, "get", look)
+    assert metrics.counters(manager.rest, "f00", wait_s=0.1) == {"late": 4}
 
 
 def test_a_failed_job_is_reported_with_its_innermost_cause(running, manager):

@@ -16,8 +16,8 @@ class NexmarkQ1:
     name = "nexmark-q1"
     story = (
         "Nexmark query 1, currency conversion: every bid with its price in euros, at 0.908 a dollar. As published but "
-        "for whole euro cents, rounded down, instead of decimals. The log's key is the bidder, of whom `keys` are told "
-        "apart."
+        "for whole euro cents, rounded down, instead of decimals, and without the column `extra`. The log's key is the "
+        "bidder, of whom `keys` are told apart." + nexmark.STREAM
     )
     defaults: Parameters = MappingProxyType({"keys": 50_000, "disorder_ms": 0})
 

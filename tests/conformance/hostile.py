@@ -40,11 +40,10 @@ ODD = (
 _OF_ROWS = ("key", "last_id")
 NAMES = (*OF_THE_ORACLE, *OF_ENGINES, *RESERVED, *ODD)
 WORST = (
-    *_words("""
-        start START End end back key KEY count ID window_start window_end rowtime proctime __at __event value .at
-        left_id order user timestamp class None __init__ a.b $['a'] a'b ` */ -- ? ключ ß İ
-    """),
-    *("\u0131", "i", " a", "a ", "e\u0301", "\u00e9", "\U0001f511", "a\u2028b", "x" * LONGEST),
+    *_words(
+        "start START End back key window_start rowtime __at value .at order user None a.b $['a'] a'b ` */ ? ключ İ i"
+    ),
+    *("\u0131", " a", "\U0001f511", "a\u2028b", "x" * LONGEST),
 )
 """A few of these: a query with all of them takes Flink a minute to compile."""
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,6 +31,7 @@ from workloads.query import (
     Windowed,
 )
 
+ROOT = Path(__file__).parents[2]
 SUM = (Aggregate("sum", "sum", ODD),)
 STEPS = (Transition(0, 1, 1), Transition(1, 2, 0, 9))
 PAIRS = ((Condition("kind", "=", 0),), (Condition("kind", "=", 1),))
@@ -143,3 +147,11 @@ def test_the_rows_are_those_worked_out_by_hand(name: str, monkeypatch: pytest.Mo
     for key in (0, 1):
         assert [tuple(row.values())[1:] for row in found if row["key"] == key] == due
     assert len(found) == 2 * len(due)
+
+
+def test_nothing_is_drawn_on_standard_output_however_long_a_query_takes() -> None:
+    """DuckDB does where it takes Python for a notebook: where it runs a text."""
+    asked = "SELECT current_setting('enable_progress_bar')"
+    code = f"from workloads import oracle\nwith oracle._database(1) as base: print(base.sql({asked!r}).fetchall())"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "[(False,)]\n"

@@ -27,6 +27,9 @@ CODE = "output"
 WATERMARK_MARGIN_MS = 1_000
 """A watermark delay is the stream's disorder bound and this much more: what is on time is never nearly late."""
 
+_OURS = ("key", "last_id")
+"""Of every row: its key, and in the oracle's answer the id that makes it final."""
+
 
 @dataclass(frozen=True)
 class Column:
@@ -275,6 +278,15 @@ class Query:
     deduplicate: Deduplicate | None = None
     """Which repeated events are dropped; None: none are."""
 
+    def __post_init__(self) -> None:
+        """Raises ValueError where one name would mean two things: to JSON, names differ by case."""
+        columns = [*(column.name for column in self.columns), *(linear.name for linear in self.derived)]
+        # A projection may name id and check, which stand in its rows anyhow.
+        given = [name for name in self.fields if name not in (ID, CHECK)]
+        for what, names in (("column", columns), ("output field", [*_OURS, *self.identity, *given])):
+            if twice := sorted({name for name in names if names.count(name) > 1}):
+                raise ValueError(f"{what} {twice[0]!r} is there twice among {', '.join(map(repr, names))}")
+
     @property
     def identity(self) -> tuple[str, ...]:
         """The integers that together with the key name a row."""
@@ -304,6 +316,11 @@ class Query:
                 return (*(field.name for field in joined), "checks")
             case StateMachine():
                 return (CODE, "since", CHECK)
+
+    @property
+    def row_fields(self) -> tuple[str, ...]:
+        """A row's integers in order; one that is both identity and answer stands once."""
+        return tuple(dict.fromkeys((*self.identity, *self.fields)))
 
     @property
     def ordered(self) -> bool:

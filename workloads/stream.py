@@ -32,6 +32,7 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX2 = np.uint64(0x94D049BB133111EB)
 _CHECK_STREAM = 0x5EED_C4EC
+CHECK_BITS = 31
 
 
 def splitmix64(seed: int, counters: Integers) -> NDArray[np.uint64]:

@@ -1,4 +1,7 @@
-"""A query as a Flink DataStream in Python. Runs in Flink's own environment."""
+"""A query as a Flink DataStream in Python. Runs in Flink's own environment.
+
+Queries have numbered names here (see `workloads.names`).
+"""
 
 from __future__ import annotations
 
@@ -53,5 +56,5 @@ def _by_key(query: Query, events: DataStream, names: Sequence[str]) -> KeyedStre
 
 
 def _rows(query: Query) -> TypeInformation:
-    integers = (*query.identity, *query.fields)
+    integers = query.row_fields
     return Types.ROW_NAMED(["key", *integers], [Types.STRING(), *(Types.LONG() for _ in integers)])

@@ -41,12 +41,14 @@ def workers(job: Job) -> dict[str, str]:
 
 
 SLOTS = "taskmanager.numberOfTaskSlots"
+FETCH_MS = 1000
+"""How old metrics may be until they are asked for again."""
 
 MANAGER: Settings = {
     # Subtasks would otherwise fill the slots of one TaskManager first.
     "taskmanager.load-balance.mode": "SLOTS",
     # Metrics are read as counters, and would otherwise be ten seconds old.
-    "metrics.fetcher.update-interval": "1000 ms",
+    "metrics.fetcher.update-interval": f"{FETCH_MS} ms",
 }
 
 _HEARTBEATS: Settings = {"heartbeat.interval": "1000", "heartbeat.timeout": "5000"}

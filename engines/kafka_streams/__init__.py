@@ -178,7 +178,7 @@ def application(job: Job, directory: Path, rocksdb_mb: int) -> dict[str, object]
     return {
         "query": json.loads(query.to_json()),
         "outputs": [asdict(output) for output in outputs(query)],
-        "fields": [*query.identity, *query.fields],
+        "fields": query.row_fields,
         "input": job.input.name,
         "output": job.output.name,
         "retention_ms": retention_ms(job),

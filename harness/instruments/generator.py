@@ -89,8 +89,12 @@ class Encoder:
 
     def __init__(self, query: Query, partitions: int) -> None:
         self._query = query
+        # Attributes by number, since a column may be called what Python does not allow.
         self._event = msgspec.defstruct(
-            "Event", [(column.name, str if column.type == "text" else int) for column in query.columns], gc=False
+            "Event",
+            [(f"c{place}", str if column.type == "text" else int) for place, column in enumerate(query.columns)],
+            rename={f"c{place}": column.name for place, column in enumerate(query.columns)},
+            gc=False,
         )
         self._json = msgspec.json.Encoder()
         self._partitions = partitions
@@ -149,7 +153,7 @@ class Encoder:
         fields |= dict(event.values)
         fields |= {self._query.key: key, self._query.time: time_ms + event.after_ms, ID: identity}
         fields[CHECK] = int(checks(np.array([identity]))[0])
-        return key.encode(), self._json.encode(self._event(**fields))
+        return key.encode(), self._json.encode(self._event(*(fields[column.name] for column in self._query.columns)))
 
 
 class Generator:

@@ -3,10 +3,11 @@ folder and executed by `harness.run`; `results.plan` has its format."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import product
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -16,7 +17,9 @@ from harness.planning.catalogue import Catalogue
 from harness.planning.suite import InvalidRequest, Suite, parameter
 from harness.problem import ExitCode, Problem
 from results.plan import Blocked, CasePlan, RunPlan, Strikes
+from workloads.bounds import Bounded, Load, overflow, steepest
 from workloads.discovery import Unavailable
+from workloads.names import misnamed
 from workloads.stream import Segment
 from workloads.workload import Parameters, Preparing, Unfit, Workload
 
@@ -257,10 +260,31 @@ def _prepared(workload: Workload, parameters: Parameters, suite: Suite) -> tuple
             return parameters, Blocked(outcome="unavailable", reason=lack.what, remedy=lack.remedy)
         parameters = workload.prepare(parameters)
     query = workload.query(parameters)
+    if wrong := misnamed(query):
+        raise Unfit(wrong, "give it another name")
     if query.time_window is not None and query.settle_ms <= query.watermark_delay_ms:
         raise Unfit("a window has no length", "give its parameters in _ms at least 1")
+    largest = workload.largest(parameters) if isinstance(workload, Bounded) else {}
+    if leaving := overflow(query, largest, _load(suite, parameters)):
+        raise Unfit(leaving, "give smaller values, a lower rate or shorter windows")
     workload.events(parameters, suite.seed, Segment(0, 1, 0, suite.events_per_second), np.array([0]))
     return parameters, None
+
+
+def _load(suite: Suite, parameters: Parameters) -> Load:
+    """The most events that a suite may send. Of the two rates of a paced phase the larger counts: that which a user
+    reads, though event time passes a little slower.
+    """
+    rate, total = suite.events_per_second, 0
+    if (paced := suite.paced_phase) is not None:
+        rate = max(rate, paced.rate) * max(steepest(paced.curve), 1.0)
+        total += math.ceil(paced.rate * paced.duration_s)
+    if suite.drain is not None:
+        # The first backlog comes twice at most, and then each is twice as large as the one before it or larger.
+        total += max(
+            each.events + 2 * max(each.events, each.max_events) for each in map(suite.drain.on, get_args(LogKind))
+        )
+    return Load(rate, total, int(parameters.get("disorder_ms", 0)))
 
 
 def _loading(what: object) -> Blocked | None:

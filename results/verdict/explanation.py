@@ -198,8 +198,7 @@ class Explainer:
             windows, owner = np.unique(named, axis=1, return_inverse=True)
             wanted = pa.table(dict(zip(("key", *bounds), windows, strict=True)))
             members = self._seen.members(wanted, [self._seen.phases[number]])
-            columns = {name: members[name].to_numpy() for name in members.schema.names}
-            split = list(grouped(columns, ("key", *bounds), windows))
+            split = list(grouped(members, windows))
             for each, place in zip(mine.tolist(), np.ravel(owner).tolist(), strict=True):
                 without = self._seen.lateness[number].without.get(tuple(windows[:, place].tolist()))
                 found[each] = (
@@ -213,8 +212,7 @@ class Explainer:
         matching, wanted, left = self._matching, set(rows.tolist()), THOROUGH
         keys = np.unique(np.concatenate((matching.rows.keys[rows], matching.due.keys[missing])))
         members = self._seen.members(pa.table({"key": keys}), self._seen.phases)
-        columns = {name: members[name].to_numpy() for name in members.schema.names}
-        events = dict(zip(keys.tolist(), grouped(columns, ("key",), keys[np.newaxis]), strict=True))
+        events = dict(zip(keys.tolist(), grouped(members, keys[np.newaxis]), strict=True))
         self._ids |= {due: self._ids_in_succession(due, events) for due in missing.tolist()}
         mine = np.flatnonzero(np.isin(matching.rows.keys, keys) & (matching.counts_as != DUPLICATE))
         mine = mine[np.argsort(matching.rows.keys[mine], kind="stable")]

@@ -78,10 +78,9 @@ def settle(
     windows = np.concatenate((due.keys[np.newaxis, concerned], due.identity[:, concerned]))
     names = ("key", *query.identity)
     members = oracle.members(query, stream.pieces(phase.segment, ids), pa.table(dict(zip(names, windows, strict=True))))
-    columns = {name: members[name].to_numpy() for name in members.schema.names}
     settling = _Settling(query, late, labels, rows, found)
     kept, more = np.ones(len(due.keys), dtype=np.bool_), []
-    for place, events in enumerate(grouped(columns, names, windows)):
+    for place, events in enumerate(grouped(members, windows)):
         new = settling.window(int(windows[0, place]), windows[1:, place], events)
         if new is not None:
             kept[concerned[place]] = False

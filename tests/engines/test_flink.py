@@ -172,11 +172,13 @@ def test_sql_quotes_names_and_options_and_spells_out_intervals():
     assert "`user's ``name``` STRING, `at` BIGINT" in table
     assert "WITH ('topic' = 'it''s')" in table
     assert "`@at` - INTERVAL '0 00:00:01.501' DAY(3) TO SECOND(3)" in table
-    assert "`user's ``name``` IS NOT NULL" in sql.events_view(ODD)
+    view = sql.events_view(ODD)
+    assert "`user's ``name``` AS `c2_user_s_name`" in view
+    assert "`user's ``name``` IS NOT NULL" in view
     answer = sql.answer(ODD)
     assert "INTERVAL '1 02:03:04.005' DAY(3) TO SECOND(3)" in answer
-    assert "MAX(`at`) AS `max`, COUNT(`id`) AS `count`, SUM(`id`) AS `ids`, SUM(`check`) AS `checks`" in answer
-    assert answer.endswith("GROUP BY `user's ``name```, window_start, window_end")
+    assert "MAX(`c3_at`) AS `f0_max`, COUNT(`id`) AS `count`, SUM(`id`) AS `ids`, SUM(`check`) AS `checks`" in answer
+    assert answer.endswith("GROUP BY `c2_user_s_name`, window_start, window_end")
 
 
 def test_sql_sessions_are_a_millisecond_shorter_since_flink_joins_what_touches():
@@ -483,7 +485,34 @@ def test_tuned_time_outs_notice_and_restart_sooner_and_are_reported(job):
 
 def test_sources_that_do_not_count_make_no_counter_of_broken_records(manager):
     manager.metrics = {"W.numLateRecordsDropped": 1}
-    assert metrics.counters(manager.rest, "f00") == {"late": 1, "broken": 0}
+    assert metrics.counters(manager.rest, "f00", still_s=0.1) == {"late": 1, "broken": 0}
+
+
+def test_counts_that_come_in_one_after_the_other_are_waited_for(manager, monkeypatch):
+    """As seen: what was read is new already, what was given on is still that of the job's start."""
+    looks = iter([(60_000, 11_722), (60_000, 11_722), (60_000, 60_000)])
+
+    def look(path: str) -> object:
+        if path == "/jobs/f00":
+            # The last look stays.
+            read, given = next(looks, (60_000, 60_000))
+            manager.metrics |= {"Source__input.numRecordsIn": read, "Source__input.numRecordsOut": given}
+        return asked(path)
+
+    asked = manager.rest.get
+    monkeypatch.setattr(manager.rest, "get", look)
+    assert metrics.counters(manager.rest, "f00", still_s=3 * metrics._POLL_S) == {"late": 4, "broken": 0}
+
+
+def test_counts_that_never_stand_still_say_nothing_of_broken_records(manager, monkeypatch):
+    def look(path: str) -> object:
+        if path == "/jobs/f00":
+            manager.metrics["Source__input.numRecordsIn"] += 1
+        return asked(path)
+
+    asked = manager.rest.get
+    monkeypatch.setattr(manager.rest, "get", look)
+    assert metrics.counters(manager.rest, "f00", wait_s=0.1) == {"late": 4}
 
 
 def test_a_failed_job_is_reported_with_its_innermost_cause(running, manager):

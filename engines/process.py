@@ -8,14 +8,17 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from engines import proc
 from engines.protocol import EngineFailure
 
 _TAIL_LINES = 8
 _POLL_S = 0.05
+_GONE_S = 10.0
+_LOOK_S = 0.02
 
 
 def tail(log: Path, lines: int = _TAIL_LINES) -> str:
@@ -25,15 +28,6 @@ def tail(log: Path, lines: int = _TAIL_LINES) -> str:
     except OSError:
         return "(no log)"
     return "\n".join(text[-lines:]) or "(log is empty)"
-
-
-def _dying(pid: int) -> bool:
-    """Whether its first thread is a zombie (proc(5)), so that the rest is about to go."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_bytes()
-    except OSError:
-        return True
-    return stat[stat.rindex(b")") + 2 :][:1] in (b"Z", b"X")
 
 
 class Process:
@@ -90,7 +84,7 @@ class Process:
         with self._asking:
             code = self._child.poll()
             # Of a process with many threads the first may be dead a moment before the last: it runs no more.
-            return self._child.wait() if code is None and _dying(self._child.pid) else code
+            return self._child.wait() if code is None and not proc.runs(self._child.pid) else code
 
     def died(self, phase: str) -> EngineFailure | None:
         """Why the process is gone (exit code and its last log lines), or None while it runs."""
@@ -135,3 +129,19 @@ class Process:
         """SIGKILL to the group, and wait for the process itself."""
         self.signal(signal.SIGKILL)
         self._child.wait()
+
+    def wait_for_descendants(self, left: Callable[[], Collection[int]]) -> None:
+        """Return once none is left of the processes that this one started, which were killed with it.
+
+        left: pids of those that still run. They are not our children: only their going tells. Raises EngineFailure if
+        some still run after 10 s.
+        """
+        deadline = time.monotonic() + _GONE_S
+        while pids := left():
+            if time.monotonic() > deadline:
+                raise EngineFailure(
+                    f"{self.name}: its processes {sorted(pids)} still run {_GONE_S:g} s after SIGKILL; "
+                    f"its last lines:\n{tail(self.log)}",
+                    str(self.log),
+                )
+            time.sleep(_LOOK_S)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
+from engines.failure import Failure
 from workloads.query import Query
 
 Guarantee = Literal["at-most-once", "at-least-once", "exactly-once"]
@@ -24,12 +25,8 @@ Timeouts = Literal["default", "tuned"]
 manual recommends for fast recovery."""
 
 
-class EngineFailure(Exception):
-    """An engine (or a broker) did not do what it must: `what` happened in which phase, `where` to look, what to do."""
-
-    def __init__(self, what: str, where: str = "", remedy: str = "") -> None:
-        super().__init__(what)
-        self.what, self.where, self.remedy = what, where, remedy
+class EngineFailure(Failure):
+    """An engine did not do what it must."""
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,11 @@ from typing import Protocol
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
+from engines.failure import Failure
+from engines.ports import reserved
 from engines.process import Process, tail
 from engines.protocol import EngineFailure
-from harness.host.ports import reserved
+from harness.failure import TrialFailure, as_trial_failure
 from harness.problem import ExitCode, Problem
 from harness.provisioning.folders import lacking_space
 
@@ -99,7 +101,7 @@ class KafkaBroker(Protocol):
         """The broker's and its controller's; none where they are not ours to watch."""
         ...
 
-    def failure(self) -> EngineFailure | None:
+    def failure(self) -> TrialFailure | None:
         """Why it no longer runs, or None while it does (or where that cannot be known)."""
         ...
 
@@ -138,7 +140,7 @@ class Broker:
     def start(self) -> None:
         """Format storage, start, and return once both listeners answer a metadata request.
 
-        Raises EngineFailure (with the last log lines) if it does not come up, Problem if there is no disk space.
+        Raises TrialFailure (with the last log lines) if it does not come up, Problem if there is no disk space.
         """
         lack = lacking_space(self._directory, _SPACE)
         if lack:
@@ -147,7 +149,7 @@ class Broker:
             try:
                 self._start_once()
                 return
-            except EngineFailure as failure:
+            except TrialFailure as failure:
                 self.stop()
                 if not tries_left or any(self._wanted) or _PORT_TAKEN not in failure.what:
                     raise
@@ -172,20 +174,21 @@ class Broker:
         return [process.pid for process in (self._process, self._controller) if process]
 
     def restart(self) -> None:
-        """Start the dead broker again on its data and ports; returns once it answers. Raises EngineFailure.
+        """Start the dead broker again on its data and ports; returns once it answers. Raises TrialFailure.
 
         Not before its session has timed out at the controller, 9 s after its death: until then it would be refused.
         """
         if self._process is None or self._controller is None:
-            raise EngineFailure("Kafka's broker cannot be started again: it was never started", str(self._log))
+            raise TrialFailure("Kafka's broker cannot be started again: it was never started", str(self._log))
         self._process.kill()
-        self._controller.wait_for_line(_FENCED, _FENCE_S, "after the broker's death")
+        with as_trial_failure():
+            self._controller.wait_for_line(_FENCED, _FENCE_S, "after the broker's death")
         self._starts += 1
         # A log of its own: what the one before said must not be taken for an answer.
         self._log = self._log.with_name(f"broker-{self._starts}.log")
         self._await_answers(self._run_broker())
 
-    def failure(self) -> EngineFailure | None:
+    def failure(self) -> TrialFailure | None:
         for process in (self._controller, self._process):
             dead = process.died("while it was needed") if process else None
             if dead:
@@ -205,30 +208,28 @@ class Broker:
         self._log.parent.mkdir(parents=True, exist_ok=True)
         for log in (self._log, self._controller_log):
             log.unlink(missing_ok=True)
-        with reserved(*self._wanted, None) as ports:
+        with as_trial_failure("Kafka "), reserved(*self._wanted, None) as ports:
             self._harness_port, self._engine_port, controller_port = ports
             self._make_storage(controller_port)
-        self._controller = Process(
-            "Kafka's controller",
-            self._command(_CONTROLLER_HEAP, "kafka.Kafka", str(self._controller_settings)),
-            self._controller_log,
-        )
+        self._controller = self._run("controller", _CONTROLLER_HEAP, self._controller_settings, self._controller_log)
         broker = self._run_broker()
         _await_start(self._controller)
         self._await_answers(broker)
 
     def _run_broker(self) -> Process:
-        self._process = Process(
-            "Kafka's broker", self._command(_BROKER_HEAP, "kafka.Kafka", str(self._settings_file)), self._log
-        )
+        self._process = self._run("broker", _BROKER_HEAP, self._settings_file, self._log)
         return self._process
+
+    def _run(self, part: str, heap: str, settings: Path, log: Path) -> Process:
+        with as_trial_failure():
+            return Process(f"Kafka's {part}", self._command(heap, "kafka.Kafka", str(settings)), log)
 
     def _await_answers(self, broker: Process) -> None:
         _await_start(broker)
         for address in (self.harness_address, self.engine_address):
             error = _unanswered(address)
             if error:
-                raise EngineFailure(f"Kafka's broker does not answer at {address}: {error}", str(self._log))
+                raise TrialFailure(f"Kafka's broker does not answer at {address}: {error}", str(self._log))
 
     @property
     def data(self) -> Path:
@@ -293,10 +294,10 @@ class Broker:
                     check=False,
                 ).returncode
             except (OSError, subprocess.TimeoutExpired) as error:
-                raise EngineFailure(f"Kafka's storage folder could not be made: {error}", str(log)) from error
+                raise TrialFailure(f"Kafka's storage folder could not be made: {error}", str(log)) from error
         if code:
             raise _explained(
-                EngineFailure(f"Kafka's StorageTool ended with exit code {code}; last lines:\n{tail(log)}", str(log))
+                TrialFailure(f"Kafka's StorageTool ended with exit code {code}; last lines:\n{tail(log)}", str(log))
             )
 
     def _command(self, heap: str, main: str, *arguments: str) -> list[str]:
@@ -369,16 +370,16 @@ def _ignore(_error: object) -> None:
 
 
 def _await_start(process: Process) -> None:
-    """Until Kafka says that it runs. Raises EngineFailure."""
+    """Until Kafka says that it runs. Raises TrialFailure."""
     try:
         process.wait_for_line(_STARTED, _START_S, "while starting")
     except EngineFailure as failure:
         raise _explained(failure) from failure
 
 
-def _explained(failure: EngineFailure) -> EngineFailure:
+def _explained(failure: Failure) -> TrialFailure:
     """A failure with the first error in its log that has an exception, which is the cause of those after it."""
     log = Path(failure.where).read_text(errors="replace")
     cause = re.search(r" ERROR .*\n[\w.$]+(?:Exception|Error): (.+)$", log, re.MULTILINE)
     why = f"Kafka's broker failed: {cause[1]}\n" if cause else ""
-    return EngineFailure(f"{why}{failure.what}", failure.where)
+    return TrialFailure(f"{why}{failure.what}", failure.where)

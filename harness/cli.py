@@ -12,7 +12,7 @@ import signal
 import sys
 import textwrap
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
@@ -26,13 +26,22 @@ from harness.problem import ExitCode, Problem
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.planning.plan import RunPlan
     from harness.planning.readiness import Readiness
     from harness.provisioning.progress import Report
-    from results.result import RunResult
+    from results.plan import RunPlan
+    from results.result import Outcome, RunResult
 
 RUNS = Path("runs")
 LATEST = "latest"
+
+ENDS: Mapping[Outcome, ExitCode] = {
+    "pass": ExitCode.GOOD,
+    "fail": ExitCode.WRONG_RESULTS,
+    "unknown": ExitCode.UNFINISHED,
+    "unsupported": ExitCode.ENVIRONMENT,
+    "unavailable": ExitCode.ENVIRONMENT,
+}
+"""How a command ends that judged cases, by the worst outcome among them."""
 
 _PIPE_COLUMNS = 120
 
@@ -102,8 +111,7 @@ def _misuse(error: TyperException) -> Problem:
 
 
 def _problems(error: Exception) -> Sequence[Problem]:
-    from engines.logs.protocol import LogFailure
-    from engines.protocol import EngineFailure
+    from engines.failure import Failure
     from harness.planning.suite import InvalidRequest
     from results.store import DamagedRun
 
@@ -112,7 +120,7 @@ def _problems(error: Exception) -> Sequence[Problem]:
             return [error]
         case InvalidRequest():
             return error.problems
-        case EngineFailure() | LogFailure():
+        case Failure():
             return [Problem(error.what, error.where, error.remedy, ExitCode.UNFINISHED)]
         case DamagedRun():
             return [Problem(error.what, str(error.where), error.remedy, ExitCode.USAGE)]
@@ -375,17 +383,15 @@ def _folder(run: str) -> Path:
 def _conclude(folder: Path, output_format: Format) -> int:
     """Judge a run, store and print its result, and say how the command ends."""
     from reports import terminal
-    from results import store
-    from results.result import document
+    from results.result import document, worst
 
     result = _judge(folder)
     if output_format == "json":
         typer.echo(json.dumps(document(result, folder), indent=2, ensure_ascii=False))
     else:
         terminal.render(result, str(folder), _console(sys.stdout), _program())
-    if all(case.outcome in ("unsupported", "unavailable") for case in result.cases):
-        return ExitCode.ENVIRONMENT
-    return store.exit_code(result.cases)
+    outcome = worst(result.cases)
+    return ENDS[outcome] if outcome is not None else ExitCode.ENVIRONMENT
 
 
 def _judge(folder: Path) -> RunResult:

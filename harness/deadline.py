@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from engines.protocol import EngineFailure
-from harness.planning.plan import CasePlan
+from harness.failure import TrialFailure
+from results.plan import CasePlan
 
 OVERHEAD_S = 900.0
 """For all that is not load: start, the end of each phase, coming to rest."""
@@ -24,9 +24,9 @@ class Deadline:
         self._ends_s = time.monotonic() + self.limit_s
 
     def check(self, phase: str, logs: str) -> None:
-        """Raises EngineFailure once the time is over."""
+        """Raises TrialFailure once the time is over."""
         if time.monotonic() > self._ends_s:
-            raise EngineFailure(
+            raise TrialFailure(
                 f"the trial was not over within its deadline of {self.limit_s:,.0f} s and was ended in phase {phase}",
                 logs,
                 "its processes' stacks are beside the logs",

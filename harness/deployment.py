@@ -22,6 +22,7 @@ from engines.protocol import (
     RunningJob,
     Site,
 )
+from harness.failure import TrialFailure
 
 _REVIVALS = 3
 _LOOK_S = 0.01
@@ -153,5 +154,5 @@ class Deployment:
                 if self._running is not None:
                     return self._running
             if time.monotonic() > deadline_s:
-                raise EngineFailure(f"the job was not submitted again within {self._ready_s:g} s", str(self._site.logs))
+                raise TrialFailure(f"the job was not submitted again within {self._ready_s:g} s", str(self._site.logs))
             time.sleep(_LOOK_S)

@@ -13,7 +13,6 @@ from typing import Literal
 
 import psutil
 
-from engines.discovery import Unavailable
 from engines.protocol import Engine
 from harness import broker
 from harness.problem import Problem
@@ -23,6 +22,7 @@ from harness.provisioning.folders import ROOT, home
 from harness.provisioning.jars import ensure_jars, missing_jars
 from harness.provisioning.java import PREFERRED, Java, ensure_java, find_java
 from harness.provisioning.progress import Report
+from workloads.discovery import Unavailable
 
 State = Literal["ok", "warning", "missing"]
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engines.logs.protocol import Log
-from engines.protocol import EngineFailure, LogKind, Site
+from engines.protocol import LogKind, Site
+from harness.failure import TrialFailure
 from harness.faults.fault import OwnBroker
 from harness.host.disk import SmallDisk
 from harness.instruments.proxy import Proxy
@@ -32,7 +33,7 @@ class Equipment:
     kind: LogKind
     address: str
     engine_address: str
-    log_failure: Callable[[], EngineFailure | None]
+    log_failure: Callable[[], TrialFailure | None]
     bystanders: Callable[[], dict[str, list[int]]] = dict
     gauge_log: Log | None = None
     broker: OwnBroker | None = None

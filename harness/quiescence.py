@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engines.logs.protocol import Log
-from engines.protocol import EngineFailure
+from harness.failure import TrialFailure
 
 STILL_S = 5.0
 """Outputs must stand still for this long, or two commit intervals if that is longer, before a trial is over."""
@@ -26,7 +26,7 @@ class Rest:
         self._since_s = time.monotonic()
 
     def wait(self, attend: Callable[[], None], logs: Path) -> list[int]:
-        """The end offsets at rest. attend: called between looks. Raises EngineFailure if there is no rest in time."""
+        """The end offsets at rest. attend: called between looks. Raises TrialFailure if there is no rest in time."""
         deadline_s = time.monotonic() + self.still_s + _REST_S
         while True:
             committed = self._log.end_offsets(self._topic, self._partitions, "read_committed")
@@ -37,7 +37,7 @@ class Rest:
                 return self._ends
             attend()
             if time.monotonic() > deadline_s:
-                raise EngineFailure(
+                raise TrialFailure(
                     f"outputs did not come to rest within {_REST_S:g} s: end offsets {committed} committed, "
                     f"{written} written",
                     str(logs),

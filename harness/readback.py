@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 import msgspec
 
-from engines.logs.protocol import Chunk, Isolation, Log, LogFailure
+from engines.logs.protocol import Chunk, Isolation, Log
 from harness import broker_files
+from harness.broken_records import Identity
 from harness.equipment import Equipment
-from harness.faults.poison import POISON
+from harness.failure import TrialFailure
 from results.history import INPUT, TableWriter
 
 _POLL_S = 0.1
@@ -19,26 +20,18 @@ _QUIET_S = 10.0
 _PART_ROWS = 200_000
 
 
-class _Identity(msgspec.Struct, gc=False):
-    """What is read of an event."""
-
-    id: int
-    check: int
-
-
 class _Part:
     """Rows of the table until there are enough for a part: a chunk may be a few events only."""
 
-    def __init__(self, table: TableWriter) -> None:
-        self._table = table
-        self._decode = msgspec.json.Decoder(_Identity).decode
+    def __init__(self, table: TableWriter, broken: Container[bytes]) -> None:
+        self._table, self._broken = table, broken
+        self._decode = msgspec.json.Decoder(Identity).decode
         self._columns: dict[str, list[int]] = {name: [] for name in INPUT.names}
 
     def add(self, chunk: Chunk) -> None:
-        # What the fault `poison` wrote is no event.
-        events = [self._decode(value) for value in chunk.values if value != POISON]
+        places = [place for place, value in enumerate(chunk.values) if value not in self._broken]
+        events = [self._decode(chunk.values[place]) for place in places]
         columns = self._columns
-        places = [place for place, value in enumerate(chunk.values) if value != POISON]
         columns["partition"] += [chunk.partition] * len(events)
         columns["offset"] += [chunk.offsets[place] for place in places]
         columns["time_ms"] += [chunk.times_ms[place] for place in places]
@@ -52,12 +45,13 @@ class _Part:
         self._columns = {name: [] for name in INPUT.names}
 
 
-def read_back(log: Log, topic: str, partitions: int, folder: Path) -> None:
-    """Store every committed record's partition, offset, append time, id and check in the table `input`.
+def read_back(log: Log, topic: str, partitions: int, folder: Path, broken: Container[bytes] = ()) -> None:
+    """Store every committed event's partition, offset, append time, id and check in the table `input`.
 
-    Raises LogFailure if the topic's end is not reached: nothing came for 10 s.
+    broken: values of records that are no events.
+    Raises TrialFailure if the topic's end is not reached: nothing came for 10 s.
     """
-    part = _Part(TableWriter(folder, "input"))
+    part = _Part(TableWriter(folder, "input"), broken)
     for chunk in _chunks(log, topic, partitions, "read_committed"):
         part.add(chunk)
     part.store()
@@ -73,7 +67,7 @@ def read_outputs(equipment: Equipment, topic: str, partitions: int) -> None:
 def read_all(log: Log, topic: str, partitions: int, folder: Path) -> None:
     """Store every record of a topic at rest, also of aborted transactions, in the table `physical`.
 
-    Raises LogFailure if the topic's end is not reached: nothing came for 10 s.
+    Raises TrialFailure if the topic's end is not reached: nothing came for 10 s.
     """
     committed = {
         (chunk.partition, offset)
@@ -105,6 +99,6 @@ def _chunks(log: Log, topic: str, partitions: int, isolation: Isolation) -> Iter
                 heard_s = time.monotonic()
             reached = reader.ends()
             if time.monotonic() - heard_s > _QUIET_S:
-                raise LogFailure(f"the topic could be read to offsets {reached} only, of {ends}", topic)
+                raise TrialFailure(f"the topic could be read to offsets {reached} only, of {ends}", topic)
     finally:
         reader.close()

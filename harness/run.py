@@ -16,29 +16,28 @@ import confluent_kafka
 from pydantic import ValidationError
 
 import engines
-from engines.discovery import Unavailable as UnavailableEngine
 from engines.discovery import discover as discover_engines
 from engines.logs import connect
+from engines.ports import free_ports
 from engines.protocol import Engine, Site
 from harness.broker import JARS, Broker, KafkaBroker, existing
 from harness.display import Display
 from harness.doctor import Provisioned
 from harness.equipment import Equipment
-from harness.faults import Unavailable as UnavailableFault
+from harness.failure import as_trial_failure
 from harness.faults import discover as discover_faults
 from harness.faults.fault import Need
 from harness.host import facts
 from harness.host.disk import SmallDisk, separate
-from harness.host.ports import free_port
 from harness.host.warden import Warden, marked
 from harness.instruments.proxy import Proxy
-from harness.planning.plan import CasePlan, RunPlan
 from harness.problem import ExitCode, Problem
 from harness.provisioning import home
 from harness.provisioning.folders import write_whole
 from harness.trial import Trial
-from results.history import METHOD_VERSION, DamagedHistory, Ended, History, TrialPlan, clock
-from workloads.workload import Unavailable as UnavailableWorkload
+from results.history import METHOD_VERSION, DamagedHistory, Ended, History
+from results.plan import CasePlan, RunPlan, TrialPlan, clock
+from workloads.discovery import Unavailable
 from workloads.workload import Workload
 from workloads.workload import discover as discover_workloads
 
@@ -65,7 +64,7 @@ def execute(plan: RunPlan, provisioned: Mapping[str, Provisioned], folder: Path,
     """Run every runnable case of the plan; histories and logs are in `folder` when this returns or raises.
 
     A case whose history is complete already, of a run that goes on, is kept. provisioned: what each engine runs with,
-    by name. Raises Problem or EngineFailure if the log cannot be had, and KeyboardInterrupt, after everything that was
+    by name. Raises Problem or TrialFailure if the log cannot be had, and KeyboardInterrupt, after everything that was
     started has ended.
     """
     folder = folder.resolve()  # Engines run elsewhere and are given its parts.
@@ -81,7 +80,7 @@ def execute(plan: RunPlan, provisioned: Mapping[str, Provisioned], folder: Path,
         all_engines, all_workloads = discover_engines(), discover_workloads()
         for case in left:
             engine, workload = all_engines[case.engine], all_workloads[case.workload]
-            if isinstance(engine, UnavailableEngine) or isinstance(workload, UnavailableWorkload):
+            if isinstance(engine, Unavailable) or isinstance(workload, Unavailable):
                 raise Problem(f"case {case.name} was planned, but cannot be loaded", str(folder), "run `doctor`")
             _run_case(case, engine, workload, provisioned[case.engine], log, folder, scratch, display)
 
@@ -141,7 +140,8 @@ def _broker(
     link, port = None, None
     if "link" in _needs(cases):
         # The proxy must be there first: the broker tells engines its port.
-        port = free_port()
+        with as_trial_failure():
+            (port,) = free_ports(1)
         link = Proxy(port, folder / "logs")
         stack.callback(link.close)
     broker = Broker(
@@ -199,7 +199,7 @@ def _run_case(
         gauge_log = None
         if case.strikes is not None:
             found = discover_faults()[case.strikes.fault]
-            if isinstance(found, UnavailableFault):
+            if isinstance(found, Unavailable):
                 raise Problem(f"fault {found.name} was planned, but cannot be loaded: {found.why}", str(folder))
             fault, gauge_log = found, connect(address, case.log)
             stack.callback(gauge_log.close)

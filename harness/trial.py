@@ -13,18 +13,19 @@ from contextlib import ExitStack
 from dataclasses import asdict, replace
 from typing import Any
 
-from engines.logs.protocol import LogFailure
-from engines.protocol import Engine, EngineFailure, Job, LogKind, Topic
+from engines.failure import Failure
+from engines.protocol import Engine, Job, LogKind, Topic
+from harness.broken_records import BrokenRecords
 from harness.deadline import Deadline
 from harness.deployment import Deployment
 from harness.display import Display
 from harness.equipment import Equipment
+from harness.failure import TrialFailure
 from harness.faults.fault import Fault
 from harness.host.signals import held_still
 from harness.host.stacks import dump
 from harness.instruments.channel import Instrument
 from harness.instruments.generator import closing_keys
-from harness.planning.plan import CasePlan
 from harness.quiescence import Rest
 from harness.readback import read_back, read_outputs
 from harness.strikes.campaign import Campaign
@@ -34,17 +35,16 @@ from results.history import (
     Committed,
     Complete,
     Counters,
-    Drain,
     Ended,
     EngineReady,
     Failed,
     Loaded,
     MarkWriter,
-    Paced,
     PhaseBegin,
     Quiescent,
     SegmentMark,
 )
+from results.plan import CasePlan, Drain, Paced
 from workloads.control import answers
 from workloads.stream import Segment
 from workloads.workload import Workload
@@ -81,14 +81,15 @@ class Trial:
         equipment: Equipment,
         prefix: str,
         display: Display,
-        fault: Fault | None = None,
+        fault: type[Fault] | None = None,
     ) -> None:
-        """prefix: of the names of topics and of the job, unique on the log. fault: the one that the case asks for."""
+        """prefix: of the names of topics and of the job, unique on the log. fault: what the case asks for."""
         self._case, self._engine, self._equipment, self._display = case, engine, equipment, display
         self._fault = fault
         self._query = workload.query(case.parameters)
         self._prefix = prefix
         self._input, self._output = f"{prefix}-input", f"{prefix}-output"
+        self._broken = BrokenRecords(equipment.log, self._input)
         self._marks = MarkWriter(equipment.folder)
         self._phase = "set-up"
         # The paced segment has the first ids: every engine is paced with the same events, however much it drained.
@@ -113,7 +114,7 @@ class Trial:
                     self._run_paced(self._case.paced)
                 self._come_to_rest()
             self._marks.write(Ended(at_ns=time.monotonic_ns()))
-        except (EngineFailure, LogFailure) as failure:
+        except Failure as failure:
             self._dump_threads()
             self._fail(failure.what, failure.where)
         except Exception as error:
@@ -242,13 +243,14 @@ class Trial:
         campaign = Campaign(
             self._case,
             strikes,
-            self._fault,
+            self._fault(),
             self._query,
             self._deployment,
             gauge,
             self._marks.write,
             self._equipment,
-            (self._input, self._output),
+            self._output,
+            self._broken.write,
         )
         stack.callback(campaign.end)
         return campaign
@@ -286,7 +288,7 @@ class Trial:
         while self._generator.receive(_LOOK_S) is None:
             self._attend()
             if time.monotonic() > deadline_s:
-                raise EngineFailure(f"a backlog of {events} events was not written in {_BACKLOG_S:g} s")
+                raise TrialFailure(f"a backlog of {events} events was not written in {_BACKLOG_S:g} s")
         released_ns = self._release()
         self._marks.write(Committed(at_ns=released_ns, phase=phase))
         self._marks.write(Loaded(at_ns=time.monotonic_ns(), phase=phase))
@@ -309,7 +311,7 @@ class Trial:
                 self._input, "read_uncommitted"
             ):
                 if time.monotonic() > deadline_s:
-                    raise LogFailure(f"the commit of a backlog was not visible after {_ANSWER_S:g} s", self._input)
+                    raise TrialFailure(f"the commit of a backlog was not visible after {_ANSWER_S:g} s", self._input)
             return time.monotonic_ns()
 
     def _close(self, phase: str, segment: Segment) -> int:
@@ -334,7 +336,7 @@ class Trial:
                 rows, progress_s = status["rows"], now_s
             self._attend()
             if now_s - progress_s > PATIENCE_S:
-                raise EngineFailure(
+                raise TrialFailure(
                     f"no new result for {PATIENCE_S:g} s in phase {phase}, while results for the closing keys "
                     f"{', '.join(sorted(missing))} are due",
                     str(self._equipment.site.logs),
@@ -350,7 +352,7 @@ class Trial:
         rest = Rest(self._equipment.log, self._output, self._case.partitions, self._case.interval_ms)
         # Meanwhile the input is read back: offsets that are the same afterwards did not change in between.
         self._say("reading back the input")
-        read_back(self._equipment.log, self._input, self._case.partitions, self._equipment.folder)
+        read_back(self._equipment.log, self._input, self._case.partitions, self._equipment.folder, self._broken)
         self._say("waiting until outputs stand still")
         ends = rest.wait(self._attend, self._equipment.site.logs)
         self._marks.write(Quiescent(at_ns=time.monotonic_ns(), end_offsets=ends, still_s=rest.still_s))
@@ -383,7 +385,9 @@ class Trial:
         if time.monotonic() - self._attended_s < _ATTEND_S:
             return
         self._deadline.check(self._phase, str(self._equipment.site.logs))
-        failure = self._deployment.failure() or (None if self._deployment.struck else self._equipment.log_failure())
+        failure: Failure | None = self._deployment.failure() or (
+            None if self._deployment.struck else self._equipment.log_failure()
+        )
         if failure is not None:
             raise failure
         watched: dict[str, list[int]] = {

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from reports.columns import columns
-from results.history import TrialPlan
 from results.metrics.metric import Metric
+from results.plan import TrialPlan
 from results.result import CaseResult, Guarantee, MetricValue, Offence, Outcome, RunResult, Seen, Series, StrikeResult
 
 WORST_FIRST: tuple[Outcome, ...] = ("fail", "unknown", "unavailable", "unsupported", "pass")

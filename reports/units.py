@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from results.history import Machine
+from results.plan import Machine
 
 NONE = "-"
 

@@ -1,6 +1,6 @@
 """The history of a trial: the files that a trial writes and the judge reads; nothing else passes between them.
 
-    FOLDER/trial.json      the TrialPlan: what was asked, on what, with which versions
+    FOLDER/trial.json      the `results.plan.TrialPlan`: what was asked, on what, with which versions
     FOLDER/marks.jsonl     Marks, appended as they happen
     FOLDER/sends/*.parquet   what the load generator sent, and when             (SENDS)
     FOLDER/input/*.parquet   the input log as committed, read back afterwards   (INPUT)
@@ -18,7 +18,6 @@ ties it to wall time. `_ms` times are epoch milliseconds.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -26,6 +25,8 @@ from typing import Annotated, Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from results.plan import TrialPlan
 
 SENDS = pa.schema([("phase", pa.string()), ("first_id", pa.int64()), ("count", pa.int64()), ("sent_ns", pa.int64())])
 """One row a hand-over to the log client: ids first_id .. first_id + count - 1 went out at sent_ns."""
@@ -111,120 +112,6 @@ class DamagedHistory(Exception):
 
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Paced(_Model):
-    """Open loop at a mean rate (events/s), steady without a profile; latency is judged on what closes in the measured
-    part."""
-
-    rate: float = Field(gt=0)
-    warmup_s: float = Field(ge=0)
-    measured_s: float = Field(gt=0)
-    profile: str = ""
-    """How the rate varies, in words; `curve` says it exactly, as in `workloads.stream.Segment`."""
-    curve: tuple[tuple[float, float], ...] = ()
-
-    @property
-    def duration_s(self) -> float:
-        return self.warmup_s + self.measured_s
-
-
-class Drain(_Model):
-    """Backlogs in one transaction each, doubling from `events` until one lasts `intervals` commit intervals.
-
-    Doubling ends early where the next backlog would not fit in budget_s (writing it included) or exceeds max_events.
-    """
-
-    events: int = Field(gt=0)
-    intervals: float = Field(gt=0)
-    budget_s: float = Field(gt=0)
-    max_events: int = Field(gt=0)
-
-
-Aim = Literal["share", "outputs", "interval", "row", "committing", "restore", "phase"]
-"""When to strike: at a share of the load; every so many outputs; at a point of the commit interval; as an output row
-appears that was not seen before; while a commit is under way; a second time, while the job restores. `phase` is what
-`interval` was called up to method version 7; no suite asks for it any more."""
-
-
-class Strikes(_Model):
-    """Faults of one kind, one after the other, while the load goes on.
-
-    wanted: so many exposed strikes make a claim tested. most: no more than this are tried. hold_s: how long one lasts
-    before it is healed. rows: the last so many fall as soon as a row is visible that was not seen before: between a
-    sink's commit and its engine's own. Points of the commit interval are drawn from 0.1 to 0.9, seeded.
-    """
-
-    fault: str
-    aim: Aim
-    wanted: int = Field(ge=1)
-    most: int = Field(ge=1)
-    hold_s: float = Field(ge=0)
-    rows: int = Field(default=0, ge=0)
-    timeouts: Literal["default", "tuned"]
-
-
-def case_name(
-    engine: str, mode: str, workload: str, guarantee: str, strikes: tuple[str, str, str] | None = None
-) -> str:
-    """ENGINE.MODE.WORKLOAD, and what else keeps a run's cases apart; its history's folder is called so.
-
-    strikes: fault, aim and time-outs, where some fall.
-    """
-    parts = [engine, mode, workload]
-    if strikes is not None or guarantee != "exactly-once":
-        parts.append(guarantee)
-    return ".".join((*parts, *(strikes or ())))
-
-
-class Clock(_Model):
-    """The same instant on both clocks."""
-
-    wall_ns: int
-    monotonic_ns: int
-
-
-class Machine(_Model):
-    cpu: str
-    cores: int
-    memory_bytes: int
-    kernel: str
-    python: str
-    java: str | None
-
-
-class TrialPlan(_Model):
-    """One engine deployed once and given one workload: what was asked, and what it ran on."""
-
-    schema_version: Literal[1] = 1
-    method_version: int
-    name: str
-    engine: str
-    engine_version: str
-    mode: str
-    workload: str
-    parameters: dict[str, int | float | str]
-    seed: int
-    log: Literal["embedded", "kafka"]
-    fault: str = "none"
-    guarantee: str
-    processing_claimed: str
-    delivery_claimed: str
-    claim_note: str = ""
-    emits: Literal["final", "updates"] = "final"
-    """Whether a row is written once, or several times with growing values of which the last one counts."""
-    partitions: int
-    parallelism: int
-    interval_ms: int
-    worker_memory_mb: int
-    event_rate: float = Field(gt=0)
-    """Events per second of event time, in every phase."""
-    paced: Paced | None
-    drain: Drain | None
-    strikes: Strikes | None = None
-    machine: Machine
-    clock: Clock
-    versions: dict[str, str]
 
 
 class SegmentMark(_Model):
@@ -451,7 +338,7 @@ class History:
         except OSError as error:
             raise DamagedHistory(f"cannot be read: {error.strerror}", path) from error
         except ValidationError as error:
-            raise DamagedHistory(_first_problem(error), path) from error
+            raise DamagedHistory(first_problem(error), path) from error
         self.marks = list(self._read_marks(folder / "marks.jsonl"))
 
     @staticmethod
@@ -465,7 +352,7 @@ class History:
             except ValidationError as error:
                 if number == len(lines):
                     return  # The writer died in the middle of its last line; what was known before is whole.
-                raise DamagedHistory(f"line {number}: {_first_problem(error)}", path) from error
+                raise DamagedHistory(f"line {number}: {first_problem(error)}", path) from error
 
     def of(self, kind: type[Any]) -> list[Any]:
         """The marks of one type, in order."""
@@ -489,11 +376,7 @@ class History:
         return pa.concat_tables(tables) if tables else schema.empty_table()
 
 
-def _first_problem(error: ValidationError) -> str:
+def first_problem(error: ValidationError) -> str:
+    """Where the first thing is that does not fit, and why it does not."""
     first = error.errors()[0]
     return f"{'.'.join(str(step) for step in first['loc']) or 'content'}: {first['msg']}"
-
-
-def clock() -> Clock:
-    """Both clocks, read together."""
-    return Clock(wall_ns=time.time_ns(), monotonic_ns=time.monotonic_ns())

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from results.history import METHOD_VERSION, Machine, TrialPlan
+from results.history import METHOD_VERSION
+from results.plan import Machine, TrialPlan
 
 PhaseKind = Literal["paced", "drain"]
 Outcome = Literal["pass", "fail", "unknown", "unsupported", "unavailable"]
@@ -189,6 +191,19 @@ class RunResult(_Model):
     suite: str
     machine: Machine | None
     cases: list[CaseResult]
+
+
+_WORST_FIRST: tuple[Outcome, ...] = ("fail", "unknown", "pass", "unavailable", "unsupported")
+"""What cannot run is no failure beside what ran: an outcome of those that ran comes before it."""
+
+
+def worst(cases: Iterable[CaseResult]) -> Outcome | None:
+    """The outcome that stands for all cases: one that is wrong before one that is unknown before those that are right.
+
+    `unavailable` or `unsupported` only where nothing ran, and None where there is no case.
+    """
+    outcomes = {case.outcome for case in cases}
+    return next((outcome for outcome in _WORST_FIRST if outcome in outcomes), None)
 
 
 class PublicMetric(_Model):

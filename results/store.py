@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
-from results.history import DamagedHistory, case_name
+from results.history import DamagedHistory, first_problem
 from results.judge import judge
+from results.plan import AskedCase, AskedRun
 from results.result import CaseResult, Outcome, PhaseKind, RunResult
 
 PLAN, CASES, RESULT = "plan.json", "cases", "result.json"
-
-EXIT_GOOD, EXIT_WRONG, EXIT_UNFINISHED = 0, 3, 4
-
-
-Name = Annotated[str, Field(pattern=r"^[^/\\\x00]+$")]
-"""A part of a file's name."""
 
 
 class DamagedRun(Exception):
@@ -28,64 +21,6 @@ class DamagedRun(Exception):
     def __init__(self, what: str, where: Path, remedy: str) -> None:
         super().__init__(f"{what} ({where})")
         self.what, self.where, self.remedy = what, where, remedy
-
-
-class _View(BaseModel):
-    # The plan is the harness's; the judge reads what it needs and leaves the rest alone.
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class Blocked(_View):
-    """Why a case was not run."""
-
-    outcome: Literal["unsupported", "unavailable"]
-    reason: str
-    remedy: str = ""
-
-
-class AskedStrikes(_View):
-    """Which faults were to strike, and how."""
-
-    fault: Name
-    aim: Name
-    timeouts: Name
-
-
-class AskedCase(_View):
-    """A case that was asked for: one trial, or none if it is blocked."""
-
-    engine: Name
-    mode: Name
-    workload: Name
-    log: str
-    guarantee: str
-    strikes: AskedStrikes | None = None
-    paced: object | None = None
-    drain: object | None = None
-    blocked: Blocked | None = None
-
-    @property
-    def trial(self) -> str:
-        """The name of its folder in cases/."""
-        strikes = self.strikes
-        aimed = (strikes.fault, strikes.aim, strikes.timeouts) if strikes is not None else None
-        return case_name(self.engine, self.mode, self.workload, self.guarantee, aimed)
-
-    @property
-    def fault(self) -> str:
-        return self.strikes.fault if self.strikes else "none"
-
-    @property
-    def kinds(self) -> list[PhaseKind]:
-        kinds: list[PhaseKind] = ["paced"] if self.paced else []
-        return kinds + (["drain"] if self.drain else [])
-
-
-class AskedRun(_View):
-    """What the judge reads of plan.json."""
-
-    suite: str
-    cases: tuple[AskedCase, ...]
 
 
 def judge_run(folder: Path) -> RunResult:
@@ -119,21 +54,13 @@ def load(folder: Path) -> RunResult:
     except OSError as error:
         raise DamagedRun(f"cannot be read: {error.strerror}", path, "check the path and its permissions") from error
     except ValidationError as error:
-        raise DamagedRun(_first_problem(error), path, f"judge it again: streamgauge judge {folder}") from error
-
-
-def exit_code(cases: Iterable[CaseResult]) -> int:
-    """3 for wrong results or a broken guarantee; else 4 if something did not finish or could not be judged; else 0."""
-    outcomes = {case.outcome for case in cases}
-    if "fail" in outcomes:
-        return EXIT_WRONG
-    return EXIT_UNFINISHED if "unknown" in outcomes else EXIT_GOOD
+        raise DamagedRun(first_problem(error), path, f"judge it again: streamgauge judge {folder}") from error
 
 
 def _plan(folder: Path) -> AskedRun:
     path = folder / PLAN
     try:
-        return AskedRun.model_validate_json(path.read_bytes())
+        return AskedRun.model_validate_json(path.read_bytes(), extra="ignore")
     except FileNotFoundError:
         raise DamagedRun(
             "this is not the folder of a run: there is no plan.json", path, "name a folder in runs/"
@@ -142,7 +69,7 @@ def _plan(folder: Path) -> AskedRun:
         raise DamagedRun(f"cannot be read: {error.strerror}", path, "check the path and its permissions") from error
     except ValidationError as error:
         raise DamagedRun(
-            _first_problem(error), path, "restore the file; without it nothing says what was asked"
+            first_problem(error), path, "restore the file; without it nothing says what was asked"
         ) from error
 
 
@@ -150,7 +77,7 @@ def _judged(folder: Path, asked: AskedCase) -> list[CaseResult]:
     if asked.blocked:
         why = asked.blocked.reason + (f"; {asked.blocked.remedy}" if asked.blocked.remedy else "")
         return _unjudged(asked, asked.blocked.outcome, why)
-    history = folder / CASES / asked.trial
+    history = folder / CASES / asked.name
     if not history.is_dir():
         return _unjudged(asked, "unknown", "did not run: the run ended before this case began")
     try:
@@ -167,17 +94,17 @@ def _unjudged(asked: AskedCase, outcome: Outcome, reason: str) -> list[CaseResul
             mode=asked.mode,
             workload=asked.workload,
             log=asked.log,
-            fault=asked.fault,
+            fault=asked.strikes.fault if asked.strikes else "none",
             guarantee=asked.guarantee,
             phase=kind,
             outcome=outcome,
             reason=reason,
-            trial=asked.trial,
+            trial=asked.name,
         )
-        for kind in asked.kinds
+        for kind in _kinds(asked)
     ]
 
 
-def _first_problem(error: ValidationError) -> str:
-    first = error.errors()[0]
-    return f"{'.'.join(str(step) for step in first['loc']) or 'content'}: {first['msg']}"
+def _kinds(asked: AskedCase) -> list[PhaseKind]:
+    kinds: list[PhaseKind] = ["paced"] if asked.paced else []
+    return kinds + (["drain"] if asked.drain else [])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from results.history import Clock, Drain, Machine, Paced, TrialPlan
+from results.plan import Clock, Drain, Machine, Paced, TrialPlan
 from results.result import CaseResult, Guarantee, MetricValue, Offence, RunResult, Series, Verdict
 
 MACHINE = Machine(

@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from engines.discovery import Unavailable
 from engines.protocol import Claim, Environment, Support
 from harness import cli
 from harness.doctor import Provisioned
 from harness.faults import discover as discover_faults
 from harness.planning.catalogue import Catalogue
-from harness.planning.plan import RunPlan
 from harness.problem import Problem
+from results.plan import RunPlan
 from tests.judge.recording import Recording
+from workloads.discovery import Unavailable
 from workloads.sensors import Sensors
 
 

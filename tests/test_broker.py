@@ -19,10 +19,10 @@ import pytest
 from confluent_kafka import Consumer, KafkaError, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from engines.protocol import EngineFailure
 from harness import broker as module
 from harness.broker import Broker, cluster_id, existing
 from harness.doctor import prepare_broker
+from harness.failure import TrialFailure
 from harness.problem import ExitCode, Problem
 from harness.provisioning.progress import Lines
 
@@ -71,7 +71,7 @@ def test_an_address_where_no_broker_answers_is_a_problem_within_the_bound(taken:
 @pytest.mark.parametrize("which", ["harness_port", "engine_port"])
 def test_a_given_port_in_use_is_named_before_anything_is_started(tmp_path: Path, taken: int, which: str):
     broker = Broker(tmp_path / "broker", tmp_path / "logs", Path("/no/java"), [], **{which: taken})
-    with pytest.raises(EngineFailure, match=f"cannot use port {taken}: Address already in use") as caught:
+    with pytest.raises(TrialFailure, match=f"cannot use port {taken}: Address already in use") as caught:
         broker.start()
     assert caught.value.remedy
     assert broker.pid is None
@@ -88,7 +88,7 @@ def test_a_tool_that_fails_is_told_with_its_last_words(tmp_path: Path):
     java.parent.mkdir(parents=True)
     java.write_text("#!/bin/sh\necho 'Error: Unable to initialize main class'\nexit 1\n")
     java.chmod(0o755)
-    with pytest.raises(EngineFailure, match="StorageTool ended with exit code 1") as caught:
+    with pytest.raises(TrialFailure, match="StorageTool ended with exit code 1") as caught:
         Broker(tmp_path / "broker", tmp_path / "logs", tmp_path / "jdk", []).start()
     assert "Unable to initialize main class" in caught.value.what
     assert caught.value.where == str(tmp_path / "logs/controller.log")
@@ -102,11 +102,11 @@ def test_the_first_error_in_the_log_is_the_cause(tmp_path: Path):
         "12:00 [x] ERROR a.B - Shutting down\njava.lang.RuntimeException: all log dirs have failed\n"
     )
     assert (
-        module._explained(EngineFailure("it ended", str(log))).what
+        module._explained(TrialFailure("it ended", str(log))).what
         == "Kafka's broker failed: No space left on device\nit ended"
     )
     log.write_text("12:00 [x] INFO a.B - fine\n")
-    assert module._explained(EngineFailure("it ended", str(log))).what == "it ended"
+    assert module._explained(TrialFailure("it ended", str(log))).what == "it ended"
 
 
 @pytest.mark.java

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,18 +16,22 @@ import pytest
 from engines.logs.embedded import EmbeddedLog
 from engines.logs.protocol import Chunk, LogFailure
 from engines.protocol import EngineFailure, Progress
+from harness.display import Silent
+from harness.failure import TrialFailure
 from harness.faults.fault import Need, Target, Unconfirmed
 from harness.strikes import campaign as campaigns
 from harness.strikes.campaign import POINTS, Campaign
 from harness.strikes.first_row import FirstRow
 from harness.strikes.gauge import Gauge
-from results.history import Exposed, Strike, Strikes
+from harness.trial import Trial
+from results.history import Exposed, Strike
+from results.plan import Strikes
 from workloads.query import Aggregate, Column, Project, Query, Tumbling, Windowed
+from workloads.sensors import Sensors
 
 INTERVAL_S = 0.2
 RATE = 2_000
 WAIT_S = 30.0
-TOPICS = ("input", "output")
 
 
 @pytest.fixture(autouse=True)
@@ -130,6 +134,9 @@ class Job:
     def occupied(self) -> list[int]:
         return [1]
 
+    def progress(self) -> Progress:
+        return self.world.progress()
+
     def revive(self) -> None:
         self.world.live()
 
@@ -169,6 +176,10 @@ class Death:
         target.revive()
 
 
+def unwritten(key: bytes, value: bytes) -> None:
+    raise AssertionError("no fault here writes a record")
+
+
 def query(windowed: bool) -> Query:
     columns = tuple(Column(name, "text" if name == "key" else "integer") for name in ("id", "check", "key", "time"))
     shape: Any = Windowed(Tumbling(1000), (Aggregate("most", "max", "time"),)) if windowed else Project(("time",))
@@ -187,7 +198,9 @@ def campaign(
     )
     job: Any = Job(world)
     with Gauge(log, ("input", "output"), 1, world.progress) as gauge:
-        made = Campaign(case, Strikes(**given), fault, query(windowed), job, gauge, marks.append, equipment, TOPICS)
+        made = Campaign(
+            case, Strikes(**given), fault, query(windowed), job, gauge, marks.append, equipment, "output", unwritten
+        )
         try:
             yield made
         finally:
@@ -453,7 +466,7 @@ def test_a_trial_without_what_a_fault_needs_is_refused():
     world, marks = World(), []
     fault = Death(world)
     fault.needs = frozenset({"broker"})
-    with campaign(world, fault, marks) as running, pytest.raises(EngineFailure, match="no broker of its own"):
+    with campaign(world, fault, marks) as running, pytest.raises(TrialFailure, match="no broker of its own"):
         running.start()
 
 
@@ -462,3 +475,32 @@ def test_a_log_that_does_not_answer_gives_no_reading_and_holds_up_nothing():
     log: Any = SimpleNamespace(end_offsets=lambda *_: (_ for _ in ()).throw(LogFailure("the broker is down")))
     with Gauge(log, ("input", "output"), 1, world.progress) as gauge:
         assert gauge.until(lambda _: True, time.monotonic() + 0.3, threading.Event()) is None
+
+
+def test_each_trial_strikes_with_a_fault_of_its_own_made_when_its_strikes_are(tmp_path: Path):
+    made: list[Death] = []
+    world: Any = World()
+
+    class Counted(Death):
+        def __init__(self) -> None:
+            super().__init__(world)
+            made.append(self)
+
+    strikes = Strikes(fault="death", aim="interval", wanted=1, most=1, hold_s=0.0, timeouts="tuned")
+    case: Any = SimpleNamespace(
+        parameters=Sensors.defaults, partitions=1, paced=None, drain=None, strikes=strikes,
+        interval_ms=200, guarantee="exactly-once", seed=1,
+    )  # fmt: skip
+    for number in (1, 2):
+        equipment: Any = SimpleNamespace(
+            folder=tmp_path, kind="kafka", broker=None, link=None, disk=None, state=Path(), log=None, gauge_log=world
+        )
+        engine: Any = None
+        trial = Trial(case, engine, Sensors(), equipment, "prefix", Silent(), Counted)
+        trial._deployment = Job(world)  # type: ignore[assignment]
+        assert len(made) == number - 1
+        with ExitStack() as stack:
+            striking = trial._campaign(stack)
+            assert striking is not None
+            assert [striking._fault] == made[number - 1 :]
+        trial._marks.close()

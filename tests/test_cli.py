@@ -13,12 +13,18 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import jsonschema
 import pytest
 
+from engines.failure import Failure
+from engines.logs.protocol import LogFailure
 from engines.protocol import EngineFailure
+from harness.cli import ENDS
+from harness.failure import TrialFailure
 from harness.problem import Problem
+from results.result import Outcome
 from tests.judge.recording import perfect
 from tests.playback import CATALOGUE, SUITE, Bench, set_up
 from workloads.workload import discover
@@ -88,9 +94,12 @@ def test_nothing_that_can_run_is_an_environment_error(bench: Bench) -> None:
     assert bench.outcomes()["alpha"] == ("unavailable", "no Java; install it")
 
 
-def test_a_run_that_ends_early_says_why_and_where_the_rest_is(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("kind", [EngineFailure, LogFailure, TrialFailure])
+def test_a_run_that_ends_early_says_why_and_where_the_rest_is(
+    bench: Bench, capsys: pytest.CaptureFixture[str], kind: type[Failure]
+) -> None:
     def vanish(folder: Path) -> None:
-        raise EngineFailure("the broker died", "broker.log", "look there")
+        raise kind("the broker died", "broker.log", "look there")
 
     bench.during = vanish
     assert bench("run", "mine.toml", "-e", "alpha") == 4
@@ -99,6 +108,17 @@ def test_a_run_that_ends_early_says_why_and_where_the_rest_is(bench: Bench, caps
     assert "error: the broker died\n  broker.log\n  look there" in err
     assert bench("judge", "latest") == 4
     assert bench.outcomes()["alpha"] == ("unknown", "did not run: the run ended before this case began")
+
+
+def test_every_outcome_has_its_exit_code() -> None:
+    assert {outcome: int(code) for outcome, code in ENDS.items()} == {
+        "pass": 0,
+        "fail": 3,
+        "unknown": 4,
+        "unsupported": 5,
+        "unavailable": 5,
+    }
+    assert set(ENDS) == set(get_args(Outcome))
 
 
 def test_wrong_results_end_with_3_in_run_and_judge(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from engines.protocol import EngineFailure
 from harness import deadline
 from harness.deadline import Deadline
+from harness.failure import TrialFailure
 
 
 def test_a_trial_is_ended_once_its_deadline_is_over_and_not_before(monkeypatch: pytest.MonkeyPatch):
@@ -22,6 +22,6 @@ def test_a_trial_is_ended_once_its_deadline_is_over_and_not_before(monkeypatch: 
     now_s += limit.limit_s
     limit.check("paced", "logs")
     now_s += 1
-    with pytest.raises(EngineFailure, match="ended in phase paced") as caught:
+    with pytest.raises(TrialFailure, match="ended in phase paced") as caught:
         limit.check("paced", "logs")
     assert caught.value.where == "logs"

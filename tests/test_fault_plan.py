@@ -8,9 +8,10 @@ import pytest
 
 from engines.protocol import Claim
 from harness.planning import plan, suite
-from harness.planning.plan import RunPlan, Selection
+from harness.planning.plan import Selection
 from harness.planning.request import overrides
 from harness.planning.suite import InvalidRequest
+from results.plan import RunPlan
 from tests.playback import CATALOGUE, SUITE
 
 STEADY = "\n".join(line for line in SUITE.splitlines() if not line.startswith("drain"))

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from engines.proc import state
 from harness.faults import discover
 from harness.faults.fault import Fault, Target, Unconfirmed
 from harness.host.disk import lacking
-from harness.host.signals import state
 
 FAULTS = {name: found for name, found in discover().items() if hasattr(found, "inject")}
 
@@ -37,7 +37,7 @@ class Job:
             broker=None,
             link=None,
             state=Path(),
-            poison=lambda: self.asked.append("poison"),
+            write=lambda key, value: self.asked.append(f"write {value!r}"),
             parallelism=2,
             chance=random.Random(1),
         )
@@ -75,57 +75,63 @@ def test_every_fault_of_the_folder_is_found_under_its_own_name():
 
 
 def test_a_killed_worker_is_gone_and_the_other_is_not(job: Job):
-    FAULTS["kill-worker"].inject(job.target())
+    fault = FAULTS["kill-worker"]()
+    fault.inject(job.target())
     assert sorted(state == "Z" for state in job.states("worker")) == [False, True]
     assert job.states("coordinator") != ["Z"]
-    FAULTS["kill-worker"].heal(job.target())
+    fault.heal(job.target())
     assert job.asked == ["revive"]
 
 
 @pytest.mark.parametrize("name", ["kill-worker", "pause-worker", "squeeze-memory"])
 def test_a_worker_that_only_stands_by_is_no_victim(job: Job, name: str):
     job.idle = job.roles["worker"][:1]
-    done = [FAULTS[name].inject(job.target()) for _ in range(6)]
+    fault = FAULTS[name]()
+    done = [fault.inject(job.target()) for _ in range(6)]
     assert {f"worker {job.roles['worker'][1].pid}" in said for said in done} == {True}
-    FAULTS[name].heal(job.target())
+    fault.heal(job.target())
 
 
 def test_a_killed_coordinator_is_gone_and_the_job_is_submitted_again(job: Job):
-    FAULTS["kill-coordinator"].inject(job.target())
+    fault = FAULTS["kill-coordinator"]()
+    fault.inject(job.target())
     assert job.states("coordinator") == ["Z"]
     assert "Z" not in job.states("worker")
-    FAULTS["kill-coordinator"].heal(job.target())
+    fault.heal(job.target())
     assert job.asked == ["relaunch None"]
 
 
 def test_all_means_all(job: Job):
-    FAULTS["kill-all"].inject(job.target())
+    FAULTS["kill-all"]().inject(job.target())
     assert job.states("worker") + job.states("coordinator") == ["Z"] * 3
 
 
 def test_a_paused_worker_stands_still_until_it_is_healed(job: Job):
-    FAULTS["pause-worker"].inject(job.target())
+    fault = FAULTS["pause-worker"]()
+    fault.inject(job.target())
     assert sorted(state == "T" for state in job.states("worker")) == [False, True]
-    FAULTS["pause-worker"].heal(job.target())
+    fault.heal(job.target())
     assert "T" not in job.states("worker")
 
 
 def test_rescaling_goes_down_up_and_back(job: Job):
+    fault = FAULTS["rescale"]()
     for _ in range(3):
-        FAULTS["rescale"].inject(job.target())
-        FAULTS["rescale"].heal(job.target())
+        fault.inject(job.target())
+        fault.heal(job.target())
     assert job.asked == ["halt", "relaunch 1", "halt", "relaunch 3", "halt", "relaunch 2"]
 
 
 def test_a_restart_has_struck_once_the_job_is_stopped_and_is_healed_once_it_is_back(job: Job):
-    FAULTS["restart"].inject(job.target())
+    fault = FAULTS["restart"]()
+    fault.inject(job.target())
     assert job.asked == ["halt"]
-    FAULTS["restart"].heal(job.target())
+    fault.heal(job.target())
     assert job.asked == ["halt", "relaunch None"]
 
 
 def test_cores_are_taken_and_given_back(job: Job):
-    fault = FAULTS["squeeze-cpu"]
+    fault = FAULTS["squeeze-cpu"]()
     fault.inject(job.target())
     burners = [burner.pid for burner in fault._burners]
     assert {state(pid) for pid in burners} <= {"R", "S"}
@@ -135,7 +141,7 @@ def test_cores_are_taken_and_given_back(job: Job):
 
 @pytest.mark.parametrize("name", ["cut-network", "kill-broker", "pause-broker", "delay-network", "fill-disk"])
 def test_what_the_trial_lacks_is_said_and_never_counted_as_done(job: Job, name: str):
-    fault: Fault = FAULTS[name]
+    fault: Fault = FAULTS[name]()
     assert "the trial has no" in str(job.target().lacks(fault.needs))
     with pytest.raises(Unconfirmed):
         fault.inject(job.target())
@@ -146,7 +152,7 @@ def test_a_process_that_does_not_die_leaves_the_fault_unconfirmed(job: Job, monk
     monkeypatch.setattr("harness.faults.processes._CONFIRM_S", 0.05)
     monkeypatch.setattr("os.kill", lambda *_: None)
     with pytest.raises(Unconfirmed, match="be gone after SIGKILL"):
-        FAULTS["kill-worker"].inject(job.target())
+        FAULTS["kill-worker"]().inject(job.target())
 
 
 _HUNGRY = """
@@ -174,7 +180,7 @@ def test_a_worker_under_a_memory_squeeze_is_refused_what_it_gets_before_and_afte
             return worker.stdout.readline().strip()
 
         squeezed = replace(job.target(), occupied=lambda: [worker.pid])
-        fault = FAULTS["squeeze-memory"]
+        fault = FAULTS["squeeze-memory"]()
         assert ask() == "had"
         fault.inject(squeezed)
         assert ask() == "refused"
@@ -190,9 +196,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from harness.host.disk import SmallDisk, separate
 from harness.faults.fault import Unconfirmed
-from harness.faults.fill_disk import fault
+from harness.faults.fill_disk import FillDisk
 
 separate()
+fault = FillDisk()
 folder = Path(sys.argv[1])
 disk = SmallDisk(folder)
 target = SimpleNamespace(disk=disk, revive=lambda: print("revived"))

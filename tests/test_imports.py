@@ -12,6 +12,7 @@ from importlinter.api import read_configuration
 from importlinter.cli import lint_imports
 
 from engines.discovery import discover
+from harness.faults import discover as discover_faults
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("workloads", "engines", "harness", "results", "reports")
@@ -44,6 +45,13 @@ def test_no_engine_is_imported_by_name_from_outside_its_folder_and_its_variants(
         if importer != folder and not importer.startswith((f"{folder}.", f"{folder}_"))
     }
     assert folders
+    assert named == set()
+
+
+def test_no_fault_is_imported_by_name(graph: grimp.ImportGraph) -> None:
+    modules = {fault.__module__ for fault in discover_faults().values() if isinstance(fault, type)}
+    named = {(importer, fault) for fault in modules for importer in graph.find_modules_that_directly_import(fault)}
+    assert "harness.faults.poison" in modules
     assert named == set()
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from engines.protocol import EngineFailure
+from harness.failure import TrialFailure
 from harness.instruments.channel import Instrument
 from harness.instruments.sampler import Statistics
 from results.history import SAMPLES
@@ -60,5 +60,5 @@ def test_the_sampler_stores_samples_by_role_and_ends_with_its_channel(tmp_path: 
 
 
 def test_an_instrument_that_dies_says_so_with_its_last_lines(tmp_path: Path):
-    with pytest.raises(EngineFailure, match=r"(?s)sampler ended with exit code 1 .*KeyError: 'folder'"):
+    with pytest.raises(TrialFailure, match=r"(?s)sampler ended with exit code 1 .*KeyError: 'folder'"):
         Instrument("sampler", "harness.instruments.sampler", {}, tmp_path / "sampler.log").wait_ready()

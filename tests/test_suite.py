@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from engines.discovery import Unavailable
 from harness.planning import quantity, suite
 from harness.planning.catalogue import Catalogue, discover, suites
 from harness.planning.suite import InvalidRequest
 from harness.problem import ExitCode, Problem
+from workloads.discovery import Unavailable
 from workloads.profile import Profile
 from workloads.sensors import Sensors
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.host.signals import held_still, state
+from engines.proc import state
+from harness.host.signals import held_still
 from harness.host.warden import MARK, Warden, marked, sweep
 
 DIRECTOR = """

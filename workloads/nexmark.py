@@ -16,9 +16,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from workloads.keys import evenly
+from workloads.keys import evenly, labels
 from workloads.query import Condition
-from workloads.stream import Integers, draw
+from workloads.stream import Events, Integers, Segment, disordered_ms, draw
+from workloads.workload import Parameters
 
 COLUMNS = ("kind", "auction", "bidder", "price", "seller", "category", "reserve")
 PERSON, AUCTION, BID = 0, 1, 2
@@ -30,6 +31,16 @@ _BATCH = 100
 _HOT_AUCTION, _HOT_PERSON = 2, 4
 _IN_FLIGHT, _ACTIVE, _LEAD = 100, 1000, 10
 _STEPS = 1 << 16
+
+
+class ByPerson:
+    """Workloads whose key is an event's person: its parameter `keys` says how many are told apart."""
+
+    def events(self, parameters: Parameters, seed: int, segment: Segment, ids: Integers) -> Events:
+        persons, values = columns(seed, ids)
+        times = disordered_ms(seed, segment, ids, int(parameters["disorder_ms"]))
+        count = int(parameters["keys"])
+        return Events(ids, times, persons % count, values, labels("person", count))
 
 
 def columns(seed: int, ids: Integers) -> tuple[Integers, dict[str, Integers]]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from workloads import keys, nexmark
+from workloads import nexmark
 from workloads.query import Linear, Project, Query
-from workloads.stream import Events, Integers, Segment, disordered_ms
 from workloads.workload import Parameters, columns
 
 
-class NexmarkQ1:
+class NexmarkQ1(nexmark.ByPerson):
     name = "nexmark-q1"
     story = (
         "Nexmark query 1, currency conversion: every bid with its price in euros, at 0.908 a dollar. As published but "
@@ -29,12 +28,6 @@ class NexmarkQ1:
             where=nexmark.BIDS,
             derived=(Linear("euros", (("price", 908),), divisor=1000),),
         )
-
-    def events(self, parameters: Parameters, seed: int, segment: Segment, ids: Integers) -> Events:
-        persons, values = nexmark.columns(seed, ids)
-        times = disordered_ms(seed, segment, ids, int(parameters["disorder_ms"]))
-        count = int(parameters["keys"])
-        return Events(ids, times, persons % count, values, keys.labels("person", count))
 
 
 workload = NexmarkQ1()

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from workloads import keys, nexmark
+from workloads import nexmark
 from workloads.query import Query, Session, Windowed
-from workloads.stream import Events, Integers, Segment, disordered_ms
 from workloads.workload import Parameters, columns
 
 
-class NexmarkQ11:
+class NexmarkQ11(nexmark.ByPerson):
     name = "nexmark-q11"
     story = (
         "Nexmark query 11, user sessions: how many bids a bidder makes until a pause of gap_ms. Published with 10 s. "
@@ -27,12 +26,6 @@ class NexmarkQ11:
             watermark_delay_ms=int(parameters["disorder_ms"]) + 1000,
             where=nexmark.BIDS,
         )
-
-    def events(self, parameters: Parameters, seed: int, segment: Segment, ids: Integers) -> Events:
-        persons, values = nexmark.columns(seed, ids)
-        times = disordered_ms(seed, segment, ids, int(parameters["disorder_ms"]))
-        count = int(parameters["keys"])
-        return Events(ids, times, persons % count, values, keys.labels("person", count))
 
 
 workload = NexmarkQ11()

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from workloads import keys, nexmark
+from workloads import nexmark
 from workloads.query import Condition, Project, Query
-from workloads.stream import Events, Integers, Segment, disordered_ms
 from workloads.workload import Parameters, columns
 
 
-class NexmarkQ2:
+class NexmarkQ2(nexmark.ByPerson):
     name = "nexmark-q2"
     story = (
         "Nexmark query 2, selection: auction and price of the bids on every 123rd auction. As published. The log's key "
@@ -27,12 +26,6 @@ class NexmarkQ2:
             watermark_delay_ms=int(parameters["disorder_ms"]) + 1000,
             where=(*nexmark.BIDS, Condition("auction", "=", 0, modulo=123)),
         )
-
-    def events(self, parameters: Parameters, seed: int, segment: Segment, ids: Integers) -> Events:
-        persons, values = nexmark.columns(seed, ids)
-        times = disordered_ms(seed, segment, ids, int(parameters["disorder_ms"]))
-        count = int(parameters["keys"])
-        return Events(ids, times, persons % count, values, keys.labels("person", count))
 
 
 workload = NexmarkQ2()

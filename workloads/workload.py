@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Mapping
-from dataclasses import dataclass
-from importlib.metadata import entry_points
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeGuard, runtime_checkable
 
-import workloads
+from workloads import discovery
+from workloads.discovery import Unavailable
 from workloads.query import CHECK, ID, Column, Query
 from workloads.stream import Events, Integers, Segment
 
@@ -58,29 +55,10 @@ def columns(key: str, *integers: str) -> tuple[Column, ...]:
     return (*first, *(Column(name, "integer") for name in integers))
 
 
-@dataclass(frozen=True)
-class Unavailable:
-    """Something that exists but cannot be loaded, and why."""
-
-    name: str
-    why: str
-
-
 def discover() -> dict[str, Workload | Unavailable]:
     """Every workload by name: the modules of this folder, then entry points of group `streamgauge.workloads`."""
-    found: dict[str, Workload | Unavailable] = {}
-    for module in pkgutil.iter_modules(workloads.__path__, "workloads."):
-        name = module.name.rpartition(".")[2].replace("_", "-")
-        try:
-            workload = getattr(importlib.import_module(module.name), "workload", None)
-        except Exception as error:
-            found[name] = Unavailable(name, f"{type(error).__name__}: {error}")
-            continue
-        if workload is not None:
-            found[workload.name] = workload
-    for point in entry_points(group="streamgauge.workloads"):
-        try:
-            found[point.name] = point.load()
-        except Exception as error:
-            found[point.name] = Unavailable(point.name, f"{type(error).__name__}: {error}")
-    return dict(sorted(found.items()))
+    return discovery.discover("workloads", "workload", "streamgauge.workloads", _is_workload)
+
+
+def _is_workload(found: object) -> TypeGuard[Workload]:
+    return hasattr(found, "name") and hasattr(found, "events")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import random
 import re
 import shutil
-import socket
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from engines.ports import free_ports
 from engines.process import Process
 from engines.protocol import EngineFailure, Job, Site
 
@@ -18,9 +17,6 @@ from . import checkpoints, settings
 from .client import Client
 from .rest import Rest
 from .running import FlinkJob
-
-_PORTS = range(20_000, 32_000)
-"""Below the ports that Linux hands out for outgoing connections, so that what is free stays free."""
 
 _UNSET = ("FLINK_OPT_DIR", "FLINK_PLUGINS_DIR", "JVM_ARGS", "PYTHONDONTWRITEBYTECODE")
 
@@ -35,21 +31,6 @@ appender.console.layout.pattern = %d{yyyy-MM-dd HH:mm:ss,SSS} %-5p %c{1} - %m%n
 logger.metrics.name = org.apache.flink.metrics.MetricGroup
 logger.metrics.level = ERROR
 """
-
-
-def free_ports(count: int) -> list[int]:
-    """Loopback ports that nothing listens on now."""
-    found: list[int] = []
-    for port in random.sample(_PORTS, len(_PORTS)):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        found.append(port)
-        if len(found) == count:
-            return found
-    raise EngineFailure(f"{count} ports of {_PORTS.start} to {_PORTS.stop - 1} are not free on 127.0.0.1")
 
 
 def home(python: Path) -> Path:

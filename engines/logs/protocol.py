@@ -7,15 +7,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from engines.failure import Failure
+
 Isolation = Literal["read_committed", "read_uncommitted"]
 
 
-class LogFailure(Exception):
-    """A log refused or lost something: what, where, what to do."""
-
-    def __init__(self, what: str, where: str = "", remedy: str = "") -> None:
-        super().__init__(what)
-        self.what, self.where, self.remedy = what, where, remedy
+class LogFailure(Failure):
+    """A log refused or lost something."""
 
 
 @dataclass(frozen=True)

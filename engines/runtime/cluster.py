@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from engines import proc
 from engines.logs.offsets import CommittedOffsets, OffsetReader, of_group
 from engines.process import Process, tail
 from engines.protocol import (
@@ -32,7 +33,6 @@ from engines.runtime.supervisor import all_ready
 from workloads.query import Query
 
 MODE = "default"
-_END_S = 10.0
 _POLL_S = 0.02
 
 
@@ -127,8 +127,7 @@ class SupervisedJob:
             dead = process.died(phase)
             if dead:
                 raise dead
-            # A worker that has just died may still be on the roster.
-            workers = [pid for pid in self._workers() if _runs(pid)]
+            workers = self._running_workers()
             if len(workers) == self._slots and self._said(all_ready(process.pid, workers)):
                 return
             if time.monotonic() > deadline:
@@ -157,6 +156,10 @@ class SupervisedJob:
             return []
         return workers
 
+    def _running_workers(self) -> list[int]:
+        """Those of them that run: one that has just died may still be on the roster."""
+        return [pid for pid in self._workers() if proc.runs(pid)]
+
     def failure(self) -> EngineFailure | None:
         return None if self._stopped else self._process.died("while the job ran")
 
@@ -179,21 +182,10 @@ class SupervisedJob:
                 return []
             # They end by themselves, but for one that is paused; two generations at once would fence each other.
             self._process.kill()
-            self._wait_for_end(self._workers())
+            self._process.wait_for_descendants(self._running_workers)
             self._roster.unlink(missing_ok=True)
             self._process = self._process.again()
             return [self._process.name]
-
-    def _wait_for_end(self, pids: list[int]) -> None:
-        deadline = time.monotonic() + _END_S
-        while left := [pid for pid in pids if _runs(pid)]:
-            if time.monotonic() > deadline:
-                raise EngineFailure(
-                    f"{self._process.name} cannot be started again: its workers {left} still run {_END_S:g} s after "
-                    f"they were killed; its last lines:\n{tail(self._process.log)}",
-                    str(self._process.log),
-                )
-            time.sleep(_POLL_S)
 
     def counters(self) -> Mapping[Counter, int]:
         return counters(self._directory)
@@ -203,17 +195,6 @@ class SupervisedJob:
         with self._changing:
             self._process.stop()
         self._offsets.close()
-
-
-def _runs(pid: int) -> bool:
-    """What only waits to be reaped does not run any more."""
-    # Imported here because each worker loads this module, and none needs it.
-    import psutil
-
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def _committed(job: Job) -> CommittedOffsets:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
-from engines.process import Process, tail
+from engines.process import Process
 from engines.protocol import EngineFailure, Job, Site
 
 from . import settings
@@ -17,9 +16,6 @@ from .running import SparkJob
 from .session import members
 
 NEVER_AT_MOST_ONCE = "Structured Streaming always runs a batch that it did not finish again"
-
-_END_S = 10.0
-_POLL_S = 0.02
 
 _LOGGING = """\
 rootLogger.level = warn
@@ -91,16 +87,8 @@ class Driver:
         if self._commands >= 0:
             os.close(self._commands)
             self._commands = -1
-        # The driver's JVM and the executors are not our children: only their going tells.
-        deadline = time.monotonic() + _END_S
-        while left := members(self.process.pid):
-            if time.monotonic() > deadline:
-                raise EngineFailure(
-                    f"{self.process.name}: processes {sorted(left)} are still there {_END_S:g} s after SIGKILL; "
-                    f"its last lines:\n{tail(self.process.log)}",
-                    str(self.process.log),
-                )
-            time.sleep(_POLL_S)
+        # Its JVM and the executors.
+        self.process.wait_for_descendants(lambda: members(self.process.pid))
 
 
 def open_here(name: str, site: Site) -> SparkCluster:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
+
+from engines import proc
 
 
 def members(session: int) -> dict[int, str]:
@@ -14,12 +17,9 @@ def members(session: int) -> dict[int, str]:
     for folder in Path("/proc").iterdir():
         if not folder.name.isdigit():
             continue
-        try:
-            stat = (folder / "stat").read_text()
-            # Fields after the command's name, which may hold anything: state, parent, group, session.
-            state, _, _, number = stat.rpartition(")")[2].split()[:4]
-            if int(number) == session and state not in "ZX":
-                found[int(folder.name)] = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-        except (FileNotFoundError, ProcessLookupError):
+        stat = proc.read(int(folder.name))
+        if stat is None or stat.session != session or stat.state in "ZX":
             continue
+        with suppress(FileNotFoundError, ProcessLookupError):  # It ended meanwhile.
+            found[int(folder.name)] = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
     return found

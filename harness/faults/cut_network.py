@@ -29,4 +29,4 @@ class CutNetwork:
         heal(target)
 
 
-fault = CutNetwork()
+fault = CutNetwork

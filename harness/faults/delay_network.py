@@ -23,4 +23,4 @@ class DelayNetwork:
         heal(target)
 
 
-fault = DelayNetwork()
+fault = DelayNetwork

@@ -47,7 +47,8 @@ class Target:
     was started. halt: stop the job in good order; returns once nothing of it runs. relaunch: end what is left of the
     job and submit it again, with this parallelism (None: as before); returns once it is ready. broker, link: None where
     the trial has none of its own. state: the job's state directory. disk: the small one that it is on, where the fault
-    needs it. poison: write one record that is no event into the input. chance: the trial's own, seeded.
+    needs it. write: put one record that is no event, given as key and value, into the input; returns once it is
+    acknowledged, and who reads events there passes over it. chance: the trial's own, seeded.
     """
 
     processes: Callable[[], Mapping[Role, list[int]]]
@@ -58,7 +59,7 @@ class Target:
     broker: OwnBroker | None
     link: Proxy | None
     state: Path
-    poison: Callable[[], None]
+    write: Callable[[bytes, bytes], None]
     parallelism: int
     chance: random.Random
     disk: SmallDisk | None = None
@@ -79,7 +80,11 @@ class Target:
 
 
 class Fault(Protocol):
-    """A module in harness/faults/ that has `fault` is one."""
+    """A class of which each trial makes a fault of its own: what it keeps from strike to strike is that trial's.
+
+    What a fault is like stands in the class, and is read without making one. A class that a module in harness/faults/
+    has as `fault` is found, and so is one that an entry point names.
+    """
 
     name: str
     story: str

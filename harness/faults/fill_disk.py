@@ -38,4 +38,4 @@ class FillDisk:
         target.revive()
 
 
-fault = FillDisk()
+fault = FillDisk

@@ -22,4 +22,4 @@ class KillAll:
         target.relaunch(None)
 
 
-fault = KillAll()
+fault = KillAll

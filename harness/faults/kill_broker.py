@@ -30,4 +30,4 @@ def _pid(target: Target) -> int:
     return pid
 
 
-fault = KillBroker()
+fault = KillBroker

@@ -22,4 +22,4 @@ class KillCoordinator:
         target.relaunch(None)
 
 
-fault = KillCoordinator()
+fault = KillCoordinator

@@ -22,4 +22,4 @@ class KillWorker:
         target.revive()
 
 
-fault = KillWorker()
+fault = KillWorker

@@ -28,4 +28,4 @@ class PauseBroker:
         resume(self._paused)
 
 
-fault = PauseBroker()
+fault = PauseBroker

@@ -26,4 +26,4 @@ class PauseWorker:
         target.revive()
 
 
-fault = PauseWorker()
+fault = PauseWorker

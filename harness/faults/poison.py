@@ -2,23 +2,7 @@
 
 from __future__ import annotations
 
-from engines.logs.protocol import Log
 from harness.faults.fault import Need, Target
-
-POISON = b"streamgauge: a record that is no event"
-"""What is written into the input; readers of events pass over it."""
-
-_WRITTEN_S = 15.0
-
-
-def write(log: Log, topic: str) -> None:
-    """One record that is no event, acknowledged. Raises LogFailure."""
-    writer = log.writer(topic)
-    try:
-        writer.write(0, [b"poison"], [POISON])
-        writer.flush(_WRITTEN_S)
-    finally:
-        writer.close()
 
 
 class Poison:
@@ -29,11 +13,11 @@ class Poison:
     graceful = False
 
     def inject(self, target: Target) -> str:
-        target.poison()
+        target.write(b"poison", b"streamgauge: a record that is no event")
         return "the log acknowledged a record that is no event"
 
     def heal(self, target: Target) -> None:
         """What is in a log stays there."""
 
 
-fault = Poison()
+fault = Poison

@@ -8,8 +8,8 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 
+from engines.proc import state
 from harness.faults.fault import Unconfirmed
-from harness.host.signals import state
 
 _CONFIRM_S = 10.0
 _LOOK_S = 0.001

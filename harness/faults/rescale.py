@@ -27,4 +27,4 @@ class Rescale:
         target.relaunch(self._workers)
 
 
-fault = Rescale()
+fault = Rescale

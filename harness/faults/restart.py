@@ -20,4 +20,4 @@ class Restart:
         target.relaunch(None)
 
 
-fault = Restart()
+fault = Restart

@@ -43,4 +43,4 @@ class SqueezeCpu:
         self._burners = []
 
 
-fault = SqueezeCpu()
+fault = SqueezeCpu

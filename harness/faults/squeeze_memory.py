@@ -38,4 +38,4 @@ class SqueezeMemory:
         target.revive()
 
 
-fault = SqueezeMemory()
+fault = SqueezeMemory

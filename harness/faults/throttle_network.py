@@ -24,4 +24,4 @@ class ThrottleNetwork:
         heal(target)
 
 
-fault = ThrottleNetwork()
+fault = ThrottleNetwork

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from results.history import Machine
+from results.plan import Machine
 
 
 def describe(java: str | None) -> Machine:

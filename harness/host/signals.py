@@ -7,9 +7,9 @@ import signal
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
-from engines.protocol import EngineFailure
+from engines.proc import state
+from harness.failure import TrialFailure
 
 _STOPPED_S = 10.0
 _LOOK_S = 0.001
@@ -19,7 +19,7 @@ _LOOK_S = 0.001
 def held_still(pids: Sequence[int]) -> Iterator[None]:
     """Every process is stopped while the context is entered, and goes on when it is left, however it is left.
 
-    Raises EngineFailure if some do not stop within 10 s.
+    Raises TrialFailure if some do not stop within 10 s.
     """
     try:
         for pid in pids:
@@ -27,21 +27,12 @@ def held_still(pids: Sequence[int]) -> Iterator[None]:
         deadline_s = time.monotonic() + _STOPPED_S
         while not all(state(pid) in ("T", "t", "Z", "") for pid in pids):
             if time.monotonic() > deadline_s:
-                raise EngineFailure(f"processes {list(pids)} could not be held still within {_STOPPED_S:g} s")
+                raise TrialFailure(f"processes {list(pids)} could not be held still within {_STOPPED_S:g} s")
             time.sleep(_LOOK_S)
         yield
     finally:
         for pid in pids:
             _signal(pid, signal.SIGCONT)
-
-
-def state(pid: int) -> str:
-    """The process's state letter (proc(5)), empty if it is gone."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-    except OSError:
-        return ""
-    return stat[stat.rindex(")") + 2]
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

@@ -16,6 +16,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from engines.proc import runs
+
 MARK = "STREAMGAUGE_RUN"
 
 _FAREWELL = b"farewell\n"
@@ -55,15 +57,8 @@ def sweep(run: str) -> int:
         if time.monotonic() > deadline:
             raise TimeoutError(f"processes of run {run} are still there 10 s after SIGKILL: {remaining}")
         time.sleep(_LOOK_S)
-        remaining = [pid for pid in marked(run) if not _zombie(pid)]
+        remaining = [pid for pid in marked(run) if runs(pid)]
     return first
-
-
-def _zombie(pid: int) -> bool:
-    try:
-        return b") Z " in Path(f"/proc/{pid}/stat").read_bytes()
-    except OSError:
-        return True
 
 
 class Warden:

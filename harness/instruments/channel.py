@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from engines.process import tail
-from engines.protocol import EngineFailure
+from harness.failure import TrialFailure
 
 Message = dict[str, Any]
 
@@ -48,7 +48,7 @@ class Instrument:
         self.send(setup)
 
     def wait_ready(self) -> None:
-        """Return when it can take commands. Raises EngineFailure if that takes too long or it died."""
+        """Return when it can take commands. Raises TrialFailure if that takes too long or it died."""
         self.wait(_STARTUP_S, "to start")
 
     @property
@@ -63,7 +63,7 @@ class Instrument:
             raise self._dead(f"before it took {command}") from error
 
     def receive(self, timeout_s: float) -> Message | None:
-        """The next answer, None if there is none in time. Raises EngineFailure if the instrument is gone or failed."""
+        """The next answer, None if there is none in time. Raises TrialFailure if the instrument is gone or failed."""
         try:
             line = self._answers.get(timeout=timeout_s)
         except queue.Empty:
@@ -72,14 +72,14 @@ class Instrument:
             raise self._dead("unasked")
         answer: Message = json.loads(line)
         if "error" in answer:
-            raise EngineFailure(f"{self.name}: {answer['error']}", str(answer.get("where") or self.log))
+            raise TrialFailure(f"{self.name}: {answer['error']}", str(answer.get("where") or self.log))
         return answer
 
     def wait(self, timeout_s: float, awaited: str) -> Message:
-        """The next answer. Raises EngineFailure if there is none in time."""
+        """The next answer. Raises TrialFailure if there is none in time."""
         answer = self.receive(timeout_s)
         if answer is None:
-            raise EngineFailure(f"the {self.name} needed more than {timeout_s:g} s {awaited}", str(self.log))
+            raise TrialFailure(f"the {self.name} needed more than {timeout_s:g} s {awaited}", str(self.log))
         return answer
 
     def ask(self, command: Message, timeout_s: float) -> Message:
@@ -98,9 +98,9 @@ class Instrument:
             self._child.kill()
             self._child.wait()
 
-    def _dead(self, when: str) -> EngineFailure:
+    def _dead(self, when: str) -> TrialFailure:
         self.close()
-        return EngineFailure(
+        return TrialFailure(
             f"the {self.name} ended with exit code {self._child.returncode} {when}; its last lines:\n{tail(self.log)}",
             str(self.log),
         )

@@ -16,15 +16,18 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
+from engines.failure import Failure
 from engines.logs import connect
-from engines.logs.protocol import LogFailure, Writer
+from engines.logs.protocol import Writer
+from harness.failure import TrialFailure
 from harness.instruments.channel import Commands, answer, now_ns
 from results.history import TableWriter
 from workloads import control
 from workloads.control import Control
+from workloads.discovery import Unavailable
 from workloads.query import CHECK, ID, Query
 from workloads.stream import CONTROL, CONTROL_IDS, Events, Segment, checks, partition_of
-from workloads.workload import Unavailable, Workload, discover
+from workloads.workload import Workload, discover
 
 TICK_S = 0.002
 """Sleep between two looks at the schedule; what comes due meanwhile goes out together."""
@@ -152,7 +155,7 @@ class Generator:
     def __init__(self, setup: Mapping[str, Any]) -> None:
         workload = discover()[setup["workload"]]
         if isinstance(workload, Unavailable):
-            raise LogFailure(f"workload {workload.name} is unavailable: {workload.why}")
+            raise TrialFailure(f"workload {workload.name} is unavailable: {workload.why}")
         self._workload: Workload = workload
         self._parameters: Mapping[str, Any] = setup["parameters"]
         self._seed: int = setup["seed"]
@@ -253,7 +256,7 @@ class Generator:
     def commit(self) -> None:
         """Commit the open transaction."""
         if self._bulk is None:
-            raise LogFailure("there is no open transaction to commit")
+            raise TrialFailure("there is no open transaction to commit")
         self._bulk.commit(_FLUSH_S)
 
     def close_round(self, time_ms: int) -> int:
@@ -328,7 +331,7 @@ def main() -> None:
                 case "close":
                     more["first_id"] = generator.close_round(command["time_ms"])
             answer({"did": command["do"], **more})
-        except LogFailure as failure:
+        except Failure as failure:
             answer({"error": failure.what, "where": failure.where})
     generator.close()
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from engines.protocol import EngineFailure
+from harness.failure import TrialFailure
 from harness.instruments.channel import Commands, EndOfInput, Instrument, Message, answer
 
 State = Literal["open", "cut"]
@@ -135,12 +135,12 @@ class Proxy:
     """Directs a proxy from the harness. `port` is where engines connect to."""
 
     def __init__(self, upstream_port: int, logs: Path, port: int = 0) -> None:
-        """upstream_port: on loopback. port: 0 for a free one. Raises EngineFailure if it cannot listen."""
+        """upstream_port: on loopback. port: 0 for a free one. Raises TrialFailure if it cannot listen."""
         setup = {"upstream_port": upstream_port, "port": port}
         self._instrument = Instrument("proxy", "harness.instruments.proxy", setup, logs / "proxy.log")
         try:
             self.port = int(self._instrument.wait(_ANSWER_S, "to listen")["port"])
-        except EngineFailure:
+        except TrialFailure:
             self._instrument.close()
             raise
 

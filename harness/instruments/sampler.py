@@ -11,14 +11,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from engines import proc
 from harness.instruments.channel import Commands, EndOfInput, answer, now_ns
 from results.history import TableWriter
 
 SAMPLE_S = 0.1
 _PSS_S = 2.0
 _STORE_S = 5.0
-_TICKS = os.sysconf("SC_CLK_TCK")
-_PAGE = os.sysconf("SC_PAGE_SIZE")
 _STAT_BYTES = 4096
 _SMAPS_BYTES = 4096
 
@@ -41,9 +40,8 @@ class Statistics:
             stat = os.pread(self._stat, _STAT_BYTES, 0)
         except OSError:
             return None
-        # The command name, in parentheses, may hold anything; fields are counted from behind it (proc(5): 14-17, 24).
-        fields = stat[stat.rindex(b")") + 2 :].split()
-        return sum(map(int, fields[11:15])) / _TICKS, int(fields[21]) * _PAGE
+        found = proc.parse(stat)
+        return found.cpu_s, found.rss_bytes
 
     def pss(self) -> int | None:
         """Proportional set size in bytes; None if the process is gone or only its parent waits for it."""

@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engines.discovery import Unavailable as UnavailableEngine
 from engines.discovery import discover as discover_engines
 from engines.protocol import Engine
-from harness.faults import Unavailable as UnavailableFault
 from harness.faults import discover as discover_faults
 from harness.faults.fault import Fault
-from workloads.workload import Unavailable as UnavailableWorkload
+from workloads.discovery import Unavailable
 from workloads.workload import Workload
 from workloads.workload import discover as discover_workloads
 
@@ -28,14 +26,14 @@ Entry = Mapping[str, Any]
 class Catalogue:
     """The engines, workloads and faults that exist, by name."""
 
-    engines: Mapping[str, Engine | UnavailableEngine]
-    workloads: Mapping[str, Workload | UnavailableWorkload]
-    faults: Mapping[str, Fault | UnavailableFault]
+    engines: Mapping[str, Engine | Unavailable]
+    workloads: Mapping[str, Workload | Unavailable]
+    faults: Mapping[str, type[Fault] | Unavailable]
 
     @property
     def loaded(self) -> dict[str, Engine]:
         """The engines that could be loaded."""
-        return {name: engine for name, engine in self.engines.items() if not isinstance(engine, UnavailableEngine)}
+        return {name: engine for name, engine in self.engines.items() if not isinstance(engine, Unavailable)}
 
 
 def discover() -> Catalogue:
@@ -50,7 +48,7 @@ def suites() -> dict[str, Path]:
 def _engines() -> list[Entry]:
     return [
         {"name": name, "about": f"cannot be loaded: {engine.why}", "available": False}
-        if isinstance(engine, UnavailableEngine)
+        if isinstance(engine, Unavailable)
         else {
             "name": name,
             "about": f"{engine.version}, on {' and '.join(engine.logs)}; modes: {', '.join(engine.modes)}",
@@ -71,7 +69,7 @@ def _engines() -> list[Entry]:
 def _workloads() -> list[Entry]:
     return [
         {"name": name, "about": f"cannot be loaded: {workload.why}", "available": False}
-        if isinstance(workload, UnavailableWorkload)
+        if isinstance(workload, Unavailable)
         else {"name": name, "about": workload.story, "available": True, "parameters": dict(workload.defaults)}
         for name, workload in discover_workloads().items()
     ]
@@ -80,7 +78,7 @@ def _workloads() -> list[Entry]:
 def _faults() -> list[Entry]:
     return [
         {"name": name, "about": f"cannot be loaded: {fault.why}", "available": False}
-        if isinstance(fault, UnavailableFault)
+        if isinstance(fault, Unavailable)
         else {
             "name": name,
             "about": fault.story,

@@ -7,10 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from engines.discovery import Unavailable as UnavailableEngine
 from engines.protocol import Engine, Guarantee
 from harness.planning.catalogue import Catalogue, Entry
-from workloads.workload import Unavailable as UnavailableWorkload
+from workloads.discovery import Unavailable
 from workloads.workload import Workload
 
 GUARANTEE: Guarantee = "exactly-once"
@@ -52,7 +51,7 @@ def columns(catalogue: Catalogue) -> list[EngineColumn]:
     """Every engine in each of its modes; an engine that cannot be loaded has one column that says so."""
     found = []
     for name, engine in catalogue.engines.items():
-        if isinstance(engine, UnavailableEngine):
+        if isinstance(engine, Unavailable):
             cell = Cell("unavailable", f"{name} cannot be loaded: {engine.why}")
             found.append(EngineColumn(name, "", dict.fromkeys(catalogue.workloads, cell)))
             continue
@@ -62,8 +61,8 @@ def columns(catalogue: Catalogue) -> list[EngineColumn]:
     return found
 
 
-def _cell(engine: Engine, mode: str, workload: Workload | UnavailableWorkload) -> Cell:
-    if isinstance(workload, UnavailableWorkload):
+def _cell(engine: Engine, mode: str, workload: Workload | Unavailable) -> Cell:
+    if isinstance(workload, Unavailable):
         return Cell("unavailable", f"{workload.name} cannot be loaded: {workload.why}")
     support = engine.support(workload.query(workload.defaults), GUARANTEE, mode)
     return Cell(support.kind, support.detail)

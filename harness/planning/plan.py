@@ -1,5 +1,5 @@
-"""The plan of a run: which cases, in which order, with which settings. Frozen data; made from a suite, written to the
-run's folder, and executed by `harness.run`."""
+"""Makes the plan of a run from a suite: which cases, in which order, with which settings. It is written to the run's
+folder and executed by `harness.run`; `results.plan` has its format."""
 
 from __future__ import annotations
 
@@ -9,89 +9,16 @@ from itertools import product
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
 
-from engines.discovery import Unavailable as UnavailableEngine
-from engines.protocol import Engine, Guarantee, LogKind, Timeouts
-from harness.faults import Unavailable as UnavailableFault
-from harness.faults.fault import Fault
+from engines.protocol import Engine, Guarantee, LogKind
 from harness.host import disk
 from harness.planning.catalogue import Catalogue
 from harness.planning.suite import InvalidRequest, Suite, parameter
 from harness.problem import ExitCode, Problem
-from results.history import Drain, Paced, Strikes, case_name
+from results.plan import Blocked, CasePlan, RunPlan, Strikes
+from workloads.discovery import Unavailable
 from workloads.stream import Segment
 from workloads.workload import Parameters, Preparing, Unfit, Workload
-from workloads.workload import Unavailable as UnavailableWorkload
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Blocked(_Model):
-    """Why a case cannot run, and the command that would change it (empty where nothing would)."""
-
-    outcome: Literal["unsupported", "unavailable"]
-    reason: str
-    remedy: str = ""
-
-
-class CasePlan(_Model):
-    """One deployment of one engine, given the drain and then the paced phase, during which strikes may fall.
-
-    event_rate: events per second of event time, in every phase. interval_ms: trigger, checkpoint and commit interval.
-    worker_memory_mb: limit of one worker process. blocked: None for a case that is to run.
-    """
-
-    engine: str
-    mode: str
-    workload: str
-    parameters: dict[str, int | float | str]
-    log: LogKind
-    guarantee: Guarantee
-    seed: int
-    partitions: int = Field(gt=0)
-    parallelism: int = Field(gt=0)
-    interval_ms: int = Field(gt=0)
-    worker_memory_mb: int = Field(gt=0)
-    event_rate: float = Field(gt=0)
-    paced: Paced | None
-    drain: Drain | None
-    strikes: Strikes | None = None
-    blocked: Blocked | None = None
-
-    @property
-    def name(self) -> str:
-        """Unique within a run."""
-        strikes = self.strikes
-        aimed = (strikes.fault, strikes.aim, strikes.timeouts) if strikes is not None else None
-        return case_name(self.engine, self.mode, self.workload, self.guarantee, aimed)
-
-    @property
-    def timeouts(self) -> Timeouts:
-        return self.strikes.timeouts if self.strikes is not None else "default"
-
-
-class RunPlan(_Model):
-    """The cases of one run, in the order in which they run, all on one log.
-
-    kafka: bootstrap HOST:PORT of a broker that is already there, None to start one where a case needs it.
-    command: what was typed, ready to be typed again.
-    """
-
-    schema_version: Literal[1] = 1
-    suite: str
-    story: str = ""
-    command: str
-    seed: int
-    log: LogKind
-    kafka: str | None
-    cases: tuple[CasePlan, ...]
-
-    @property
-    def runnable(self) -> tuple[CasePlan, ...]:
-        return tuple(case for case in self.cases if case.blocked is None)
 
 
 @dataclass(frozen=True)
@@ -154,7 +81,7 @@ def make(
     asked = _ask(suite, selection.workloads or tuple(suite.workload), catalogue)
     for engine_name in selected_engines(suite, selection, catalogue):
         engine = catalogue.engines[engine_name]
-        default = ("default",) if isinstance(engine, UnavailableEngine) else tuple(engine.modes)[:1]
+        default = ("default",) if isinstance(engine, Unavailable) else tuple(engine.modes)[:1]
         for mode in suite.modes.get(engine_name, default):
             campaigns = _campaigns(suite, engine_name, mode, catalogue)
             for workload_name, (workload, parameters, lack) in asked.items():
@@ -177,11 +104,7 @@ def make(
                         strikes=strikes,
                         blocked=_loading(engine) or _loading(workload) or lack,
                     )
-                    if (
-                        lack is None
-                        and not isinstance(engine, UnavailableEngine)
-                        and not isinstance(workload, UnavailableWorkload)
-                    ):
+                    if lack is None and not isinstance(engine, Unavailable) and not isinstance(workload, Unavailable):
                         blocked = (
                             _obstacle(case, engine, workload, log[1])
                             or _repeated(case, engine, workload, guarantees)
@@ -209,7 +132,7 @@ def _campaigns(suite: Suite, engine: str, mode: str, catalogue: Catalogue) -> Se
     found: list[Strikes | None] = []
     for name, timeouts in product(table.of(engine, mode), table.timeouts):
         fault = catalogue.faults[name]
-        own_s = 0.0 if isinstance(fault, UnavailableFault) else fault.hold_s
+        own_s = 0.0 if isinstance(fault, Unavailable) else fault.hold_s
         found.append(
             Strikes(
                 fault=name,
@@ -242,8 +165,8 @@ def _invulnerable(case: CasePlan, engine: Engine, selection: Selection, catalogu
     """Why the fault of a case cannot strike this engine on this log."""
     if case.strikes is None:
         return None
-    fault: Fault | UnavailableFault = catalogue.faults[case.strikes.fault]
-    if isinstance(fault, UnavailableFault):
+    fault = catalogue.faults[case.strikes.fault]
+    if isinstance(fault, Unavailable):
         return _loading(fault)
     if "input" in fault.needs and engine.poison == "fatal":
         return Blocked(outcome="unsupported", reason="a record that is no event ends its job, as it declares")
@@ -263,7 +186,7 @@ def _invulnerable(case: CasePlan, engine: Engine, selection: Selection, catalogu
     return None
 
 
-_Asked = tuple[Workload | UnavailableWorkload, Parameters, Blocked | None]
+_Asked = tuple[Workload | Unavailable, Parameters, Blocked | None]
 """A workload, its parameters, and what must be given before it can run."""
 
 
@@ -272,7 +195,7 @@ def _ask(suite: Suite, names: Sequence[str], catalogue: Catalogue) -> dict[str, 
     problems = []
     for name in names:
         workload = catalogue.workloads[name]
-        if isinstance(workload, UnavailableWorkload):
+        if isinstance(workload, Unavailable):
             asked[name] = workload, {}, None
             continue
         given = suite.workload.get(name, {})
@@ -304,7 +227,7 @@ def _prepared(workload: Workload, parameters: Parameters, suite: Suite) -> tuple
 
 
 def _loading(what: object) -> Blocked | None:
-    if isinstance(what, UnavailableEngine | UnavailableWorkload | UnavailableFault):
+    if isinstance(what, Unavailable):
         return Blocked(outcome="unavailable", reason=f"{what.name} cannot be loaded: {what.why}")
     return None
 

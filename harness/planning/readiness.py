@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from engines.protocol import Engine, LogKind
 from harness import broker, doctor
 from harness.doctor import Provisioned
-from harness.planning.plan import Blocked, RunPlan
 from harness.problem import Problem
 from harness.provisioning.java import find_java
 from harness.provisioning.progress import Report
+from results.plan import Blocked, RunPlan
 
 
 @dataclass

@@ -14,14 +14,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from engines.discovery import Unavailable as UnavailableEngine
 from engines.protocol import Guarantee, LogKind, Timeouts
 from harness.planning import quantity
 from harness.planning.catalogue import Catalogue, suites
 from harness.problem import ExitCode, Problem
-from results.history import Drain, Paced
+from results.plan import Drain, Paced
+from workloads.discovery import Unavailable
 from workloads.profile import PARAMETERS, Kind, Profile
-from workloads.workload import Unavailable as UnavailableWorkload
 
 Path_ = tuple[str, ...]
 """Keys from the top of a suite file to a value."""
@@ -48,7 +47,7 @@ def _for_all(value: Any) -> Any:
 Names = Annotated[tuple[str, ...], BeforeValidator(_several)]
 
 SuiteAim = Literal["share", "outputs", "interval", "row", "committing", "restore"]
-"""The aims of `results.history.Aim` that a suite may ask for."""
+"""The aims of `results.plan.Aim` that a suite may ask for."""
 
 
 _SWEEP = 0.96
@@ -110,7 +109,7 @@ class DrainOnLog(_Table):
 
 
 class DrainTable(DrainOnLog):
-    """Backlogs, as in `results.history.Drain`; a table for a log overrides what stands above it."""
+    """Backlogs, as in `results.plan.Drain`; a table for a log overrides what stands above it."""
 
     embedded: DrainOnLog = DrainOnLog()
     kafka: DrainOnLog = DrainOnLog()
@@ -376,7 +375,7 @@ def _unknown_names(content: Mapping[str, Any], catalogue: Catalogue, places: _Pl
         workload = catalogue.workloads.get(name)
         if workload is None:
             yield unknown("workload", name, catalogue.workloads, places.of(("workload", name)))
-        elif not isinstance(workload, UnavailableWorkload):
+        elif not isinstance(workload, Unavailable):
             for key, value in _table(given).items():
                 place = places.of(("workload", name, key))
                 if key not in workload.defaults:
@@ -390,7 +389,7 @@ def _unknown_modes(name: str, modes: Iterable[object], catalogue: Catalogue, whe
     engine = catalogue.engines.get(name)
     if engine is None:
         yield unknown("engine", name, catalogue.engines, where)
-    elif not isinstance(engine, UnavailableEngine):
+    elif not isinstance(engine, Unavailable):
         for mode in modes:
             if mode not in engine.modes:
                 yield unknown(f"mode of {name}", str(mode), engine.modes, where)

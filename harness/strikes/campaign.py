@@ -14,18 +14,18 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from engines.logs.protocol import Isolation
-from engines.protocol import EngineFailure, Role
+from engines.protocol import Role
 from harness.broker import OFFSETS_PARTITIONS, OFFSETS_TOPIC
 from harness.deployment import Deployment
 from harness.equipment import Equipment
-from harness.faults import poison
+from harness.failure import TrialFailure
 from harness.faults.fault import Fault, Target, Unconfirmed
 from harness.faults.processes import kill
-from harness.planning.plan import CasePlan
 from harness.strikes.first_row import FirstRow
 from harness.strikes.gauge import Gauge, Reading
 from harness.strikes.output_rate import OutputRate, Steady, output_rate
-from results.history import Aim, Exposed, Mark, Noticed, Strike, Strikes
+from results.history import Exposed, Mark, Noticed, Strike
+from results.plan import Aim, CasePlan, Strikes
 from workloads.query import Project, Query, Running
 
 POINTS = (0.1, 0.3, 0.5, 0.7, 0.9)
@@ -62,9 +62,10 @@ class Campaign:
         gauge: Gauge,
         mark: Callable[[Mark], None],
         equipment: Equipment,
-        topics: tuple[str, str],
+        output: str,
+        write: Callable[[bytes, bytes], None],
     ) -> None:
-        """mark: writes to the history. topics: input, which poison is written into, and output."""
+        """fault: the trial's own. mark: writes to the history. output: the topic. write: as in a fault's Target."""
         self._plan, self._fault, self._deployment, self._gauge, self._mark = plan, fault, deployment, gauge, mark
         self._interval_s = case.interval_ms / 1000
         self._at_most_once = case.guarantee == "at-most-once"
@@ -82,7 +83,7 @@ class Campaign:
         # A commit's first sign is its offset in the broker's own topic. A gauge's reading comes too late where
         # nothing is at stake any more after a few milliseconds.
         self._offsets_seen = self._at_most_once and equipment.broker is not None
-        self._sign = (OFFSETS_TOPIC, OFFSETS_PARTITIONS) if self._offsets_seen else (topics[1], case.partitions)
+        self._sign = (OFFSETS_TOPIC, OFFSETS_PARTITIONS) if self._offsets_seen else (output, case.partitions)
         self._own_log = equipment.gauge_log
         self._target = Target(
             processes=lambda: self._victims.processes if self._victims else deployment.processes(),
@@ -93,7 +94,7 @@ class Campaign:
             broker=equipment.broker,
             link=equipment.link,
             state=equipment.state,
-            poison=lambda: poison.write(equipment.log, topics[0]),
+            write=write,
             parallelism=deployment.parallelism,
             chance=self._chance,
             disk=equipment.disk,
@@ -105,12 +106,12 @@ class Campaign:
         self.exposed = self.tried = 0
 
     def start(self) -> None:
-        """Once; may be called again. Raises EngineFailure if the trial lacks what the fault needs."""
+        """Once; may be called again. Raises TrialFailure if the trial lacks what the fault needs."""
         if self._started:
             return
         lack = self._target.lacks(self._fault.needs)
         if lack:
-            raise EngineFailure(f"fault {self._fault.name} cannot be injected: {lack}")
+            raise TrialFailure(f"fault {self._fault.name} cannot be injected: {lack}")
         self._started = True
         self._thread.start()
 
@@ -154,7 +155,7 @@ class Campaign:
         """
         first = self._gauge.until(lambda _: True, time.monotonic() + _AIM_S, self._stop)
         if first is None:
-            raise EngineFailure(f"the logs did not answer within {_AIM_S:g} s, so no strike can be aimed")
+            raise TrialFailure(f"the logs did not answer within {_AIM_S:g} s, so no strike can be aimed")
         deadline_s = time.monotonic() + _SETTLE_S
         while True:
             seen = [first, *self._readings(_BASE_S + 2 * self._interval_s)]

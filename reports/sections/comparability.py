@@ -8,7 +8,7 @@ from reports import units
 from reports.blocks import Block, Check, Checks
 from reports.comparison import UNTESTED, Comparison, words
 from reports.sections.section import PagePart, Report, Section
-from results.history import TrialPlan
+from results.plan import TrialPlan
 from results.result import RunResult
 
 

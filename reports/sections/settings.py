@@ -8,7 +8,7 @@ from reports import units
 from reports.blocks import Block, Details, Hint, SideBySide, Table
 from reports.comparison import Row
 from reports.sections.section import PagePart, Report, Section
-from results.history import Strikes, TrialPlan
+from results.plan import Strikes, TrialPlan
 from results.result import MetricValue, RunResult
 
 _Cells = tuple[str, ...]

@@ -14,10 +14,10 @@ from results.history import (
     Failed,
     History,
     Loaded,
-    Paced,
     PhaseBegin,
     Quiescent,
 )
+from results.plan import Paced
 from results.result import PhaseKind
 from workloads.stream import CONTROL_IDS, Segment
 

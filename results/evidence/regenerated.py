@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from results.history import TrialPlan
+from results.plan import TrialPlan
+from workloads.discovery import Unavailable
 from workloads.query import Query
 from workloads.stream import Events, Integers, Segment
-from workloads.workload import Unavailable, discover
+from workloads.workload import discover
 
 _PIECE = 1 << 17
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from results.history import Exposed, History, Noticed, Strike, TrialPlan
+from results.history import Exposed, History, Noticed, Strike
+from results.plan import TrialPlan
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ from typing import Literal
 from results.evidence.phases import Phase, as_sent
 from results.evidence.samples import Samples
 from results.evidence.strikes import Struck
-from results.history import Drain, History, Paced
+from results.history import History
 from results.metrics.strike_results import Watched, tried, watched, with_effort
+from results.plan import Drain, Paced
 from results.result import PhaseKind
 from results.verdict.examination import Examination
 

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from results.history import Paced
 from results.metrics.basis import Basis
 from results.metrics.measured import Measured
 from results.metrics.measurement import Measurement
 from results.metrics.metric import Column, Metric
 from results.metrics.planned_times import planned
 from results.metrics.statistics import PERCENTILES, curve, needed, percentile
+from results.plan import Paced
 from results.result import Series
 from results.verdict.matching import NEVER
 from workloads.stream import Integers

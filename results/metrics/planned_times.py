@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from results.evidence.phases import Phase
-from results.history import Paced
+from results.plan import Paced
 from results.verdict.examination import Examination
 from workloads.control import heartbeat_second
 from workloads.stream import Integers

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from results.evidence.phases import Phase
 from results.evidence.samples import ENGINE, NoSamples, Samples
 from results.evidence.strikes import Struck
-from results.history import History, Paced
+from results.history import History
 from results.metrics.planned_times import planned
 from results.metrics.statistics import percentile
+from results.plan import Paced
 from results.result import StrikeResult
 from results.verdict.examination import Examination
 from results.verdict.matching import DUPLICATE, NEVER

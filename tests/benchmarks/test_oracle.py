@@ -10,22 +10,19 @@ import numpy as np
 import pytest
 
 from results.history import (
-    Clock,
     Committed,
     Complete,
-    Drain,
     Ended,
     EngineReady,
     Loaded,
-    Machine,
     MarkWriter,
     PhaseBegin,
     Quiescent,
     SegmentMark,
     TableWriter,
-    TrialPlan,
 )
 from results.judge import judge
+from results.plan import Clock, Drain, Machine, TrialPlan
 from workloads.oracle import expected
 from workloads.sensors import workload
 from workloads.stream import Segment

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from engines.discovery import Unavailable, discover
+from engines.discovery import discover
 from engines.protocol import Engine, Guarantee
 from tests.conformance.streams import WORKLOADS
+from workloads.discovery import Unavailable
 from workloads.query import Query
 
 ENGINES: dict[str, Engine] = {name: found for name, found in discover().items() if not isinstance(found, Unavailable)}

@@ -10,9 +10,10 @@ import numpy as np
 
 from tests.conformance.examples import EXAMPLES
 from tests.conformance.reference import Event
+from workloads.discovery import Unavailable
 from workloads.query import CHECK, ID, Query
 from workloads.stream import Segment
-from workloads.workload import Unavailable, Workload, discover
+from workloads.workload import Workload, discover
 
 COUNT = 2_400
 RATE = 400.0

@@ -22,12 +22,12 @@ from engines.discovery import discover
 from engines.logs import connect
 from engines.logs.embedded import EmbeddedLog
 from engines.logs.protocol import Log, LogFailure
+from engines.proc import state
 from engines.protocol import Engine, EngineFailure, Job, Observable, Revivable, Site
 from engines.runtime.cluster import BuiltinEngine
 from engines.runtime.connector import Checkpoint, Results, WorkerFailure
 from engines.runtime.job_spec import JobSpec
 from harness.faults.processes import kill
-from harness.host.signals import state
 
 
 @pytest.fixture

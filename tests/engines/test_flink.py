@@ -23,9 +23,10 @@ import pytest
 from engines.flink import checkpoints, engine, metrics, settings, sql
 from engines.flink.api import PYTHON_MODE, api
 from engines.flink.client import Client
-from engines.flink.cluster import describe, free_ports, library, refuse_spaces
+from engines.flink.cluster import describe, library, refuse_spaces
 from engines.flink.rest import Rest, Unreachable
 from engines.flink.running import FlinkJob
+from engines.ports import free_ports
 from engines.process import Process
 from engines.protocol import EngineFailure, Job, Progress, Site, Topic
 from harness.faults.processes import kill

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from harness.strikes.campaign import POINTS
-from results.history import Complete, Ended, EngineReady, Exposed, Failed, Loaded, Quiescent, Strike, Strikes
+from results.history import Complete, Ended, EngineReady, Exposed, Failed, Loaded, Quiescent, Strike
+from results.plan import Strikes
 from tests.judge.recording import (
     PACED,
     RATE,

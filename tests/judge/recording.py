@@ -14,24 +14,20 @@ import msgspec
 import numpy as np
 
 from results.history import (
-    Clock,
     Closing,
     Committed,
     Complete,
-    Drain,
     Ended,
     EngineReady,
     Loaded,
-    Machine,
     Mark,
     MarkWriter,
-    Paced,
     PhaseBegin,
     Quiescent,
     SegmentMark,
     TableWriter,
-    TrialPlan,
 )
+from results.plan import Clock, Drain, Machine, Paced, TrialPlan
 from workloads.query import Query
 from workloads.sensors import workload
 from workloads.stream import CONTROL_IDS, Segment, checks, partition_of

@@ -10,22 +10,18 @@ from typing import Any, Literal
 import numpy as np
 
 from results.history import (
-    Clock,
     Closing,
     Committed,
     Complete,
-    Drain,
     Ended,
     EngineReady,
     Loaded,
-    Machine,
     Mark,
-    Paced,
     PhaseBegin,
     Quiescent,
     SegmentMark,
-    TrialPlan,
 )
+from results.plan import Clock, Drain, Machine, Paced, TrialPlan
 from results.result import PhaseKind
 from tests.conformance.examples import EXAMPLES
 from tests.conformance.reference import Event

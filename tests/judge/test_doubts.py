@@ -7,16 +7,7 @@ from dataclasses import replace
 import pytest
 
 import results.judge
-from results.history import (
-    Complete,
-    DamagedHistory,
-    Ended,
-    EngineReady,
-    Failed,
-    Loaded,
-    PhaseBegin,
-    Quiescent,
-)
+from results.history import Complete, DamagedHistory, Ended, EngineReady, Failed, Loaded, PhaseBegin, Quiescent
 from results.judge import judge
 from results.metrics import registry
 from results.result import Verdict

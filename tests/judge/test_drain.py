@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from results.evidence.samples import NoSamples, Samples
-from results.history import Drain, History, PhaseBegin
+from results.history import History, PhaseBegin
+from results.plan import Drain
 from tests.judge.recording import CORES, DRAIN_S, MEGABYTES, SECOND
 
 

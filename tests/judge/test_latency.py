@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from results.history import Paced
+from results.plan import Paced
 from tests.judge.recording import LATENCY_NS, PACED, SECOND, Row
 from tests.judge.shapes import PACED as SHAPED
 from tests.judge.shapes import RATE as SHAPED_RATE

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from results.history import Exposed, Noticed, PhaseBegin, Strike, Strikes, TableWriter
+from results.history import Exposed, Noticed, PhaseBegin, Strike, TableWriter
 from results.judge import judge
 from results.metrics.statistics import median_interval
+from results.plan import Strikes
 from tests.judge.recording import CORES, LATENCY_NS, MEGABYTES, SECOND, Row
 
 START_NS = 1000 * SECOND

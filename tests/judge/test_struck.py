@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from results.history import Exposed, Strike, Strikes
+from results.history import Exposed, Strike
+from results.plan import Strikes
 from tests.judge.recording import SECOND
 
 PLAN = Strikes(fault="kill-worker", aim="interval", wanted=2, most=3, hold_s=0, timeouts="tuned")

@@ -9,13 +9,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from engines.discovery import Unavailable
 from engines.protocol import Environment
 from harness import doctor
 from harness.problem import Problem
 from harness.provisioning import environments, jars
 from harness.provisioning.progress import Lines
 from tests.provisioning.bare import Repository, Told, debian, jdk, locked
+from workloads.discovery import Unavailable
 
 
 def engine(name: str, environment: Environment, logs: tuple[str, ...] = ("kafka",)) -> SimpleNamespace:

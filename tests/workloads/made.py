@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from harness.instruments.generator import Encoder
+from workloads.discovery import Unavailable
 from workloads.query import Query
 from workloads.stream import Events, Segment
-from workloads.workload import Unavailable, Workload, discover
+from workloads.workload import Workload, discover
 
 BASE_MS = 1_795_500_000_000
 SEED = 20261124

@@ -12,8 +12,9 @@ import workloads
 from tests.conformance.reference import rows
 from tests.workloads.made import BASE_MS, SEED, SEEDED, WORKLOADS, decoded
 from workloads import oracle
+from workloads.discovery import Unavailable
 from workloads.stream import Segment
-from workloads.workload import Unavailable, Workload, discover
+from workloads.workload import Workload, discover
 
 NEW = """
 from types import MappingProxyType

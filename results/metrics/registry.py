@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from dataclasses import dataclass
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 
 import results.metrics
 from results.metrics.measurement import Measurement
@@ -34,10 +34,16 @@ def measurements() -> dict[str, Measurement | Unavailable]:
             found[name] = measurement
     for point in entry_points(group="streamgauge.metrics"):
         try:
-            found[point.name] = point.load()
+            loaded = point.load()
         except Exception as error:
             found[point.name] = Unavailable(point.name, f"{type(error).__name__}: {error}")
+            continue
+        found[point.name] = loaded if isinstance(loaded, Measurement) else _stranger(point)
     return dict(sorted(found.items()))
+
+
+def _stranger(point: EntryPoint) -> Unavailable:
+    return Unavailable(point.name, f"{point.value} is no Measurement")
 
 
 def metrics() -> list[Metric]:

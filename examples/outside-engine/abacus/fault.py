@@ -7,8 +7,8 @@ import signal
 import time
 from contextlib import suppress
 
+from engines.proc import runs
 from harness.faults.fault import Need, Target, Unconfirmed
-from harness.host.signals import state
 
 _GONE_S = 15.0
 _LOOK_S = 0.001
@@ -26,7 +26,7 @@ class AbortWorker:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGABRT)
         deadline_s = time.monotonic() + _GONE_S
-        while state(pid) not in ("", "Z", "X"):
+        while runs(pid):
             if time.monotonic() > deadline_s:
                 raise Unconfirmed(f"worker {pid} was not gone {_GONE_S:g} s after SIGABRT")
             time.sleep(_LOOK_S)
@@ -36,4 +36,4 @@ class AbortWorker:
         target.revive()
 
 
-fault = AbortWorker()
+fault = AbortWorker

@@ -178,7 +178,9 @@ def run(
     ] = None,
     fault: Annotated[
         list[str] | None,
-        typer.Option("--fault", metavar="FAULT", help="Replace the faults that strike; may be repeated."),
+        typer.Option(
+            "--fault", metavar="FAULT", help="Replace the faults that strike (`all`: every one); may be repeated."
+        ),
     ] = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the run's folder is made.")] = RUNS,
     resume: Annotated[
@@ -192,22 +194,24 @@ def run(
     if resume is not None:
         return _resume(_folder(resume), output_format, no_progress)
     from harness import run as running
-    from harness.planning import catalogue, plan, request
+    from harness.planning import catalogue, planner, request
     from harness.planning.readiness import Readiness
 
     known = catalogue.discover()
-    selection = plan.Selection(
+    selection = planner.Selection(
         tuple(dict.fromkeys(engine or ())), tuple(dict.fromkeys(workload or ())), log, kafka, guarantee
     )
     asked = request.Request(suite, selection, request.overrides(settings or [], seed, fault or ()))
     source, content, selection = request.resolve(asked, known)
     readiness = Readiness(_report())
-    loaded = [known.loaded[name] for name in plan.selected_engines(content, selection, known) if name in known.loaded]
-    log_choice = plan.choose_log(selection, loaded, readiness.has_java, readiness.without_kafka)
+    loaded = [
+        known.loaded[name] for name in planner.selected_engines(content, selection, known) if name in known.loaded
+    ]
+    log_choice = planner.choose_log(selection, loaded, readiness.has_java, readiness.without_kafka)
     readiness.own_broker = log_choice[0] == "kafka" and kafka is None
     name = Path(source).stem
     command = shlex.join([_program(), *sys.argv[1:]])
-    planned = plan.make(name, content, selection, known, log_choice, readiness.available, command)
+    planned = planner.make(name, content, selection, known, log_choice, readiness.available, command)
     return _execute(planned, readiness, running.new_folder(out, name), output_format, no_progress)
 
 

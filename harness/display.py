@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import TracebackType
 from typing import Protocol, Self
 
 from rich.console import Console
@@ -33,14 +32,12 @@ class Display(Protocol):
 
 
 class Silent:
-    """Says nothing. An `Display` that is entered before a run and left after it."""
+    """Says nothing. A `Display` that is entered before a run and left after it."""
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         pass
 
     def step(self, case: str, text: str) -> None:
@@ -92,9 +89,7 @@ class Live(Silent):
         self._bar.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
     def step(self, case: str, text: str) -> None:

@@ -10,7 +10,8 @@ from engines.logs.protocol import Log
 from harness.failure import TrialFailure
 
 STILL_S = 5.0
-"""Outputs must stand still for this long, or two commit intervals if that is longer, before a trial is over."""
+STILL_INTERVALS = 2
+"""Outputs must stand still for so many seconds, or commit intervals if that is longer, before a trial is over."""
 
 _REST_S = 90.0
 _LOOK_S = 0.1
@@ -21,7 +22,7 @@ class Rest:
 
     def __init__(self, log: Log, topic: str, partitions: int, interval_ms: int) -> None:
         self._log, self._topic, self._partitions = log, topic, partitions
-        self.still_s = max(2 * interval_ms / 1000, STILL_S)
+        self.still_s = max(STILL_INTERVALS * interval_ms / 1000, STILL_S)
         self._ends = log.end_offsets(topic, partitions, "read_uncommitted")
         self._since_s = time.monotonic()
 

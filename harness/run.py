@@ -26,7 +26,7 @@ from harness.doctor import Provisioned
 from harness.equipment import Equipment
 from harness.failure import as_trial_failure
 from harness.faults import discover as discover_faults
-from harness.faults.fault import Need
+from harness.faults.fault import Fault, Need
 from harness.host import facts
 from harness.host.disk import SmallDisk, separate
 from harness.host.warden import Warden, marked
@@ -173,15 +173,36 @@ def _run_case(
     scratch: Path,
     display: Display,
 ) -> None:
-    history = folder / "cases" / case.name
-    history.mkdir(parents=True)
-    work = scratch / case.name
-    work.mkdir(parents=True)
-    cluster = work / "cluster"
+    history, work = folder / "cases" / case.name, scratch / case.name
+    for made in (history, work):
+        made.mkdir(parents=True)
+    fault = _fault(case, folder)
+    with ExitStack() as stack:
+        equipment = _equipment(case, fault, run_log, _site(history, work, tools), history, work, stack)
+        write_whole(history / "trial.json", _trial_plan(case, engine, tools).model_dump_json(indent=2).encode())
+        began_s = time.monotonic()
+        try:
+            Trial(case, engine, workload, equipment, f"sg-{folder.name[-4:]}-{case.name}", display, fault).conduct()
+        finally:
+            display.finished(case.name, f"recorded in {time.monotonic() - began_s:.0f} s")
+
+
+def _fault(case: CasePlan, folder: Path) -> type[Fault] | None:
+    """The fault that strikes in a case, None where nothing strikes. Raises Problem if it cannot be loaded."""
+    if case.strikes is None:
+        return None
+    found = discover_faults()[case.strikes.fault]
+    if isinstance(found, Unavailable):
+        raise Problem(f"fault {found.name} was planned, but cannot be loaded: {found.why}", str(folder))
+    return found
+
+
+def _site(history: Path, work: Path, tools: Provisioned) -> Site:
+    """Where the engine may work in a case, and with what."""
+    cluster, cache = work / "cluster", home() / "cache"
     cluster.mkdir()
-    cache = home() / "cache"
     cache.mkdir(parents=True, exist_ok=True)
-    site = Site(
+    return Site(
         directory=cluster,
         logs=history / "logs",
         cache=cache,
@@ -190,45 +211,39 @@ def _run_case(
         java_home=tools.java_home,
         jars=tools.jars,
     )
+
+
+def _equipment(
+    case: CasePlan, fault: type[Fault] | None, run_log: _RunLog, site: Site, history: Path, work: Path, stack: ExitStack
+) -> Equipment:
+    """The logs of a case, and what its fault needs beside them; all of it is closed with the stack."""
     broker = run_log.broker
     address = broker.harness_address if broker else str(work / "log")
-    fault = None
-    with ExitStack() as stack:
-        log = connect(address, case.log)
-        stack.callback(log.close)
-        gauge_log = None
-        if case.strikes is not None:
-            found = discover_faults()[case.strikes.fault]
-            if isinstance(found, Unavailable):
-                raise Problem(f"fault {found.name} was planned, but cannot be loaded: {found.why}", str(folder))
-            fault, gauge_log = found, connect(address, case.log)
-            stack.callback(gauge_log.close)
-        disk = None
-        if fault is not None and "disk" in fault.needs:
-            (work / "job").mkdir()
-            disk = SmallDisk(work / "job")
-            stack.callback(disk.close)
-        equipment = Equipment(
-            folder=history,
-            site=site,
-            scratch=work,
-            log=log,
-            kind=case.log,
-            address=address,
-            engine_address=broker.engine_address if broker else address,
-            bystanders=lambda: {"broker": broker.pids} if broker and broker.pids else {},
-            log_failure=broker.failure if broker else lambda: None,
-            gauge_log=gauge_log,
-            broker=run_log.own,
-            link=run_log.link,
-            disk=disk,
-        )
-        write_whole(history / "trial.json", _trial_plan(case, engine, tools).model_dump_json(indent=2).encode())
-        began_s = time.monotonic()
-        try:
-            Trial(case, engine, workload, equipment, f"sg-{folder.name[-4:]}-{case.name}", display, fault).conduct()
-        finally:
-            display.finished(case.name, f"recorded in {time.monotonic() - began_s:.0f} s")
+    log = connect(address, case.log)
+    stack.callback(log.close)
+    gauge_log, disk = None, None
+    if fault is not None:
+        gauge_log = connect(address, case.log)
+        stack.callback(gauge_log.close)
+    if fault is not None and "disk" in fault.needs:
+        (work / "job").mkdir()
+        disk = SmallDisk(work / "job")
+        stack.callback(disk.close)
+    return Equipment(
+        folder=history,
+        site=site,
+        scratch=work,
+        log=log,
+        kind=case.log,
+        address=address,
+        engine_address=broker.engine_address if broker else address,
+        bystanders=lambda: {"broker": broker.pids} if broker and broker.pids else {},
+        log_failure=broker.failure if broker else lambda: None,
+        gauge_log=gauge_log,
+        broker=run_log.own,
+        link=run_log.link,
+        disk=disk,
+    )
 
 
 def _trial_plan(case: CasePlan, engine: Engine, tools: Provisioned) -> TrialPlan:

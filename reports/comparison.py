@@ -203,18 +203,22 @@ def _over_phases(guarantees: Iterable[Guarantee | None]) -> Seen:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Rows that may be compared: same workload and parameters, same log, same fault, same guarantee asked for.
-
-    aim, timeouts: of the strikes, empty where there were none.
-    """
+    """Rows that may be compared: same workload and parameters, same log, same fault, same guarantee asked for."""
 
     workload: str
+    """Name of the workload, as in result.json."""
     log: str
+    """Kind of log: `embedded` or `kafka`."""
     fault: str
+    """Name of the fault that was injected; `none` where there was none."""
     guarantee: str
+    """The guarantee that was asked for; what an engine claims may be less."""
     rows: tuple[Row, ...]
+    """One for each engine and mode, in the order in which their cases ran."""
     aim: str = ""
+    """When the strikes were to fall, as `results.plan.Aim` says; empty where there were none."""
     timeouts: str = ""
+    """The engines' time-outs under strikes, `default` or `tuned`; empty where there were none."""
 
     @property
     def title(self) -> str:

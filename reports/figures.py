@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from reports import charts, units
+from reports import units, vega
 from reports.blocks import Figure
 from reports.comparison import Comparison, Row
 from results.metrics import drain, drain_cpu, latency
@@ -52,11 +52,11 @@ def _bars(comparison: Comparison, title: str, hint: str, metric: Metric, show: C
     if not measured:
         return None
     measured.sort(key=lambda pair: -pair[1])
-    bars = [charts.Bar(row.name, value, _marked(row, show(value)), not row.suspect) for row, value in measured]
+    bars = [vega.Bar(row.name, value, _marked(row, show(value)), not row.suspect) for row, value in measured]
     return Figure(
         title,
         hint,
-        charts.bars(
+        vega.bars(
             bars, _names(comparison), title.lower(), f"{title}: {'; '.join(f'{b.name} {b.label}' for b in bars)}"
         ),
         ["engine", title.lower()],
@@ -77,7 +77,7 @@ def _latency(comparison: Comparison) -> Figure | None:
             [row.name, *(units.milliseconds(known.get(percent)) for percent in at), units.milliseconds(largest)]
         )
     curves = [
-        charts.Curve(row.name, [(min(percent / 100, deepest), value) for percent, value in points], not row.suspect)
+        vega.Curve(row.name, [(min(percent / 100, deepest), value) for percent, value in points], not row.suspect)
         for row, points in drawn
         for deepest in [_deepest(row, points)]
     ]
@@ -85,7 +85,7 @@ def _latency(comparison: Comparison) -> Figure | None:
         "Result latency by share of results",
         "How long until a result could be read, for the share of results that were at least as fast. "
         "Lower is better; both axes are logarithmic, and to the right each step has a tenth of the results left.",
-        charts.curves(
+        vega.curves(
             curves, _names(comparison), f"Result latency percentiles of {', '.join(row.name for row, _ in drawn)}"
         ),
         ["engine", *(f"p{percent:g}" for percent in at), "max"],
@@ -101,7 +101,7 @@ def _timeline(comparison: Comparison) -> Figure | None:
         series, fell = row.series(latency.LARGEST_BY_SECOND), _fell(row)
         if series and fell:
             strikes = [(second, strike.detail) for second, strike in fell]
-            lines.append(charts.Timeline(row.name, list(zip(series.x, series.y, strict=True)), strikes))
+            lines.append(vega.Timeline(row.name, list(zip(series.x, series.y, strict=True)), strikes))
     if not lines:
         return None
     return Figure(
@@ -109,7 +109,7 @@ def _timeline(comparison: Comparison) -> Figure | None:
         "The longest that a result of each second took until it could be read; dashed lines are strikes. A result "
         "counts in the second in which it was due: what a strike holds up was due a little before it. The axis of "
         "latency is logarithmic.",
-        charts.timelines(lines, _names(comparison), f"Latency by second of {', '.join(line.name for line in lines)}"),
+        vega.timelines(lines, _names(comparison), f"Latency by second of {', '.join(line.name for line in lines)}"),
         ["engine", "second", "what was done", "largest latency from then until the next strike"],
         [
             [row.name, units.significant(second), strike.detail, units.milliseconds(strike.max_latency_ms)]
@@ -147,7 +147,7 @@ def _memory(comparison: Comparison) -> Figure | None:
     return Figure(
         "Peak memory by role",
         "The most that the processes of each role took at once (proportional set size), in MiB. Shorter is better.",
-        charts.stacks(
+        vega.stacks(
             parts,
             [row.name for row in comparison.ran],
             roles,
@@ -163,12 +163,12 @@ def _memory(comparison: Comparison) -> Figure | None:
     )
 
 
-def _memory_parts(comparison: Comparison) -> Iterator[charts.Part]:
+def _memory_parts(comparison: Comparison) -> Iterator[vega.Part]:
     for row in comparison.ran:
         for role, metric in ROLE_PEAKS.items():
             value = row.value(metric)
             if value is not None:
-                yield charts.Part(row.name, role, value / 1024**2, units.size(value))
+                yield vega.Part(row.name, role, value / 1024**2, units.size(value))
 
 
 def _names(comparison: Comparison) -> list[str]:

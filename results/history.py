@@ -5,6 +5,7 @@
     FOLDER/sends/*.parquet   what the load generator sent, and when             (SENDS)
     FOLDER/input/*.parquet   the input log as committed, read back afterwards   (INPUT)
     FOLDER/output/*.parquet  every output row with the time it became visible   (OUTPUT)
+    FOLDER/gaps/*.parquet    when the collector looked late for output rows     (GAPS)
     FOLDER/physical/*.parquet  every record of the output log, after strikes    (PHYSICAL)
     FOLDER/batches/*.parquet   its transactions, by the broker's files          (BATCHES)
     FOLDER/samples/*.parquet CPU and memory of every process by role            (SAMPLES)
@@ -13,6 +14,8 @@
 Tables are folders of parts, each written whole and renamed into place, so that a history is readable whenever its
 writer dies. All `_ns` times are CLOCK_MONOTONIC of the one machine, which all its processes share; `clock` in the plan
 ties it to wall time. `_ms` times are epoch milliseconds.
+
+Longer than most: the whole format stands in one place, since those who write it and those who read it share no more.
 """
 
 from __future__ import annotations
@@ -29,7 +32,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from results.plan import TrialPlan
 
 SENDS = pa.schema([("phase", pa.string()), ("first_id", pa.int64()), ("count", pa.int64()), ("sent_ns", pa.int64())])
-"""One row a hand-over to the log client: ids first_id .. first_id + count - 1 went out at sent_ns."""
+"""One row a hand-over to the log client: that of ids first_id .. first_id + count - 1 began at sent_ns."""
 
 INPUT = pa.schema(
     [
@@ -49,6 +52,10 @@ OUTPUT = pa.schema(
         ("value", pa.binary()),
     ]
 )
+GAPS = pa.schema([("from_ns", pa.int64()), ("until_ns", pa.int64())])
+"""One row for each time that the collector took longer than it should from one look at the output to the next. Rows
+that it was given at until_ns may have been visible at any time since from_ns."""
+
 SAMPLES = pa.schema(
     [
         ("at_ns", pa.int64()),
@@ -62,7 +69,7 @@ SAMPLES = pa.schema(
 """Roles: worker, coordinator, broker, generator, collector, sampler. cpu_s: user and system seconds since the process
 began, its waited-for children included. pss_bytes is null where only the resident size was read."""
 
-METHOD_VERSION = 7
+METHOD_VERSION = 8
 """The version of METHOD.md by which histories of today are recorded and judged."""
 
 PHYSICAL = pa.schema(
@@ -95,6 +102,7 @@ TABLES: Mapping[str, pa.Schema] = {
     "sends": SENDS,
     "input": INPUT,
     "output": OUTPUT,
+    "gaps": GAPS,
     "samples": SAMPLES,
     "physical": PHYSICAL,
     "batches": BATCHES,
@@ -118,10 +126,15 @@ class SegmentMark(_Model):
     """A `workloads.stream.Segment`, as stored."""
 
     first: int
+    """Id of the first event."""
     count: int
+    """Number of events that were planned."""
     base_ms: int
+    """Event time of the first event, disorder apart."""
     rate: float
+    """Events per second of event time, on average."""
     curve: tuple[tuple[float, float], ...] = ()
+    """How the rate varies; empty: it is steady."""
 
 
 class _Mark(_Model):
@@ -137,14 +150,19 @@ class EngineReady(_Mark):
 
 
 class PhaseBegin(_Mark):
-    """A segment of the stream is about to be sent; event i of a paced phase is planned the segment's `planned_ns` of it
-    after start_ns. In a drain phase planned times do not exist; start_ns is when writing began."""
+    """A segment of the stream is about to be sent."""
 
     mark: Literal["phase-begin"] = "phase-begin"
+    """Says in the file which mark this is."""
     phase: str
+    """Name of the phase, unique in the trial."""
     kind: Literal["paced", "drain"]
+    """`paced`: every event has a planned time. `drain`: the events are written as fast as the log takes them."""
     segment: SegmentMark
+    """The events that are about to be sent."""
     start_ns: int
+    """Event i of a paced phase is planned the segment's `planned_ns` of it after this. In a drain phase planned times
+    do not exist; this is when writing began."""
 
 
 class Committed(_Mark):
@@ -157,6 +175,16 @@ class Committed(_Mark):
     phase: str
 
 
+class Decoyed(_Mark):
+    """A transaction with valid events of ids first_id .. first_id + count - 1 was written over all partitions of the
+    input and aborted; it has ended. Whoever counts one of them reads what is not committed."""
+
+    mark: Literal["decoyed"] = "decoyed"
+    phase: str
+    first_id: int
+    count: int
+
+
 class Loaded(_Mark):
     """The last event of a phase is acknowledged. count: how many events that were, where the phase was cut short (its
     strikes were over); None for all of its segment."""
@@ -167,7 +195,7 @@ class Loaded(_Mark):
 
 
 class Closing(_Mark):
-    """A round of closing events went out on every partition, at this event time."""
+    """A round of closing events is about to go out on every partition, at this event time."""
 
     mark: Literal["closing"] = "closing"
     phase: str
@@ -201,36 +229,42 @@ class Counters(_Mark):
 
 
 class Strike(_Mark):
-    """A step of a strike, numbered from 1. aimed: in words. detail: what was done, or why it is not confirmed.
-
-    injected: confirmed (the process is gone, the link cut). unconfirmed: it could not be, so the trial proves nothing.
-    healed: undone, and what died was started again. missed: the aim was not met in time, nothing was done.
-    """
+    """A step of a strike."""
 
     mark: Literal["strike"] = "strike"
+    """Says in the file which mark this is."""
     number: int
+    """Strikes of a trial are numbered from 1."""
     fault: str
+    """Name of the fault."""
     step: Literal["injecting", "injected", "unconfirmed", "healing", "healed", "missed"]
+    """`injecting`, `healing`: about to be done. `injected`: confirmed (the process is gone, the link cut).
+    `unconfirmed`: it could not be, so the trial proves nothing. `healed`: undone, and what died was started again.
+    `missed`: the aim was not met in time, nothing was done."""
     aimed: str = ""
+    """What it was aimed at, in words; empty before that is known."""
     detail: str = ""
+    """What was done, or why it is not confirmed, in words; may be empty."""
 
 
 class Exposed(_Mark):
-    """What was at stake as a strike was injected: what a weaker guarantee would have lost or repeated.
-
-    outputs: records physically in the output log (also of open transactions) since the last durable commit that was
-    seen. inputs: input records appended since then. unanswered: input records behind the last commit whose rows are
-    not in the output log; None where that cannot be told (windowed queries; engines that do not say). aborted: of the
-    outputs, those in a transaction that was open. commit_age_s: how old that commit was.
-    """
+    """What was at stake as a strike was injected: what a weaker guarantee would have lost or repeated."""
 
     mark: Literal["exposed"] = "exposed"
+    """Says in the file which mark this is."""
     number: int
+    """Number of the strike."""
     outputs: int
+    """Records physically in the output log (also of open transactions) since the last durable commit that was seen."""
     inputs: int
+    """Input records appended since then."""
     unanswered: int | None = None
+    """Input records behind the last commit whose rows are not in the output log; None where that cannot be told
+    (windowed queries; engines that do not say)."""
     aborted: int = 0
+    """Of the outputs, those in a transaction that was open."""
     commit_age_s: float
+    """How old that commit was, in seconds."""
 
     def at_stake(self, log: str, at_most_once: bool) -> int:
         """Records that a weaker guarantee than the claimed one would have lost or repeated.
@@ -255,13 +289,18 @@ class Noticed(_Mark):
 
 
 class Failed(_Mark):
-    """The trial could not go on: what happened in which phase, where to look."""
+    """The trial could not go on."""
 
     mark: Literal["failed"] = "failed"
+    """Says in the file which mark this is."""
     phase: str
+    """What the trial was at: the name of a phase, or a step such as `set-up`."""
     what: str
+    """What happened, in its first line; below it, what a process printed last."""
     where: str
+    """Where to look, such as a file; empty where nothing is to be seen."""
     interrupted: bool = False
+    """Whether the run was interrupted from outside."""
 
 
 class Ended(_Mark):
@@ -274,6 +313,7 @@ Mark = Annotated[
     EngineReady
     | PhaseBegin
     | Committed
+    | Decoyed
     | Loaded
     | Closing
     | Complete

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from results.evidence.committed_input import untested_isolation
 from results.evidence.phases import Phase, last_lines, obstacle, phases, unfinished
 from results.evidence.regenerated import CannotJudge
 from results.evidence.samples import Samples
@@ -15,12 +17,14 @@ from results.history import METHOD_VERSION, DamagedHistory, EngineReady, History
 from results.metrics.basis import Basis
 from results.metrics.measured import Measured
 from results.metrics.measurement import Measurement
-from results.metrics.registry import Unavailable, measurements
+from results.metrics.registry import measurements
 from results.metrics.strike_results import tried
 from results.result import CaseResult, Guarantee, Kind, Offence, Outcome, PhaseKind, StrikeResult, Verdict
 from results.verdict.examination import Examination, examine
 from results.verdict.guarantee import CLAIMS, delivery_seen, in_words, processing_seen, violations
 from results.verdict.offences import EXPLAINED, Findings, findings
+from results.verdict.pairing import PAIRED
+from workloads.discovery import Unavailable
 
 _NO_FINDINGS = Findings(Verdict(), 0, {}, [])
 
@@ -46,16 +50,24 @@ def judge(folder: Path) -> list[CaseResult]:
 
 @dataclass
 class _Case:
-    """What is found out about the phases of one kind. doubts: why there can be no verdict."""
+    """What is found out about the phases of one kind."""
 
     history: History
+    """The trial's."""
     began: list[Phase]
+    """All phases that began, of either kind."""
     seen: Examination | None
+    """None where the history does not allow matching."""
     kind: PhaseKind
+    """The kind of phase that is judged here."""
     given: list[str]
+    """Doubts about the whole trial, found before."""
     doubts: list[str] = field(init=False)
+    """Why there can be no verdict, each in a line; those given are the first."""
     measured: Measured = field(default_factory=Measured)
+    """Metrics so far, and why others are absent."""
     strikes: list[StrikeResult] = field(default_factory=list)
+    """The strikes of the trial; empty where none were planned, and in a drain."""
 
     def __post_init__(self) -> None:
         self.phases = [phase for phase in self.began if phase.kind == self.kind]
@@ -74,13 +86,9 @@ class _Case:
 
     def result(self) -> CaseResult:
         plan, found = self.history.plan, self._findings()
-        self._measure()
+        self._measure(found.kinds.get("premature", 0))
         processing, delivery = processing_seen(found.kinds, found.verdict), delivery_seen(found.kinds, found.verdict)
-        forbidden = violations(plan.processing_claimed, plan.delivery_claimed, found.kinds, found.verdict)
-        if found.unexplained and not forbidden:
-            self.doubts.append(
-                f"{found.unexplained:,} wrong rows, beyond the first {EXPLAINED:,}, were not looked into"
-            )
+        forbidden = self._forbidden(found)
         if not self.doubts and not forbidden and "unknown" in (processing, delivery):
             self.doubts.append("there is no right row: nothing says that the engine does what it should")
         if self.doubts:
@@ -118,13 +126,42 @@ class _Case:
             asked=plan,
         )
 
+    def _forbidden(self, found: Findings) -> list[Kind]:
+        """What the claims do not allow. What only a limit of the judge makes look so is a doubt instead."""
+        claims = self.history.plan.processing_claimed, self.history.plan.delivery_claimed
+        forbidden = violations(*claims, found.kinds, found.verdict)
+        if found.unexplained and not forbidden:
+            self.doubts.append(
+                f"{found.unexplained:,} wrong rows, beyond the first {EXPLAINED:,}, were not looked into"
+            )
+        # Exactly-once allows no wrong row, whatever its cause.
+        if not forbidden or set(claims) == {"exactly-once"} or not (found.undecided or found.unpaired):
+            return forbidden
+        kinds = Counter(found.kinds)
+        kinds["broken audit"] -= found.undecided
+        verdict = found.verdict
+        if found.unpaired:
+            # A row that was not paired stands as unexpected, and the row that it answers as lost.
+            kinds["unexpected"] = 0
+            kinds["loss"] -= verdict.missing
+            verdict = verdict.model_copy(update={"missing": 0})
+        if certain := violations(*claims, +kinds, verdict):
+            return certain
+        if found.unpaired:
+            self.doubts.append(f"{found.unpaired:,} unexpected rows, beyond the first {PAIRED:,}, were not looked into")
+        if found.undecided:
+            self.doubts.append(
+                f"{found.undecided:,} rows with wrong audit sums could not be explained within the limits of the search"
+            )
+        return []
+
     def _findings(self) -> Findings:
         seen = self.seen
         if seen is None or not self.phases:
             return _NO_FINDINGS
         return self._part("verdict", lambda: findings(seen, self.kind)) or _NO_FINDINGS
 
-    def _measure(self) -> None:
+    def _measure(self, premature: int) -> None:
         """Make every measurement that applies to what is known."""
         basis = Basis(
             history=self.history,
@@ -133,6 +170,7 @@ class _Case:
             samples=self._part("samples", lambda: Samples(self.history)),
             seen=self.seen,
             struck=self.struck,
+            premature=premature,
         )
         for name, found in measurements().items():
             if isinstance(found, Unavailable):
@@ -140,6 +178,11 @@ class _Case:
                 self.measured.notes.append(f"the metric {name} cannot be loaded: {found.why}")
             elif found.applies(basis):
                 self._add(found, basis)
+            elif found.applies(basis, but="causality"):
+                why = f"void: {basis.premature:,} rows were visible before they could be known"
+                self.measured.lack(found.metrics, why)
+        if (isolation := untested_isolation(self.history, self.phases)) is not None:
+            self.measured.notes.append(isolation)
         if self.struck is not None:
             self.strikes = self._part("strikes", lambda: basis.watched.strikes) or self.strikes
 

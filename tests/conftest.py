@@ -49,13 +49,19 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def stage(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def stage_on_kafka(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """Runs a query on an engine, over the broker; each engine's cluster starts with the first test that needs it."""
     from tests.conformance.driver import Stage
 
     stage = Stage(tmp_path_factory.mktemp("stage"), broker)
     yield stage
     stage.close()
+
+
+@pytest.fixture
+def stage(stage_on_kafka: Stage) -> Stage:
+    """The stage that a test of an engine on Kafka means."""
+    return stage_on_kafka
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from engines.protocol import Claim
-from harness.planning import plan, suite
-from harness.planning.plan import Selection
+from harness.planning import planner, suite
+from harness.planning.planner import Selection
 from harness.planning.request import overrides
 from harness.planning.suite import InvalidRequest
 from results.plan import RunPlan
@@ -22,7 +22,7 @@ def planned(tmp_path: Path, faults: str, log: str = "kafka", **chosen: object) -
     path.write_text(f"{STEADY}\n[faults]\n{faults}\n")
     content = suite.load(str(path), {}, CATALOGUE)
     selection = Selection(engines=("alpha",), log=log, **chosen)  # type: ignore[arg-type]
-    return plan.make("mine", content, selection, CATALOGUE, (log, None), lambda *_: None, "run")  # type: ignore[arg-type]
+    return planner.make("mine", content, selection, CATALOGUE, (log, None), lambda *_: None, "run")  # type: ignore[arg-type]
 
 
 def test_each_fault_and_profile_of_time_outs_is_a_case_with_a_name_of_its_own(tmp_path):
@@ -88,7 +88,7 @@ def test_a_guarantee_that_changes_nothing_in_an_engine_is_not_struck_twice(tmp_p
 
     def blocked() -> list[str]:
         none = Selection(engines=("alpha",), log="kafka")
-        made = plan.make("mine", content, none, CATALOGUE, ("kafka", None), lambda *_: None, "run")
+        made = planner.make("mine", content, none, CATALOGUE, ("kafka", None), lambda *_: None, "run")
         return [case.blocked.reason if case.blocked else "" for case in made.cases]
 
     assert blocked() == ["", "the same job with the same claim as under exactly-once"]

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from harness.planning import plan, suite
-from harness.planning.plan import Selection
+from harness.planning import planner, suite
+from harness.planning.planner import Selection
 from harness.problem import Problem
 from harness.run import resumed
 from results import store
@@ -34,7 +34,7 @@ def planned(tmp_path: Path) -> RunPlan:
     path.write_text(f'{steady}\n[faults]\ninject = "kill-worker"\n')
     content = suite.load(str(path), {}, CATALOGUE)
     chosen = Selection(guarantee="at-least-once")
-    return plan.make("mine", content, chosen, CATALOGUE, ("kafka", None), lambda *_: None, "run")
+    return planner.make("mine", content, chosen, CATALOGUE, ("kafka", None), lambda *_: None, "run")
 
 
 def test_the_plan_that_a_run_goes_on_with_is_the_one_that_was_written(tmp_path: Path, planned: RunPlan):

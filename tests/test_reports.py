@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from reports import charts, html, summary, terminal, units
+from reports import html, summary, terminal, units, vega
 from reports.comparison import compare, words
 from reports.figures import figures
 from reports.sections import comparability
@@ -344,7 +344,7 @@ def test_wrong_results_are_drawn_pale_and_marked() -> None:
 
 def test_names_appear_in_data_only_and_never_in_an_expression() -> None:
     signal = "'+datum+'"
-    spec = charts.curves([charts.Curve(signal, [(0.5, 1.0), (0.9, 2.0)])], [signal], "d")
+    spec = vega.curves([vega.Curve(signal, [(0.5, 1.0), (0.9, 2.0)])], [signal], "d")
     expressions = [value for key, value in _leaves(spec) if "expr" in key.lower() or key == "signal"]
     assert expressions
     assert not any(signal in str(value) for value in expressions)

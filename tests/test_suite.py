@@ -1,15 +1,21 @@
-"""Suite files are read strictly, and everything that is wrong with one is said at once."""
+"""Suite files are read strictly, everything that is wrong with one is said at once, and `all` is all that exists."""
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 
 import pytest
 
-from harness.planning import quantity, suite
+import workloads
+from harness import faults
+from harness.planning import planner, quantity, suite
 from harness.planning.catalogue import Catalogue, discover, suites
+from harness.planning.planner import CasePlan, Selection
+from harness.planning.request import overrides
 from harness.planning.suite import InvalidRequest
 from harness.problem import ExitCode, Problem
 from workloads.discovery import Unavailable
@@ -56,6 +62,40 @@ class Alpha:
 
 
 CATALOGUE = Catalogue({"alpha": Alpha(), "broken": Unavailable("broken", "ImportError: x")}, {"sensors": Sensors()}, {})
+
+TIDES = '''
+"""The sensors of another place, dropped in."""
+
+from workloads.sensors import Sensors
+
+
+class Tides(Sensors):
+    name = "tides"
+
+
+workload = Tides()
+'''
+
+PULL_PLUG = '''
+"""A fault that does nothing, dropped in."""
+
+
+class PullPlug:
+    name = "pull-plug"
+    story = "somebody pulls the plug"
+    needs = frozenset({"worker"})
+    hold_s = 0.0
+    graceful = False
+
+    def inject(self, target):
+        return "it is pulled"
+
+    def heal(self, target):
+        pass
+
+
+fault = PullPlug
+'''
 
 
 def read(tmp_path: Path, text: str, **overrides: str) -> suite.Suite:
@@ -130,8 +170,8 @@ def test_one_mode_may_stand_without_a_list(tmp_path: Path) -> None:
 
 
 def test_an_unknown_key_is_placed_and_the_nearest_name_offered(tmp_path: Path) -> None:
-    (problem,) = problems(tmp_path, GOOD.replace("warmup", "warmpu") + "")[1:] or [None]
-    assert problem is not None
+    missing, problem = problems(tmp_path, GOOD.replace("warmup", "warmpu"))
+    assert missing.what == "the key `warmup` is missing"
     assert problem.what == "unknown key `warmpu`"
     line = GOOD.splitlines().index('warmup = "10s"') + 1
     assert problem.where.endswith(f"mine.toml:{line} (paced.warmpu)")
@@ -214,6 +254,58 @@ def test_an_absent_suite_is_told_from_a_misspelt_one() -> None:
 @pytest.mark.parametrize("name", sorted(suites()))
 def test_the_suites_that_come_along_are_valid(name: str) -> None:
     suite.load(name, {}, discover())
+
+
+@pytest.fixture
+def dropped_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A workload and a fault that nothing names."""
+    for package, name, text in ((workloads, "tides", TIDES), (faults, "pull_plug", PULL_PLUG)):
+        (tmp_path / f"{name}.py").write_text(text)
+        monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path)])
+
+
+def cases(name: str) -> tuple[CasePlan, ...]:
+    """What a suite plans for the engines that exist, where all of them can run."""
+    found = discover()
+    content = suite.load(name, {}, found)
+    return planner.make(name, content, Selection(), found, ("kafka", None), lambda *_: None, "run").cases
+
+
+def test_a_workload_that_is_dropped_in_is_in_the_suite_of_shapes(dropped_in: None) -> None:
+    planned = {(case.engine, case.workload) for case in cases("shapes")}
+    assert planned == set(product(discover().engines, discover().workloads))
+    assert ("continuous", "tides") in planned
+
+
+def test_a_fault_that_is_dropped_in_is_in_the_suite_of_every_fault(dropped_in: None) -> None:
+    struck = {(case.engine, case.strikes.fault) for case in cases("faults-full") if case.strikes}
+    assert struck == set(product({case.engine for case in cases("faults-full")}, discover().faults))
+    assert ("continuous", "pull-plug") in struck
+
+
+def test_a_workload_that_all_names_keeps_the_parameters_of_its_table() -> None:
+    windows = {case.workload: case.parameters.get("window_ms") for case in cases("shapes")}
+    assert windows["sensors"] == 1000
+    assert windows["late-sensors"] == discover().workloads["late-sensors"].defaults["window_ms"]
+
+
+def test_all_may_be_said_on_the_command_line(tmp_path: Path) -> None:
+    found = dataclasses.replace(CATALOGUE, workloads={"gps": Sensors(), "sensors": Sensors()}, faults={"a": 1, "b": 2})
+    path = tmp_path / "mine.toml"
+    path.write_text(GOOD.partition("[drain]")[0])
+    read_suite = suite.load(str(path), {"workloads": "all"} | overrides([], None, ["all"]), found)
+    assert read_suite.workload == {"gps": {}, "sensors": {"window_ms": "2s"}}
+    assert read_suite.faults is not None
+    assert read_suite.faults.inject == ("a", "b")
+
+
+def test_names_where_only_all_can_stand_and_all_where_it_cannot_are_refused(tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, GOOD.replace("seed = 1", 'seed = 1\nworkloads = ["sensors"]'))
+    assert (problem.what, problem.remedy) == ("`workloads` cannot be ['sensors']", "Allowed: 'all'")
+    struck = GOOD.partition("[drain]")[0] + '[faults]\ninject = ["all", "kill"]'
+    (first, second) = problems(tmp_path, struck)
+    assert (first.what, second.what) == ("unknown fault `all`", "unknown fault `kill`")
+    assert second.remedy == "Allowed: all"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import numpy as np
 
 from workloads import keys
 from workloads.origins import origins
-from workloads.query import Condition, Join, Joined, Query
+from workloads.query import WATERMARK_MARGIN_MS, Condition, Join, Joined, Query
 from workloads.stream import Events, Integers, Segment, disordered_ms, draw
 from workloads.workload import Parameters, columns
 
@@ -51,7 +51,7 @@ class AdClicks:
                     Joined("place", "right", "place"),
                 ),
             ),
-            watermark_delay_ms=int(parameters["disorder_ms"]) + 1000,
+            watermark_delay_ms=int(parameters["disorder_ms"]) + WATERMARK_MARGIN_MS,
         )
 
     def events(self, parameters: Parameters, seed: int, segment: Segment, ids: Integers) -> Events:

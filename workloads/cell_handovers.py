@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from workloads import keys
-from workloads.query import Aggregate, Count, Query, Windowed
+from workloads.query import WATERMARK_MARGIN_MS, Aggregate, Count, Query, Windowed
 from workloads.stream import Events, Integers, Segment, delayed_ms, draw
 from workloads.workload import Parameters, columns
 
@@ -35,7 +35,7 @@ class CellHandovers:
                     Aggregate("failed_sum", "sum", "failed"),
                 ),
             ),
-            watermark_delay_ms=int(parameters["disorder_ms"]) + 1000,
+            watermark_delay_ms=int(parameters["disorder_ms"]) + WATERMARK_MARGIN_MS,
         )
 
     def events(self, parameters: Parameters, seed: int, segment: Segment, ids: Integers) -> Events:

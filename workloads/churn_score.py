@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from workloads import keys
-from workloads.query import Linear, Project, Query
+from workloads.query import WATERMARK_MARGIN_MS, Linear, Project, Query
 from workloads.stream import Events, Integers, Segment, disordered_ms, draw
 from workloads.workload import Parameters, columns
 
@@ -37,7 +37,7 @@ class ChurnScore:
             time="time",
             key="customer",
             shape=Project(("score",)),
-            watermark_delay_ms=int(parameters["disorder_ms"]) + 1000,
+            watermark_delay_ms=int(parameters["disorder_ms"]) + WATERMARK_MARGIN_MS,
             derived=(MODEL,),
         )
 

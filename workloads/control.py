@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from workloads.query import ID, Condition, Count, Join, Query, StateMachine, Until, Windowed
+from workloads.query import ID, WATERMARK_MARGIN_MS, Condition, Count, Join, Query, StateMachine, Until, Windowed
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,12 @@ def heartbeat_ms(second: int, watermark_delay_ms: int, speed: float) -> int:
     speed: how much faster event time passes than wall time. An on-time event is at most a second less than the delay
     late, so a heartbeat that lags by that much never leads the events of its partition.
     """
-    return max(int(second * 1000 * speed) - max(watermark_delay_ms - 1000, 0), 0)
+    return max(int(second * 1000 * speed) - max(watermark_delay_ms - WATERMARK_MARGIN_MS, 0), 0)
 
 
 def heartbeat_second(passed_ms: Any, watermark_delay_ms: int, speed: float) -> Any:
     """The first second whose heartbeat has at least this event time (an integer or an array of them)."""
-    return -(-(passed_ms + max(watermark_delay_ms - 1000, 0)) // (1000 * speed))
+    return -(-(passed_ms + max(watermark_delay_ms - WATERMARK_MARGIN_MS, 0)) // (1000 * speed))
 
 
 def holds(condition: Condition, value: int) -> bool:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 import numpy as np
 
 from workloads import keys
-from workloads.query import Query, StateMachine, Transition
+from workloads.query import WATERMARK_MARGIN_MS, Query, StateMachine, Transition
 from workloads.stream import Events, Integers, Segment, delayed_ms, draw
 from workloads.workload import Parameters, columns
 
@@ -44,7 +44,7 @@ class Fraud:
                 (Transition(0, SMALL, 1), Transition(1, LARGE, 0, ALERT)),
                 int(parameters["within_ms"]),
             ),
-            watermark_delay_ms=int(parameters["disorder_ms"]) + 1000,
+            watermark_delay_ms=int(parameters["disorder_ms"]) + WATERMARK_MARGIN_MS,
         )
 
     def events(self, parameters: Parameters, seed: int, segment: Segment, ids: Integers) -> Events:

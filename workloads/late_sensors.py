@@ -7,7 +7,7 @@ from types import MappingProxyType
 import numpy as np
 
 from workloads import keys
-from workloads.query import Aggregate, Query, Tumbling, Windowed
+from workloads.query import WATERMARK_MARGIN_MS, Aggregate, Query, Tumbling, Windowed
 from workloads.stream import Events, Integers, Segment, disordered_ms, draw
 from workloads.workload import Parameters, Unfit, columns
 
@@ -35,7 +35,7 @@ class LateSensors:
                 Tumbling(int(parameters["window_ms"])),
                 (Aggregate("sum", "sum", "temperature"), Aggregate("max", "max", "temperature")),
             ),
-            watermark_delay_ms=int(parameters["disorder_ms"]) + 1000,
+            watermark_delay_ms=int(parameters["disorder_ms"]) + WATERMARK_MARGIN_MS,
         )
 
     def events(self, parameters: Parameters, seed: int, segment: Segment, ids: Integers) -> Events:
@@ -48,7 +48,7 @@ class LateSensors:
         sensors = np.where(late, turn % count, keys.evenly(draw(seed, "key", ids), count))
         scale = np.uint64(late_ms) >> (draw(seed, "scale", ids) % np.uint64(_RARER))
         more = 1 + (draw(seed, "late", ids) % np.maximum(scale, np.uint64(1))).astype(np.int64)
-        behind = int(parameters["disorder_ms"]) + 1000 + more
+        behind = int(parameters["disorder_ms"]) + WATERMARK_MARGIN_MS + more
         times = disordered_ms(seed, segment, ids, int(parameters["disorder_ms"]))
         times = np.where(late, np.maximum(segment.due_ms(ids) - behind, segment.base_ms), times)
         temperature = 20_000 + keys.evenly(draw(seed, "temperature", ids), 15_000)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from workloads import nexmark
-from workloads.query import Linear, Project, Query
+from workloads.query import WATERMARK_MARGIN_MS, Linear, Project, Query
 from workloads.workload import Parameters, columns
 
 
@@ -24,7 +24,7 @@ class NexmarkQ1(nexmark.ByPerson):
             time="time",
             key="person",
             shape=Project(("auction", "bidder", "euros", "time")),
-            watermark_delay_ms=int(parameters["disorder_ms"]) + 1000,
+            watermark_delay_ms=int(parameters["disorder_ms"]) + WATERMARK_MARGIN_MS,
             where=nexmark.BIDS,
             derived=(Linear("euros", (("price", 908),), divisor=1000),),
         )

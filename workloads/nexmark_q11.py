@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from workloads import nexmark
-from workloads.query import Query, Session, Windowed
+from workloads.query import WATERMARK_MARGIN_MS, Query, Session, Windowed
 from workloads.workload import Parameters, columns
 
 
@@ -23,7 +23,7 @@ class NexmarkQ11(nexmark.ByPerson):
             time="time",
             key="person",
             shape=Windowed(Session(int(parameters["gap_ms"])), ()),
-            watermark_delay_ms=int(parameters["disorder_ms"]) + 1000,
+            watermark_delay_ms=int(parameters["disorder_ms"]) + WATERMARK_MARGIN_MS,
             where=nexmark.BIDS,
         )
 

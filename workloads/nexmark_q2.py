@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from workloads import nexmark
-from workloads.query import Condition, Project, Query
+from workloads.query import WATERMARK_MARGIN_MS, Condition, Project, Query
 from workloads.workload import Parameters, columns
 
 
@@ -23,7 +23,7 @@ class NexmarkQ2(nexmark.ByPerson):
             time="time",
             key="person",
             shape=Project(("auction", "price")),
-            watermark_delay_ms=int(parameters["disorder_ms"]) + 1000,
+            watermark_delay_ms=int(parameters["disorder_ms"]) + WATERMARK_MARGIN_MS,
             where=(*nexmark.BIDS, Condition("auction", "=", 0, modulo=123)),
         )
 

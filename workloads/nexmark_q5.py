@@ -7,7 +7,7 @@ from types import MappingProxyType
 import numpy as np
 
 from workloads import keys, nexmark
-from workloads.query import Query, Sliding, Top, Windowed
+from workloads.query import WATERMARK_MARGIN_MS, Query, Sliding, Top, Windowed
 from workloads.stream import Events, Integers, Segment, disordered_ms
 from workloads.workload import Parameters, columns
 
@@ -29,7 +29,7 @@ class NexmarkQ5:
             shape=Windowed(
                 Sliding(int(parameters["window_ms"]), int(parameters["slide_ms"])), (), Top(1, "auction", "count")
             ),
-            watermark_delay_ms=int(parameters["disorder_ms"]) + 1000,
+            watermark_delay_ms=int(parameters["disorder_ms"]) + WATERMARK_MARGIN_MS,
             where=nexmark.BIDS,
         )
 

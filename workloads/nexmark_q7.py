@@ -7,7 +7,7 @@ from types import MappingProxyType
 import numpy as np
 
 from workloads import keys, nexmark
-from workloads.query import Aggregate, Query, Top, Tumbling, Windowed
+from workloads.query import WATERMARK_MARGIN_MS, Aggregate, Query, Top, Tumbling, Windowed
 from workloads.stream import Events, Integers, Segment, disordered_ms
 from workloads.workload import Parameters, columns
 
@@ -36,7 +36,7 @@ class NexmarkQ7:
                 ),
                 Top(1, "bid", "price_max"),
             ),
-            watermark_delay_ms=int(parameters["disorder_ms"]) + 1000,
+            watermark_delay_ms=int(parameters["disorder_ms"]) + WATERMARK_MARGIN_MS,
             where=nexmark.BIDS,
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from workloads import keys
-from workloads.query import Condition, Project, Query
+from workloads.query import WATERMARK_MARGIN_MS, Condition, Project, Query
 from workloads.stream import Events, Integers, Segment, disordered_ms, draw
 from workloads.workload import Parameters, columns
 
@@ -26,7 +26,7 @@ class Passthrough:
             time="time",
             key="meter",
             shape=Project(("time", "power")),
-            watermark_delay_ms=int(parameters["disorder_ms"]) + 1000,
+            watermark_delay_ms=int(parameters["disorder_ms"]) + WATERMARK_MARGIN_MS,
             where=(Condition("power", ">=", int(parameters["least"])),),
         )
 

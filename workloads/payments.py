@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from workloads import keys
 from workloads.origins import origins
-from workloads.query import Aggregate, Deduplicate, Query, Running
+from workloads.query import WATERMARK_MARGIN_MS, Aggregate, Deduplicate, Query, Running
 from workloads.stream import Events, Integers, Segment, delayed_ms, draw
 from workloads.workload import Parameters, columns
 
@@ -29,7 +29,7 @@ class Payments:
             time="time",
             key="account",
             shape=Running((Aggregate("balance", "sum", "amount"), Aggregate("largest", "max", "amount"))),
-            watermark_delay_ms=max(disorder_ms + 1000, within_ms),
+            watermark_delay_ms=max(disorder_ms + WATERMARK_MARGIN_MS, within_ms),
             deduplicate=Deduplicate(("payment",), within_ms),
         )
 

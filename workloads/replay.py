@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from workloads import recording
-from workloads.query import CHECK, ID, Aggregate, Query, Tumbling, Windowed
+from workloads.query import CHECK, ID, WATERMARK_MARGIN_MS, Aggregate, Query, Tumbling, Windowed
 from workloads.stream import Events, Integers, Segment
 from workloads.workload import Parameters, Unfit, columns
 
@@ -64,7 +64,7 @@ class Replay:
                     for function in ("sum", "min", "max")
                 ),
             ),
-            watermark_delay_ms=1000,
+            watermark_delay_ms=WATERMARK_MARGIN_MS,
         )
 
     def events(self, parameters: Parameters, seed: int, segment: Segment, ids: Integers) -> Events:  # noqa: ARG002

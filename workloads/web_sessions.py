@@ -7,7 +7,7 @@ from types import MappingProxyType
 import numpy as np
 
 from workloads import keys
-from workloads.query import Aggregate, Query, Session, Windowed
+from workloads.query import WATERMARK_MARGIN_MS, Aggregate, Query, Session, Windowed
 from workloads.stream import Events, Integers, Segment, disordered_ms, draw
 from workloads.workload import Parameters, columns
 
@@ -36,7 +36,7 @@ class WebSessions:
                     Aggregate("answer_max", "max", "answer"),
                 ),
             ),
-            watermark_delay_ms=int(parameters["disorder_ms"]) + 1000,
+            watermark_delay_ms=int(parameters["disorder_ms"]) + WATERMARK_MARGIN_MS,
         )
 
     def events(self, parameters: Parameters, seed: int, segment: Segment, ids: Integers) -> Events:

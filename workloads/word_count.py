@@ -6,7 +6,7 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from workloads import keys
-from workloads.query import Aggregate, Query, Running
+from workloads.query import WATERMARK_MARGIN_MS, Aggregate, Query, Running
 from workloads.stream import Events, Integers, Segment, delayed_ms, draw
 from workloads.workload import Parameters, columns
 
@@ -38,7 +38,7 @@ class WordCount:
             time="time",
             key="word",
             shape=Running((Aggregate("total", "sum", "n"),)),
-            watermark_delay_ms=int(parameters["disorder_ms"]) + 1000,
+            watermark_delay_ms=int(parameters["disorder_ms"]) + WATERMARK_MARGIN_MS,
         )
 
     def events(self, parameters: Parameters, seed: int, segment: Segment, ids: Integers) -> Events:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ from harness.instruments.channel import Commands, EndOfInput, answer, now_ns
 from results.history import TableWriter
 from workloads.stream import CONTROL
 
+GAP_S = 0.1
+"""Longer than this from one look to the next is a gap, which is recorded: twice what a look without rows waits."""
+
 _POLL_S = 0.05
 _STORE_S = 2.0
 _STORE_ROWS = 100_000
@@ -25,16 +29,25 @@ _CONTROL_MARK = f'"{CONTROL}'.encode()
 _CLOSE_PREFIX = f"{CONTROL}close-"
 
 
+@dataclass
+class _Batch:
+    """What is to be stored. chunks: each with the time at which it was visible. gaps: from and until."""
+
+    chunks: list[tuple[int, Chunk]] = field(default_factory=list)
+    gaps: list[tuple[int, int]] = field(default_factory=list)
+    rows: int = 0
+
+
 class RowWriter:
     """Writes batches of rows to the table `output` on a thread, so that storing never delays the next time stamp."""
 
     def __init__(self, folder: Path) -> None:
-        self._table = TableWriter(folder, "output")
-        self._batches: queue.Queue[list[tuple[int, Chunk]] | None] = queue.Queue()
+        self._table, self._gaps = TableWriter(folder, "output"), TableWriter(folder, "gaps")
+        self._batches: queue.Queue[_Batch | None] = queue.Queue()
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
 
-    def put(self, batch: list[tuple[int, Chunk]]) -> None:
+    def put(self, batch: _Batch) -> None:
         self._batches.put(batch)
 
     def close(self) -> None:
@@ -50,7 +63,7 @@ class RowWriter:
                 "visible_ns": [],
                 "value": [],
             }
-            for visible_ns, chunk in batch:
+            for visible_ns, chunk in batch.chunks:
                 count = len(chunk.values)
                 columns["partition"] += [chunk.partition] * count
                 columns["offset"] += chunk.offsets
@@ -58,6 +71,8 @@ class RowWriter:
                 columns["visible_ns"] += [visible_ns] * count
                 columns["value"] += chunk.values
             self._table.write(columns)
+            from_ns, until_ns = zip(*batch.gaps, strict=True) if batch.gaps else ((), ())
+            self._gaps.write({"from_ns": from_ns, "until_ns": until_ns})
 
 
 class Seen:
@@ -94,19 +109,23 @@ def main() -> None:
     log = connect(setup["address"], setup["log"])
     reader = log.reader(setup["topic"], setup["partitions"])
     writer = RowWriter(Path(setup["folder"]))
-    seen, batch, held, stored_ns = Seen(), [], 0, now_ns()
+    seen, batch, stored_ns = Seen(), _Batch(), now_ns()
     answer({"did": "setup"})
+    looked_ns = now_ns()
     try:
         while True:
             chunks = reader.poll(_POLL_S)
             visible_ns = now_ns()
+            if visible_ns - looked_ns > GAP_S * 1e9:
+                batch.gaps.append((looked_ns, visible_ns))
+            looked_ns = visible_ns
             for chunk in chunks:
                 seen.add(visible_ns, chunk)
-                batch.append((visible_ns, chunk))
-                held += len(chunk.values)
-            if held and (held >= _STORE_ROWS or visible_ns - stored_ns >= _STORE_S * 1e9):
+                batch.chunks.append((visible_ns, chunk))
+                batch.rows += len(chunk.values)
+            if batch.rows >= _STORE_ROWS or visible_ns - stored_ns >= _STORE_S * 1e9:
                 writer.put(batch)
-                batch, held, stored_ns = [], 0, visible_ns
+                batch, stored_ns = _Batch(), visible_ns
             if commands.next(0.0) is not None:
                 answer(seen.report())
     except EndOfInput:
@@ -114,8 +133,7 @@ def main() -> None:
     except LogFailure as failure:
         answer({"error": failure.what, "where": failure.where})
     finally:
-        if batch:
-            writer.put(batch)
+        writer.put(batch)
         writer.close()
         reader.close()
         log.close()

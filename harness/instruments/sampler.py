@@ -1,7 +1,7 @@
 """The sampler: reads CPU and memory of every process of a trial from /proc, in a process of its own.
 
 CPU and resident size are read every SAMPLE_S; the proportional set size, which shares out what processes share but
-costs the kernel milliseconds for a large process, every two seconds.
+costs the kernel milliseconds for a large process, every PSS_S.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from harness.instruments.channel import Commands, EndOfInput, answer, now_ns
 from results.history import TableWriter
 
 SAMPLE_S = 0.1
-_PSS_S = 2.0
+PSS_S = 2.0
 _STORE_S = 5.0
 _STAT_BYTES = 4096
 _SMAPS_BYTES = 4096
@@ -84,7 +84,7 @@ class Sampler:
             if read is not None:
                 self._rows.append((at_ns, self._roles[pid], pid, *read, statistics.pss() if with_pss else None))
         if with_pss:
-            self._next_pss_ns = at_ns + int(_PSS_S * 1e9)
+            self._next_pss_ns = at_ns + int(PSS_S * 1e9)
         if at_ns - self._stored_ns >= _STORE_S * 1e9:
             self.store()
 

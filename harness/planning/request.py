@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.planning.catalogue import Catalogue, suites
-from harness.planning.plan import Selection
+from harness.planning.planner import Selection
 from harness.planning.suite import InvalidRequest, Suite, load, unknown
 from harness.problem import ExitCode, Problem
 

@@ -36,6 +36,9 @@ def _several(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+EVERY = "all"
+"""What a suite may say in place of names: every workload, or every fault, that exists."""
+
 _ALL = "every fault"
 
 
@@ -50,7 +53,7 @@ SuiteAim = Literal["share", "outputs", "interval", "row", "committing", "restore
 """The aims of `results.plan.Aim` that a suite may ask for."""
 
 
-_SWEEP = 0.96
+SWEEP = 0.96
 """Windows of a second and a commit interval of a second, in step, would close at one point of the interval, drawn by
 chance: the same engine showed 0.2 s in one trial and 1.0 s in the next. So closings come 1 / 0.96 as fast, and 25 of
 them sweep through every point once."""
@@ -61,13 +64,21 @@ class _Table(BaseModel):
 
 
 class ProfileTable(_Table):
-    """How the rate rises and falls, as in `workloads.profile.Profile`; `profile = "sine"` is short for one table."""
+    """How the rate rises and falls, as in `workloads.profile.Profile`; `profile = "sine"` is short for one table.
+
+    None stands for a value that is not given: the profile's own default.
+    """
 
     kind: Kind
+    """The shape of the rate."""
     factor: float | None = None
+    """How many times as fast the high rate is as the low one."""
     at: float | None = None
+    """When the step comes, as a share of the whole time."""
     share: float | None = None
+    """How much of each period the burst, or the `on` part, takes."""
     period: Seconds | None = None
+    """Length of one period, in seconds."""
 
     @model_validator(mode="before")
     @classmethod
@@ -134,20 +145,24 @@ class DrainTable(DrainOnLog):
 
 
 class FaultsTable(_Table):
-    """Which faults strike, each in trials of its own, and when. hold: how long one lasts, or by fault how long it does;
-    the fault's own where none is given. exposed: strikes that expose the guarantee, by fault and case. most: so many
-    are tried at most. timeouts: one or both profiles. rows: the last so many strikes fall as soon as a new row is
-    visible. instead: by engine or ENGINE.MODE, the faults that strike it in place of those in `inject`.
-    """
+    """Which faults strike, each in trials of its own, and when."""
 
     inject: Names = Field(min_length=1)
+    """Names of the faults; `all` in a file for every fault that exists."""
     instead: dict[str, Names] = {}
+    """By engine or ENGINE.MODE, the faults that strike it in place of those."""
     aim: SuiteAim = "interval"
+    """At what moment a strike falls."""
     exposed: Count = Field(default=5, ge=1)
+    """How many strikes must expose the guarantee, in each case; then no more fall."""
     most: Count = Field(default=8, ge=1)
+    """So many are tried at most, in each case."""
     rows: Count = Field(default=0, ge=0)
+    """The last so many strikes fall as soon as a new row is visible."""
     hold: Annotated[dict[str, Annotated[Seconds, Field(ge=0)]], BeforeValidator(_for_all)] = {}
+    """How many seconds a fault lasts, for all or by fault; the fault's own time where none is given."""
     timeouts: Annotated[tuple[Timeouts, ...], BeforeValidator(_several)] = ("default",)
+    """One or both sets of engine time-outs to run with: `default`, `tuned`."""
 
     def of(self, engine: str, mode: str) -> Names:
         """The faults that strike an engine in a mode."""
@@ -158,26 +173,41 @@ class FaultsTable(_Table):
 
 
 class Suite(_Table):
-    """A suite file. engines: None for every one that exists. modes: one or several by engine; the engine's first
-    where none is named. event_rate: events per second of event time; 0.96 of the paced rate where none is
-    given, so that event time passes a little faster than wall time. guarantee: one, or several to run one after the
-    other."""
+    """A suite file: what a run asks."""
 
     schema_version: Literal[1]
+    """Version of the form of suite files."""
     story: str = ""
+    """What the suite is for, in a sentence; empty where the file says nothing."""
     engines: Names | None = None
+    """Names of engines; None for every one that exists."""
+    workloads: Literal["all"] | None = None
+    """`all` in a file for every workload that exists; they then stand in `workload`."""
     workload: dict[str, dict[str, Any]] = Field(min_length=1)
+    """Parameters by name, by the name of each workload that is asked for; empty ones for its defaults."""
     modes: dict[str, Names] = {}
+    """One or several by engine; the engine's first where none is named."""
     seed: int = Field(ge=0)
+    """Of all that is drawn: the same seed gives the same events."""
     partitions: int = Field(gt=0)
+    """Number of partitions of the input, and of the output."""
     parallelism: int = Field(gt=0)
+    """How many workers or tasks each job has."""
     interval: Seconds = Field(ge=0.001)
+    """The trigger, checkpoint and commit interval, in seconds."""
     worker_memory: Size = Field(ge=64 * 1024**2)
+    """Limit of one worker process, in bytes."""
     guarantee: Annotated[tuple[Guarantee, ...], BeforeValidator(_several), Field(min_length=1)]
+    """One, or several to run one after the other."""
     event_rate: Rate | None = Field(default=None, gt=0)
+    """Events per second of event time; 0.96 of the paced rate where none is given (see SWEEP), so that event time
+    passes a little faster than wall time."""
     paced: PacedTable | None = None
+    """The phase under a given load; None for none."""
     drain: DrainTable | None = None
+    """The phase that works off backlogs; None for none."""
     faults: FaultsTable | None = None
+    """What strikes during the paced phase; None for nothing."""
 
     @model_validator(mode="after")
     def _has_a_phase(self) -> Suite:
@@ -194,7 +224,7 @@ class Suite(_Table):
         if self.event_rate is not None:
             return self.event_rate
         assert self.paced is not None, "the validator asks for one of the two"  # noqa: S101
-        return self.paced.rate * _SWEEP
+        return self.paced.rate * SWEEP
 
     @property
     def paced_phase(self) -> Paced | None:
@@ -245,7 +275,9 @@ def find(source: str) -> Path:
 
 
 def load(source: str, overrides: Mapping[str, str], catalogue: Catalogue) -> Suite:
-    """Read a suite by name or path; `overrides` replaces values by dotted key. Raises Problem or InvalidRequest."""
+    """Read a suite by name or path; `overrides` replaces values by dotted key. Where it says `all`, the suite has the
+    names of what exists. Raises Problem or InvalidRequest.
+    """
     path = find(source)
     try:
         text = path.read_text(encoding="utf-8")
@@ -255,6 +287,7 @@ def load(source: str, overrides: Mapping[str, str], catalogue: Catalogue) -> Sui
     except OSError as error:
         raise Problem("the suite file cannot be read", str(path), str(error), ExitCode.USAGE) from error
     problems = list(_override(content, overrides))
+    _name_all(content, catalogue)
     places = _Places(path, text, overrides)
     suite: Suite | None = None
     try:
@@ -284,6 +317,16 @@ def _override(content: dict[str, Any], overrides: Mapping[str, str]) -> Iterator
                 table[last] = tomllib.loads(f"value = {written}")["value"]
             except tomllib.TOMLDecodeError:
                 table[last] = written
+
+
+def _name_all(content: dict[str, Any], catalogue: Catalogue) -> None:
+    """Put the names of what exists where `all` is asked for. A workload that has a table keeps its parameters."""
+    given = content.get("workload", {})
+    if content.get("workloads") == EVERY and isinstance(given, dict):
+        content["workload"] = {name: {} for name in catalogue.workloads} | given
+    faults = content.get("faults")
+    if isinstance(faults, dict) and faults.get("inject") in (EVERY, [EVERY]):
+        faults["inject"] = list(catalogue.faults)
 
 
 class _Places:
@@ -349,13 +392,11 @@ def _fields(path: Path_) -> Iterable[str]:
 
 def _unknown_names(content: Mapping[str, Any], catalogue: Catalogue, places: _Places) -> Iterator[Problem]:
     """Names that do not exist. Values of a wrong shape are left to the model."""
-    engines = content.get("engines", [])
-    for name in [engines] if isinstance(engines, str) else engines if isinstance(engines, list) else []:
-        if isinstance(name, str) and name not in catalogue.engines:
+    for name in _words(content.get("engines")):
+        if name not in catalogue.engines:
             yield unknown("engine", name, catalogue.engines, places.of(("engines",)))
     for name, modes in _table(content.get("modes")).items():
-        several = [modes] if isinstance(modes, str) else modes if isinstance(modes, list) else []
-        yield from _unknown_modes(name, several, catalogue, places.of(("modes", name)))
+        yield from _unknown_modes(name, _words(modes), catalogue, places.of(("modes", name)))
     table = _table(content.get("faults"))
     for name in _table(table.get("hold")):
         if name not in catalogue.faults:
@@ -364,13 +405,12 @@ def _unknown_names(content: Mapping[str, Any], catalogue: Catalogue, places: _Pl
     for name in instead:
         engine, _, mode = name.partition(".")
         yield from _unknown_modes(engine, [mode] if mode else [], catalogue, places.of(("faults", "instead", name)))
-    for where, faults in (
-        (("inject",), table.get("inject")),
-        *((("instead", name), instead[name]) for name in instead),
-    ):
-        for name in [faults] if isinstance(faults, str) else faults if isinstance(faults, list) else []:
-            if isinstance(name, str) and name not in catalogue.faults:
-                yield unknown("fault", name, catalogue.faults, places.of(("faults", *where)))
+    named = {("inject",): table.get("inject")} | {("instead", name): faults for name, faults in instead.items()}
+    for where, faults in named.items():
+        for name in _words(faults):
+            if name not in catalogue.faults:
+                allowed = (*catalogue.faults, EVERY) if where == ("inject",) else catalogue.faults
+                yield unknown("fault", name, allowed, places.of(("faults", *where)))
     for name, given in _table(content.get("workload")).items():
         workload = catalogue.workloads.get(name)
         if workload is None:
@@ -393,6 +433,12 @@ def _unknown_modes(name: str, modes: Iterable[object], catalogue: Catalogue, whe
         for mode in modes:
             if mode not in engine.modes:
                 yield unknown(f"mode of {name}", str(mode), engine.modes, where)
+
+
+def _words(value: object) -> list[str]:
+    """One word or a list of them, as a list; what is neither is left out."""
+    several = value if isinstance(value, list) else [value]
+    return [word for word in several if isinstance(word, str)]
 
 
 def _table(value: object) -> Mapping[str, Any]:

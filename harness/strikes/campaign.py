@@ -40,12 +40,14 @@ RECOVER_S = {"default": 180.0, "tuned": 90.0}
 STEADY_S = 5.5
 """A job has caught up when its results keep up with the load for so long: more than the five seconds judged."""
 
+BEHIND_S = 0.5
+"""Results that lag this much, and a commit interval, behind those of before the first strike still keep up."""
+
 _BASE_S = 5.0
 _SETTLE_S = 45.0
 _KEEPS_UP = 1.15
 _AIM_S = 15.0
 _NOTICE_S = 60.0
-_BEHIND_S = 0.5
 _STANDING_S = 1.0
 
 
@@ -296,7 +298,7 @@ class Campaign:
             lambda reading: reading.progress.commits > began.progress.commits, deadline_s
         ):
             return
-        steady = Steady(before, _BEHIND_S + self._interval_s, STEADY_S)
+        steady = Steady(before, BEHIND_S + self._interval_s, STEADY_S)
         self._until(steady.seen, deadline_s)
 
     def _aim(self, aim: Aim) -> Reading | None:

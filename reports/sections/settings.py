@@ -8,6 +8,7 @@ from reports import units
 from reports.blocks import Block, Details, Hint, SideBySide, Table
 from reports.comparison import Row
 from reports.sections.section import PagePart, Report, Section
+from results.metrics import registry
 from results.plan import Strikes, TrialPlan
 from results.result import MetricValue, RunResult
 
@@ -31,7 +32,11 @@ def _page(report: Report) -> Iterator[Block]:
     metrics = list(_metrics(rows))
     if metrics:
         table = Table("Every metric", ("engine", "phase", "metric", "value", "better", "n"), metrics)
-        yield Details(f"Every metric ({len(metrics)})", (table,))
+        there = {name for row in rows for case in row.cases for name in case.metrics}
+        meanings = [(metric.name, metric.meaning) for metric in registry.metrics() if metric.name in there]
+        yield Details(
+            f"Every metric ({len(metrics)})", (table, Table("What each metric says", ("metric", "meaning"), meanings))
+        )
 
 
 def _asked(rows: Sequence[Row]) -> Iterator[_Cells]:

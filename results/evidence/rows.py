@@ -26,28 +26,39 @@ class Malformed:
     """A row that cannot be read as an answer to the query, and why."""
 
     partition: int
+    """Where the row stands in the output log."""
     offset: int
+    """Where it stands in its partition."""
     visible_ns: int
+    """When it became visible, monotonic ns."""
     text: str
+    """What was written, as text; cut off where it is long."""
     why: str
+    """What is wrong with it, in a line."""
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows as columns of equal length, in the order in which they became visible; control keys are left out.
-
-    keys: index into the stream's labels, UNKNOWN_KEY where it has none (`strangers` then holds the key by row).
-    identity, values: a line each for `query.identity` and `query.fields`, in their order.
-    """
+    """Rows as columns of equal length, in the order in which they became visible; control keys are left out."""
 
     partitions: Integers
+    """Partition of the output log."""
     offsets: Integers
+    """Offset in that partition."""
+    appended_ms: Integers
+    """The log's append time, epoch ms."""
     visible_ns: Integers
+    """When the row became visible, monotonic ns."""
     keys: Integers
+    """Index into the stream's labels; UNKNOWN_KEY where the stream has no such key."""
     identity: Integers
+    """A line each for `query.identity`, in its order."""
     values: Integers
+    """A line each for `query.fields`, in its order."""
     strangers: dict[int, str]
+    """The keys that the stream does not have, by the row's place in these columns."""
     malformed: list[Malformed]
+    """The rows that could not be read; they are in no column."""
     repeated: int
     """How many rows were recorded more than once (same partition and offset): the collector's fault, no engine's."""
 
@@ -57,6 +68,7 @@ class Rows:
             self,
             partitions=self.partitions[places],
             offsets=self.offsets[places],
+            appended_ms=self.appended_ms[places],
             visible_ns=self.visible_ns[places],
             keys=self.keys[places],
             identity=self.identity[:, places],
@@ -73,7 +85,7 @@ def parse(query: Query, table: pa.Table, labels: Sequence[str]) -> Rows:
     """Parse the table `output`."""
     table = _in_order_of_visibility(table)
     partitions, offsets = _integers(table["partition"]), _integers(table["offset"])
-    visible_ns = _integers(table["visible_ns"])
+    appended_ms, visible_ns = _integers(table["time_ms"]), _integers(table["visible_ns"])
     reader = _Reader(query, labels)
     for start in range(0, table.num_rows, _PIECE):
         reader.read(start, table["value"].slice(start, _PIECE).to_pylist())
@@ -84,6 +96,7 @@ def parse(query: Query, table: pa.Table, labels: Sequence[str]) -> Rows:
     return Rows(
         partitions=partitions[kept],
         offsets=offsets[kept],
+        appended_ms=appended_ms[kept],
         visible_ns=visible_ns[kept],
         keys=columns[0],
         identity=columns[1 : 1 + names],

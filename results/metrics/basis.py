@@ -15,10 +15,11 @@ from results.plan import Drain, Paced
 from results.result import PhaseKind
 from results.verdict.examination import Examination
 
-Need = Literal["phases", "samples", "matching", "completion", "strikes"]
+Need = Literal["phases", "samples", "matching", "causality", "completion", "strikes"]
 """phases: at least one phase of the kind began. samples: those of CPU and memory can be read. matching: every row was
-held against the rows that are due; without that proof no speed is stated. completion: each phase saw its closing
-results. strikes: faults were to fall."""
+held against the rows that are due; without that proof no speed is stated. causality: no row was visible before it could
+be known; where one was, speeds are void. completion: each phase saw its closing results. strikes: faults were to fall.
+"""
 
 
 class Basis:
@@ -32,12 +33,14 @@ class Basis:
         samples: Samples | None,
         seen: Examination | None,
         struck: list[Struck] | None,
+        premature: int = 0,
     ) -> None:
         """phases: of this kind, in order. samples, seen: None where they could not be had. struck: None without
-        strikes.
+        strikes. premature: how many rows were visible before they could be known.
         """
         self.history, self.kind, self.phases = history, kind, phases
         self._samples, self._seen, self._struck = samples, seen, struck
+        self.premature = premature
 
     def has(self, need: Need) -> bool:
         match need:
@@ -47,6 +50,8 @@ class Basis:
                 return self._samples is not None
             case "matching":
                 return self._seen is not None
+            case "causality":
+                return not self.premature
             case "completion":
                 return bool(self.phases) and all(phase.complete_ns is not None for phase in self.phases)
             case "strikes":

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from results.evidence.gaps import STALLED_MS, visible_since_ns
 from results.evidence.phases import Phase
 from results.metrics.basis import Basis
 from results.metrics.measured import Measured
@@ -13,7 +14,6 @@ from results.metrics.measurement import Measurement
 from results.metrics.metric import Column, Metric
 from results.result import Series
 from results.verdict.examination import Examination
-from results.verdict.matching import NEVER
 
 RATE = Metric(
     "drain_rate",
@@ -31,16 +31,27 @@ INTERVALS = Metric("drain_commit_intervals", "intervals", "none", "How many comm
 
 @dataclass(frozen=True)
 class Attempt:
-    """One backlog: visible_ns is when the last of its results became visible, None if a result is missing."""
+    """One backlog. Times are monotonic ns."""
 
     phase: Phase
+    """The drain phase."""
     committed_ns: int
+    """When the engine could first see the backlog."""
     visible_ns: int | None
+    """When the last of its results became visible; None where a result is missing, or none is due."""
+    since_ns: int | None
+    """When the last result may have become visible already, where the collector was given it late; None as above."""
     missing: int
+    """How many rows are missing; where some are, the attempt is void."""
 
     @property
     def seconds(self) -> float:
         return ((self.visible_ns or self.committed_ns) - self.committed_ns) / 1e9
+
+    @property
+    def least_seconds(self) -> float:
+        """The same if the collector was given the last rows late."""
+        return (max(self.since_ns or 0, self.committed_ns) - self.committed_ns) / 1e9
 
     @property
     def rate(self) -> float:
@@ -50,13 +61,15 @@ class Attempt:
 def attempts(seen: Examination) -> list[Attempt]:
     """The drains that were completed, in order. A row counts with its first visible copy."""
     found = []
+    since_ns = seen.matching.of_first(visible_since_ns(seen.history, seen.matching.rows))
     for number, phase in enumerate(seen.phases):
         if phase.kind != "drain" or phase.committed_ns is None or phase.complete_ns is None:
             continue
-        visible_ns = seen.matching.first_visible_ns[seen.matching.due.phases == number]
-        missing = int(np.count_nonzero(visible_ns == NEVER))
-        last_ns = int(visible_ns.max()) if len(visible_ns) and not missing else None
-        found.append(Attempt(phase, phase.committed_ns, last_ns, missing))
+        mine = np.flatnonzero(seen.matching.due.phases == number)
+        missing = int(np.count_nonzero(seen.matching.missing[mine]))
+        times = (seen.matching.first_visible_ns[mine], since_ns[mine])
+        last_ns, least_ns = (int(each.max()) if len(mine) and not missing else None for each in times)
+        found.append(Attempt(phase, phase.committed_ns, last_ns, least_ns, missing))
     return found
 
 
@@ -91,8 +104,15 @@ def measure(basis: Basis) -> Measured:
         found.lack(measurement.metrics, last)
         return found
     events, lasted = last.phase.segment.count, last.seconds * 1000 / basis.history.plan.interval_ms
-    found.add(RATE, last.rate, n=events)
-    found.add(SECONDS, last.seconds)
+    least = last.least_seconds
+    stalled = least > 0 and last.seconds - least > STALLED_MS / 1000
+    found.add(RATE, last.rate, n=events, bounds=(last.rate, events / least) if stalled else None)
+    found.add(SECONDS, last.seconds, bounds=(least, last.seconds) if stalled else None)
+    if stalled:
+        found.notes.append(
+            f"the collector stalled for {last.seconds - least:.2f} s at the end of the drain: its rate lies between "
+            "the two ends that are given"
+        )
     found.add(EVENTS, events)
     found.add(INTERVALS, lasted)
     if len(tried) == 1:
@@ -103,5 +123,9 @@ def measure(basis: Basis) -> Measured:
 
 
 measurement = Measurement(
-    "drain rate", (RATE, SECONDS, EVENTS, INTERVALS), measure, needs=frozenset({"matching", "completion"}), kind="drain"
+    "drain rate",
+    (RATE, SECONDS, EVENTS, INTERVALS),
+    measure,
+    needs=frozenset({"matching", "causality", "completion"}),
+    kind="drain",
 )

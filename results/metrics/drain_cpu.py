@@ -46,6 +46,6 @@ measurement = Measurement(
     "cpu of the drain",
     (SECONDS, EVENTS_PER_SECOND, BROKER_SECONDS),
     measure,
-    needs=frozenset({"matching", "completion", "samples"}),
+    needs=frozenset({"matching", "causality", "completion", "samples"}),
     kind="drain",
 )

@@ -6,15 +6,16 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from results.evidence.gaps import STALLED_MS, stalled_s, visible_since_ns
 from results.metrics.basis import Basis
 from results.metrics.measured import Measured
 from results.metrics.measurement import Measurement
 from results.metrics.metric import Column, Metric
-from results.metrics.planned_times import planned
 from results.metrics.statistics import PERCENTILES, curve, needed, percentile
 from results.plan import Paced
 from results.result import Series
 from results.verdict.matching import NEVER
+from results.verdict.planned_times import planned
 from workloads.stream import Integers
 
 CLOSINGS_NEEDED = 20
@@ -74,8 +75,16 @@ def measure(basis: Basis) -> Measured:
         found.lack([metric for kind in kinds for metric in kind.values()], why)
         return found
     result_ns, event_ns = (visible_ns - phase.start_ns - planned_ns for planned_ns in (final_ns, last_ns))
+    # What a stalled collector was given late may have been visible before.
+    before_ns = visible_ns - seen.matching.of_first(visible_since_ns(basis.history, seen.matching.rows))[mine]
     for kind, samples_ns in zip(kinds, (result_ns, event_ns), strict=False):
-        _add_percentiles(found, kind, samples_ns)
+        _add_percentiles(found, kind, samples_ns, samples_ns - before_ns)
+    if any(found.metrics[name].low is not None for name in found.metrics):
+        stalled = stalled_s(basis.history, *basis.measured_ns)
+        found.notes.append(
+            f"the collector stalled for up to {stalled:.1f} s: the marked latencies may be its own; each lies between "
+            "the two ends that are given"
+        )
     early = int(np.count_nonzero(result_ns < 0))
     found.add(EARLY, early, n=len(mine))
     if early:
@@ -98,13 +107,16 @@ def _obstacle(missing: int, rows: int, distinct: int, windowed: bool) -> str | N
     return None
 
 
-def _add_percentiles(found: Measured, metrics: Mapping[str, Metric], samples_ns: Integers) -> None:
-    ordered = np.sort(samples_ns)
+def _add_percentiles(found: Measured, metrics: Mapping[str, Metric], samples_ns: Integers, least_ns: Integers) -> None:
+    """least_ns: the same samples if each row was visible as early as it may have been."""
+    ordered, least = np.sort(samples_ns), np.sort(least_ns)
     for suffix, percent in PERCENTILES.items():
         if len(ordered) < needed(percent):
             found.lack([metrics[suffix]], f"needs {needed(percent)} rows, there are {len(ordered)}")
         else:
-            found.add(metrics[suffix], percentile(ordered, percent) / 1e6, n=len(ordered))
+            high, low = percentile(ordered, percent) / 1e6, percentile(least, percent) / 1e6
+            bounds = (low, high) if high - low > STALLED_MS else None
+            found.add(metrics[suffix], high, n=len(ordered), bounds=bounds)
 
 
 def _curve(name: str, label: str, samples_ns: Integers) -> Series:
@@ -137,6 +149,6 @@ measurement = Measurement(
     "latency",
     (*RESULT.values(), *EVENT.values(), CLOSINGS, EARLY),
     measure,
-    needs=frozenset({"matching", "completion"}),
+    needs=frozenset({"matching", "causality", "completion"}),
     kind="paced",
 )

@@ -26,6 +26,7 @@ class Measurement:
     kind: PhaseKind | None = None
     """The kind of phase that it is made for; None for both."""
 
-    def applies(self, basis: Basis) -> bool:
-        """Whether it is to be made, given what is known."""
-        return (self.kind is None or self.kind == basis.kind) and all(basis.has(need) for need in self.needs)
+    def applies(self, basis: Basis, but: Need | None = None) -> bool:
+        """Whether it is to be made, given what is known. but: a need that may be unmet."""
+        mine = self.kind is None or self.kind == basis.kind
+        return mine and all(basis.has(need) for need in self.needs if need != but)

@@ -33,6 +33,6 @@ measurement = Measurement(
     "recovery's effort",
     (CORES, MEMORY),
     measure,
-    needs=frozenset({"matching", "completion", "strikes", "samples"}),
+    needs=frozenset({"matching", "causality", "completion", "strikes", "samples"}),
     kind="paced",
 )

@@ -2,48 +2,21 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
-from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
+from typing import TypeGuard
 
-import results.metrics
 from results.metrics.measurement import Measurement
 from results.metrics.metric import Metric
-
-
-@dataclass(frozen=True)
-class Unavailable:
-    """Something that exists but cannot be loaded, and why."""
-
-    name: str
-    why: str
+from workloads import discovery
+from workloads.discovery import Unavailable
 
 
 def measurements() -> dict[str, Measurement | Unavailable]:
-    """Every measurement by the name of its module or entry point."""
-    found: dict[str, Measurement | Unavailable] = {}
-    for module in pkgutil.iter_modules(results.metrics.__path__, "results.metrics."):
-        name = module.name.rpartition(".")[2].replace("_", "-")
-        try:
-            measurement = getattr(importlib.import_module(module.name), "measurement", None)
-        except Exception as error:
-            found[name] = Unavailable(name, f"{type(error).__name__}: {error}")
-            continue
-        if isinstance(measurement, Measurement):
-            found[name] = measurement
-    for point in entry_points(group="streamgauge.metrics"):
-        try:
-            loaded = point.load()
-        except Exception as error:
-            found[point.name] = Unavailable(point.name, f"{type(error).__name__}: {error}")
-            continue
-        found[point.name] = loaded if isinstance(loaded, Measurement) else _stranger(point)
-    return dict(sorted(found.items()))
+    """Every measurement by its name: those of this folder, then entry points of the group `streamgauge.metrics`."""
+    return discovery.discover("results.metrics", "measurement", "streamgauge.metrics", _is_measurement, only="modules")
 
 
-def _stranger(point: EntryPoint) -> Unavailable:
-    return Unavailable(point.name, f"{point.value} is no Measurement")
+def _is_measurement(found: object) -> TypeGuard[Measurement]:
+    return isinstance(found, Measurement)
 
 
 def metrics() -> list[Metric]:

@@ -44,7 +44,10 @@ def curve(ordered: Samples) -> tuple[list[float], list[float]]:
 INTERVAL_SAMPLES = 5
 """Fewer samples than this give no interval of their median, only their range."""
 
-_RESAMPLES = 10_000
+INTERVAL = ("2.5", "97.5")
+"""The percentiles of the resampled medians between which 95 % of them lie."""
+
+RESAMPLES = 10_000
 _SEED = 20_260_101
 
 
@@ -60,9 +63,10 @@ def median_interval(samples: Samples) -> tuple[float, float, float]:
     median = float(np.median(values))
     if len(values) < INTERVAL_SAMPLES:
         return median, float(values[0]), float(values[-1])
-    drawn = np.random.default_rng(_SEED).integers(0, len(values), (_RESAMPLES, len(values)))
+    drawn = np.random.default_rng(_SEED).integers(0, len(values), (RESAMPLES, len(values)))
     medians = np.sort(np.median(values[drawn], axis=1))
-    return median, percentile(medians, "2.5"), percentile(medians, "97.5")
+    low, high = (percentile(medians, percent) for percent in INTERVAL)
+    return median, low, high
 
 
 def thinned(x: Samples, y: Samples, most: int) -> tuple[list[float], list[float]]:

@@ -13,12 +13,12 @@ from results.evidence.phases import Phase
 from results.evidence.samples import ENGINE, NoSamples, Samples
 from results.evidence.strikes import Struck
 from results.history import History
-from results.metrics.planned_times import planned
 from results.metrics.statistics import percentile
 from results.plan import Paced
 from results.result import StrikeResult
 from results.verdict.examination import Examination
 from results.verdict.matching import DUPLICATE, NEVER
+from results.verdict.planned_times import planned
 from workloads.stream import Integers
 
 STEADY = 5
@@ -114,17 +114,18 @@ def _with_effort(strike: StrikeResult, samples: Samples, start_ns: int) -> Strik
 
 @dataclass(frozen=True)
 class _Baseline:
-    """What was seen in the measured part before the first strike.
-
-    p99_ns: of latency; lag: the most rows that were due and not visible; gap_ns: the longest time between moments at
-    which rows were due; pause_ns: between moments at which new rows became visible; rate: new rows a second.
-    """
+    """What was seen in the measured part before the first strike."""
 
     p99_ns: int
+    """99th percentile of latency."""
     lag: int
+    """The most rows that were due and not visible at a time."""
     gap_ns: int
+    """The longest time between moments at which rows were due."""
     pause_ns: int
+    """The longest time between moments at which new rows became visible."""
     rate: float
+    """New rows a second."""
 
 
 class _Watch:

@@ -23,17 +23,28 @@ Columns = Mapping[str, Integers]
 SUMS = tuple(output.name for output in AUDIT)
 
 MOST_TIMES = 4
-_HALVES = 22
-_PAIRS = 300
+"""Events are looked for that are counted again up to so many times: in all, once more than that."""
+
+EVERY_SET = 22
+"""Of at most so many events every set is tried."""
+
+SCATTERED = 4
+"""Of more events, sets of at most so many that do not follow each other are tried: of two pairs."""
+
+SCATTERED_AMONG = 300
+"""But of no more events than these."""
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """ids: the events concerned, in log order."""
+    """ids: the events concerned, in log order. certain: False where a further search may find another cause: limits of
+    the judge must not convict.
+    """
 
     kind: Kind
     text: str
     ids: tuple[int, ...] = ()
+    certain: bool = True
 
 
 def outputs(query: Query) -> tuple[Aggregate, ...]:
@@ -65,7 +76,18 @@ def explain(
         return _confirmed(query, events, positions, times, found)
     word = "too many" if count > 0 else "too few"
     searched = "set" if thorough else "range"
-    return Explanation("broken audit", f"{abs(count)} events {word}, but no {searched} of its own events explains it")
+    text = f"{abs(count)} events {word}, but no {searched} of its own events explains it"
+    return Explanation("broken audit", text, certain=thorough and _exhausted(len(events[ID]), count))
+
+
+def _exhausted(events: int, count: int) -> bool:
+    """Whether every way was tried in which so many events can be lost (count < 0), or count more than once, in a row of
+    so many. Of three counts more, one event may have two and another one: only equal ones were tried.
+    """
+    if count > 0:
+        return count <= 2 and (events <= EVERY_SET or (count == 1 or events <= SCATTERED_AMONG))
+    few = min(-count, events + count)
+    return events <= EVERY_SET or few <= 1 or (few <= SCATTERED and events <= SCATTERED_AMONG)
 
 
 def _confirmed(query: Query, events: Columns, positions: Integers, times: int, found: Mapping[str, int]) -> Explanation:
@@ -120,9 +142,9 @@ def _range(ids: Integers, checks: Integers, count: int, ids_sum: int, checks_sum
 
 
 def _scattered(ids: Integers, checks: Integers, count: int, ids_sum: int, checks_sum: int) -> Integers | None:
-    """Meet in the middle: over subsets of two halves for few events, over pairs for up to four of many."""
+    """Meet in the middle: over subsets of two halves for few events, over pairs for up to SCATTERED of many."""
     events = list(zip(ids.tolist(), checks.tolist(), strict=True))
-    if len(events) <= _HALVES:
+    if len(events) <= EVERY_SET:
         half = len(events) // 2
         right = {sums: chosen for chosen, sums in _subsets(events, half, len(events))}
         for chosen, (size, left_ids, left_checks) in _subsets(events, 0, half):
@@ -130,11 +152,11 @@ def _scattered(ids: Integers, checks: Integers, count: int, ids_sum: int, checks
             if other is not None:
                 return np.array(chosen + other, dtype=np.int64)
         return None
-    if not 2 <= count <= 4 or len(events) > _PAIRS:
+    if not 2 <= count <= SCATTERED or len(events) > SCATTERED_AMONG:
         return None
     singles = {event: (position,) for position, event in enumerate(events)}
     pairs = {(a[0] + b[0], a[1] + b[1]): (i, j) for (i, a), (j, b) in combinations(enumerate(events), 2)}
-    left: Mapping[tuple[int, int], tuple[int, ...]] = singles if count < 4 else pairs
+    left: Mapping[tuple[int, int], tuple[int, ...]] = singles if count < SCATTERED else pairs
     right_sums: Mapping[tuple[int, int], tuple[int, ...]] = singles if count == 2 else pairs
     for (left_ids, left_checks), chosen in left.items():
         other = right_sums.get((ids_sum - left_ids, checks_sum - left_checks))

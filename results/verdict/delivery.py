@@ -49,6 +49,20 @@ def out_of_order(seen: Examination) -> Integers:
     return np.sort(judged[lifted < np.maximum.accumulate(lifted)])
 
 
+def scattered(seen: Examination) -> Integers:
+    """The rows of a key that stand in another partition than its first row, over the whole trial: a reader is given the
+    order of a partition only. None where the answer does not depend on the order of a key's events, or where an engine
+    writes a row again whenever it changes.
+    """
+    rows = seen.matching.rows
+    if not seen.stream.query.ordered or seen.updates is not None:
+        return np.empty(0, dtype=np.int64)
+    known = np.flatnonzero(rows.keys >= 0)
+    keys, firsts, key_of = np.unique(rows.keys[known], return_index=True, return_inverse=True)
+    home = rows.partitions[known][firsts]
+    return known[rows.partitions[known] != home[key_of]] if len(keys) else known
+
+
 def _positions(seen: Examination, ids: Integers) -> Integers:
     """Where these ids stand in the input log; comparable within a partition, so within a key."""
     logged = np.concatenate([seen.given.ids[phase.name] for phase in seen.phases])

@@ -9,13 +9,24 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from results.verdict.audit import SUMS, Columns, Explanation, aggregate, describe, explain, outputs, values
+from results.evidence.committed_input import decoys_of
+from results.verdict.audit import (
+    SUMS,
+    Columns,
+    Explanation,
+    aggregate,
+    describe,
+    explain,
+    find,
+    outputs,
+    values,
+)
 from results.verdict.examination import Examination
 from results.verdict.identity import grouped
 from results.verdict.matching import DUPLICATE, MATCH
 from results.verdict.succession import Answer, explain_running, explain_windows
 from workloads.query import ID, Query, Running, Session, Windowed
-from workloads.stream import Integers
+from workloads.stream import Integers, checks
 
 THOROUGH = 500
 """So many rows are searched for scattered events as well as for ranges: there may be millions."""
@@ -38,9 +49,32 @@ class Explainer:
             case _:
                 self._compare_values(rows, missing)
 
+        self._seen_uncommitted(rows)
+
     def of(self, row: int) -> Explanation | None:
         """What is wrong with a row; None where it is a row that nothing explains."""
         return self._found.get(int(row))
+
+    def _seen_uncommitted(self, rows: Integers) -> None:
+        """Rows that count events of transactions that were aborted are explained by that."""
+        decoys = decoys_of(self._seen.history)
+        if not len(decoys):
+            return
+        for row in rows.tolist():
+            explanation = self._found.get(row)
+            due = int(self._matching.index[row])
+            named = self._matching.rows.identity[:, row]
+            if ids := named[np.isin(named, decoys)].tolist():
+                text = f"{describe(tuple(ids))} was in a transaction that was aborted"
+                self._found[row] = Explanation("uncommitted read", text, tuple(ids))
+            elif due >= 0 and outputs(self._query) and explanation is not None and explanation.kind != "double count":
+                expected, found = self._due(due), self._values(row)
+                count, ids_sum, checks_sum = (found[name] - expected[name] for name in SUMS)
+                places = find(decoys, checks(decoys), count, ids_sum, checks_sum)
+                if places is not None:
+                    ids = decoys[places].tolist()
+                    text = f"it counts {describe(tuple(ids))} of a transaction that was aborted"
+                    self._found[row] = Explanation("uncommitted read", text, tuple(ids))
 
     def ids(self, due: int) -> tuple[int, ...]:
         """The events of a missing row, in log order."""

@@ -8,10 +8,18 @@ from results.result import Kind, Seen, Verdict
 
 CLAIMS = ("exactly-once", "at-least-once", "at-most-once")
 
-ALWAYS_WRONG: tuple[Kind, ...] = ("wrong value", "broken audit", "conflict", "unexpected", "malformed")
+ALWAYS_WRONG: tuple[Kind, ...] = (
+    "wrong value",
+    "broken audit",
+    "conflict",
+    "unexpected",
+    "malformed",
+    "premature",
+    "uncommitted read",
+)
 """What no guarantee of processing allows."""
 
-NEVER_DELIVERED: tuple[Kind, ...] = ("aborted read", "out of order", "torn")
+NEVER_DELIVERED: tuple[Kind, ...] = ("aborted read", "out of order", "torn", "scattered")
 """What no guarantee of delivery allows."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,19 +18,20 @@ NEVER = np.iinfo(np.int64).max
 
 @dataclass(frozen=True)
 class Due:
-    """The rows that are due, as columns of equal length.
-
-    phases: index of the phase they belong to. identity, values: a line each for `query.identity` and `query.fields`.
-    last_ids: the id whose planned time makes the row final (see workloads.oracle). timed: whether latency can be
-    counted, which it cannot for a window whose only events are late.
-    """
+    """The rows that are due, as columns of equal length."""
 
     phases: Integers
+    """Index of the phase that the row belongs to."""
     keys: Integers
+    """Index into the stream's labels."""
     identity: Integers
+    """A line each for `query.identity`, in its order."""
     values: Integers
+    """A line each for `query.fields`, in its order."""
     last_ids: Integers
+    """The id whose planned time makes the row final (see workloads.oracle)."""
     timed: NDArray[np.bool_]
+    """Whether latency can be counted, which it cannot for a window whose only events are late."""
 
     def take(self, places: Integers | NDArray[np.bool_]) -> Due:
         """The rows at these places."""
@@ -56,33 +58,51 @@ class Due:
 
 @dataclass(frozen=True)
 class Matching:
-    """index: for each row the due row it answers, or -1. counts_as: MATCH, DUPLICATE, WRONG or UNEXPECTED for each row.
-    conflicts: wrong rows whose due row has another row with a different value before it, or the right one.
-    renamed: wrong rows that answer a due row under another identity than its own (see results.pairing).
-    within: for each unexpected row the due row that it overlaps, or -1.
-    first_visible_ns: for each due row the time of its first answer, NEVER where there is none.
-    """
+    """Which due row each row answers, and which due rows have an answer."""
 
     due: Due
+    """The rows that are due."""
     rows: Rows
+    """The rows that are there."""
     index: Integers
+    """For each row the due row that it answers, or -1."""
     counts_as: NDArray[np.int8]
+    """For each row MATCH, DUPLICATE, WRONG or UNEXPECTED."""
     conflicts: NDArray[np.bool_]
+    """Whether a row is wrong and its due row has another row with a different value before it, or the right one."""
     renamed: NDArray[np.bool_]
+    """Whether a row is wrong and answers a due row under another identity than its own (see
+    results.verdict.pairing)."""
     within: Integers
-    first_visible_ns: Integers
+    """For each unexpected row the due row that it overlaps, or -1."""
+    first_rows: Integers
+    """For each due row the index of its first answer, -1 where there is none."""
+    unpaired: int = 0
+    """How many unexpected rows were too many to look for the due rows that they may answer."""
 
     @property
     def missing(self) -> NDArray[np.bool_]:
-        return np.asarray(self.first_visible_ns == NEVER, dtype=np.bool_)
+        return np.asarray(self.first_rows < 0, dtype=np.bool_)
+
+    @cached_property
+    def first_visible_ns(self) -> Integers:
+        """For each due row the time of its first answer, NEVER where there is none."""
+        return self.of_first(self.rows.visible_ns)
+
+    def of_first(self, column: Integers) -> Integers:
+        """For each due row the value that its first answer has in a column of the rows, NEVER where there is none."""
+        found = np.full(len(self.first_rows), NEVER, dtype=np.int64)
+        answered = self.first_rows >= 0
+        found[answered] = column[self.first_rows[answered]]
+        return found
 
     def paired(self, rows: Integers, due: Integers) -> Matching:
         """The same, but these unexpected rows are wrong answers to these missing rows."""
         index, counts_as, renamed = self.index.copy(), self.counts_as.copy(), self.renamed.copy()
-        first_visible_ns = self.first_visible_ns.copy()
+        first_rows = self.first_rows.copy()
         index[rows], counts_as[rows], renamed[rows] = due, WRONG, True
-        first_visible_ns[due] = self.rows.visible_ns[rows]
-        return replace(self, index=index, counts_as=counts_as, renamed=renamed, first_visible_ns=first_visible_ns)
+        first_rows[due] = rows
+        return replace(self, index=index, counts_as=counts_as, renamed=renamed, first_rows=first_rows)
 
 
 def match_rows(due: Due, rows: Rows) -> Matching:
@@ -98,9 +118,9 @@ def match_rows(due: Due, rows: Rows) -> Matching:
     equal[known] = np.all(values == due.values[:, mine], axis=0)
     counts_as = np.where(known, np.where(equal, MATCH, WRONG), UNEXPECTED).astype(np.int8)
     conflicts = np.zeros(len(index), dtype=np.bool_)
-    first_visible_ns = np.full(len(due.keys), NEVER, dtype=np.int64)
+    first_rows = np.full(len(due.keys), -1, dtype=np.int64)
     # Of repeated indices the last assignment holds, so backwards the first row does.
-    first_visible_ns[mine[::-1]] = rows.visible_ns[known][::-1]
+    first_rows[mine[::-1]] = np.flatnonzero(known)[::-1]
     copies = np.bincount(mine, minlength=len(due.keys))
     several = np.flatnonzero(known)[copies[mine] > 1]
     several = several[np.argsort(index[several], kind="stable")]
@@ -115,7 +135,7 @@ def match_rows(due: Due, rows: Rows) -> Matching:
         conflicts=conflicts,
         renamed=np.zeros(len(index), dtype=np.bool_),
         within=np.full(len(index), -1, dtype=np.int64),
-        first_visible_ns=first_visible_ns,
+        first_rows=first_rows,
     )
 
 

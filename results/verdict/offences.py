@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from results.evidence.committed_input import decoys_of
 from results.evidence.rows import UNKNOWN_KEY
 from results.result import Kind, Offence, PhaseKind, Verdict
 from results.verdict.audit import SUMS, Explanation, describe, outputs
-from results.verdict.delivery import aborted_reads, out_of_order
+from results.verdict.causality import premature
+from results.verdict.delivery import aborted_reads, out_of_order, scattered
 from results.verdict.examination import Examination
 from results.verdict.explanation import Explainer
 from results.verdict.matching import DUPLICATE, MATCH, UNEXPECTED, WRONG
@@ -26,26 +28,34 @@ EXPLAINED = 1_000_000
 """So many wrong rows are explained, the first ones: there may be many millions."""
 
 _IDS = 10
-_CAUSES: tuple[Kind, ...] = ("loss", "double count")
+_CAUSES: tuple[Kind, ...] = ("loss", "double count", "uncommitted read")
 _COUNTS_AS = {MATCH: "match", DUPLICATE: "duplicate", WRONG: "wrong", UNEXPECTED: "unexpected"}
 _FORBIDDEN: dict[Kind, str] = {
     "aborted read": "its transaction was aborted, and a read_committed consumer was given it all the same",
     "torn": "its transaction was committed in this partition and aborted, or never ended, in another",
+    "scattered": "earlier rows of this key stand in another partition, so that no reader can tell their order",
     "out of order": "a row of this key that a later event made final stands before it in the same partition",
 }
 
 
 @dataclass(frozen=True)
 class Findings:
-    """Rows by count and by kind, and the first offending rows. due: how many rows there should be. unexplained: how
-    many wrong rows were not looked into, and have no kind.
-    """
+    """Rows by count and by kind, and the first offending rows."""
 
     verdict: Verdict
+    """Rows by count."""
     due: int
+    """How many rows there should be."""
     kinds: dict[Kind, int]
+    """How many rows are wrong in which way; a row may be of several kinds."""
     offences: list[Offence]
+    """The first offending rows of each count and kind."""
     unexplained: int = 0
+    """How many wrong rows were not looked into, and have no kind."""
+    undecided: int = 0
+    """How many rows of broken audit have that kind only because the search for another cause ended at a limit."""
+    unpaired: int = 0
+    """As of `Matching`."""
 
 
 def findings(seen: Examination, kind: PhaseKind) -> Findings:
@@ -66,6 +76,9 @@ class _Finding:
         self._malformed = [
             (int(phase), row) for phase, row in zip(malformed, rows.malformed, strict=True) if phase in mine
         ]
+
+        self._names_decoy = np.any(np.isin(rows.identity, decoys_of(seen.history)), axis=0)
+        self._premature = premature(seen)
 
     def conclude(self) -> Findings:
         matching = self._matching
@@ -94,6 +107,8 @@ class _Finding:
             "aborted read": aborted_reads(self._seen),
             "out of order": out_of_order(self._seen),
             "torn": torn(self._seen),
+            "scattered": scattered(self._seen),
+            "premature": self._premature.rows,
         }
         never = {kind: rows[self._rows_here[rows]] for kind, rows in never.items()}
         kinds.update({kind: len(rows) for kind, rows in never.items()})
@@ -113,7 +128,10 @@ class _Finding:
         )
         due = int(np.count_nonzero(self._due_here))
         counted = {kind: n for kind, n in sorted(kinds.items()) if n}
-        return Findings(verdict, due, counted, offences + strange[:SHOWN], len(rest))
+        undecided = sum(self._is_undecided(int(row)) for row in np.setdiff1d(wrong[~audited], rest))
+        return Findings(
+            verdict, due, counted, offences + strange[:SHOWN], len(rest), undecided, self._matching.unpaired
+        )
 
     @property
     def _in_succession(self) -> bool:
@@ -142,7 +160,13 @@ class _Finding:
             return "conflict"
         return explanation.kind
 
+    def _is_undecided(self, row: int) -> bool:
+        explanation = self._explainer.of(row)
+        return explanation is not None and not explanation.certain and self._kind(row) == "broken audit"
+
     def _kind_of_stray(self, row: int) -> Kind:
+        if self._names_decoy[row]:
+            return "uncommitted read"
         explanation = self._explainer.of(row)
         return explanation.kind if explanation is not None and explanation.kind in _CAUSES else "unexpected"
 
@@ -197,7 +221,6 @@ class _Finding:
 
     def _unexpected(self, row: int) -> Offence:
         kind, explanation = self._kind_of_stray(row), self._explainer.of(row)
-        known = self._matching.rows.keys[row] != UNKNOWN_KEY
         ids = explanation.ids if explanation is not None and kind in _CAUSES else ()
         return self._of_row(
             row,
@@ -205,17 +228,21 @@ class _Finding:
             count_as="unexpected",
             ids=list(ids[:_IDS]),
             ids_count=len(ids),
-            explanation=explanation.text
-            if explanation is not None and kind in _CAUSES
-            else _groundless(self._query)
-            if known
-            else "no event has this key",
+            explanation=self._why_unexpected(row, kind),
         )
 
+    def _why_unexpected(self, row: int, kind: Kind) -> str:
+        explanation = self._explainer.of(row)
+        if explanation is not None and kind in _CAUSES:
+            return explanation.text
+        if kind == "uncommitted read":
+            return "its event was in a transaction that was aborted"
+        known = self._matching.rows.keys[row] != UNKNOWN_KEY
+        return _groundless(self._query) if known else "no event has this key"
+
     def _forbidden(self, kind: Kind, row: int) -> Offence:
-        return self._of_row(
-            row, kind=kind, count_as=_COUNTS_AS[self._matching.counts_as[row]], explanation=_FORBIDDEN[kind]
-        )
+        why = self._premature.explanation(row) if kind == "premature" else _FORBIDDEN[kind]
+        return self._of_row(row, kind=kind, count_as=_COUNTS_AS[self._matching.counts_as[row]], explanation=why)
 
     def _malformed_row(self, number: int) -> Offence:
         phase, row = self._malformed[number]

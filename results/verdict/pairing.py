@@ -16,8 +16,8 @@ from results.verdict.matching import UNEXPECTED, Matching
 from workloads.query import Count, Query, Session, Until, Windowed
 from workloads.stream import Integers
 
-PAIRED = 20_000
-"""So many unexpected rows are looked at, the first ones: there may be millions."""
+PAIRED = 1_000_000
+"""So many unexpected rows are looked at, the first ones: there may be many millions."""
 
 _Pair = tuple[int, int, int]
 """Row, due row, and 1 if they are paired, 0 if the row overlaps one that has another answer."""
@@ -37,12 +37,13 @@ def pair(query: Query, matching: Matching) -> Matching:
             pairs = _by_key(matching, _in_sequence)
         case _:
             return matching
+    beyond = np.count_nonzero((matching.counts_as == UNEXPECTED) & (matching.rows.keys >= 0)) - PAIRED
     found = np.array(list(pairs), dtype=np.int64).reshape(-1, 3)
     one_to_one, beside = found[found[:, 2] == 1], found[found[:, 2] == 0]
     paired = matching.paired(one_to_one[:, 0], one_to_one[:, 1])
     within = paired.within.copy()
     within[beside[:, 0]] = beside[:, 1]
-    return replace(paired, within=within)
+    return replace(paired, within=within, unpaired=max(int(beyond), 0))
 
 
 def _by_key(matching: Matching, of_key: _OfKey) -> Iterator[_Pair]:

@@ -26,31 +26,35 @@ from results.verdict.audit import (
 from workloads.query import CHECK, ID, Count, Query, Windowed
 from workloads.stream import Integers
 
-_MOST_LOST = 64
+MOST_LOST = 64
 """So many events lost within one window are looked for."""
 
-_LOOK_BACK = 200
+LOOK_BACK = 200
 """Events that are counted again are looked for among so many before the window, and its own."""
 
 _MOST_KNOWN = 16
 """So many of the ways in which a key's running totals were off are tried on its next wrong row."""
 
-_FRUITLESS = 3
+FRUITLESS = 3
 """After so many rows of a key that nothing explains, no lost or repeated events are looked for in its others."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A row of a key as it is there. number: its index. due: the values of the row that it answers, or None.
-    right: whether it is as it should be. again: whether another row has its identity and came before it, or is right.
-    """
+    """A row of a key as it is there."""
 
     number: int
+    """Its index among all rows."""
     identity: int
+    """What names it: the id of an event."""
     values: Mapping[str, int]
+    """What it has, by field."""
     due: Mapping[str, int] | None
+    """The values of the row that it answers; None where it answers none under its own identity."""
     right: bool
+    """Whether it is as it should be."""
     again: bool
+    """Whether another row has its identity and came before it, or is right."""
 
 
 def explain_running(query: Query, events: Columns, answers: list[Answer]) -> Iterator[tuple[int, Explanation]]:
@@ -94,7 +98,7 @@ class _Totals:
             if explanation is not None and not self._off(once + surplus, answer):
                 return explanation
         so_far = {name: column[: place + 1] for name, column in self._events.items()}
-        thorough = self._fruitless < _FRUITLESS
+        thorough = self._fruitless < FRUITLESS
         for surplus, explanation in reversed(self._known[-_MOST_KNOWN:]):
             found = self._counted_again(once + surplus, answer)
             if found is None and explanation is not None:
@@ -133,7 +137,7 @@ class _Totals:
         """A run of the events that these weights count once, which the row lacks as well."""
         held = np.flatnonzero(weights == 1)
         count, ids, checks = (-more for more in self._more(weights, answer))
-        thorough = self._fruitless < _FRUITLESS
+        thorough = self._fruitless < FRUITLESS
         known = self._events[ID][held], self._events[CHECK][held]
         places = find(*known, count, ids, checks, thorough) if count > 0 else None
         if places is None:
@@ -208,11 +212,12 @@ class _Walk:
             starts.insert(len(starts) if answer.due is None or answer.again else 0, (none, first))
         searches = (self._as_run, self._with_loss, self._with_repeats)
         for tail, place in starts:
-            for search in searches if self._fruitless < _FRUITLESS else searches[:1]:
+            for search in searches if self._fruitless < FRUITLESS else searches[:1]:
                 if (found := search(answer, tail, place)) is not None:
                     return found
         self._place, self._fruitless = None, self._fruitless + 1
-        return Explanation("broken audit", "no events of this key in a row explain it, some lost or counted twice")
+        text = "no events of this key in a row explain it, some lost or counted twice"
+        return Explanation("broken audit", text, certain=False)
 
     def _as_run(self, answer: Answer, tail: Integers, place: int) -> Explanation | None:
         """The window's events, each once. Then its values are wrong, or the windows before it have moved it."""
@@ -234,11 +239,13 @@ class _Walk:
             return Explanation(
                 "wrong value", f"first is {answer.identity}, expected {first}; every event is in it once"
             )
-        return Explanation("broken audit", "its events follow each other, but no window of this key has just these")
+        # What was not explained before it may have moved it.
+        text = "its events follow each other, but no window of this key has just these"
+        return Explanation("broken audit", text, certain=not self._fruitless)
 
     def _with_loss(self, answer: Answer, tail: Integers, place: int) -> Explanation | None:
         new = answer.values[SUMS[0]] - len(tail)
-        for lost in range(1, _MOST_LOST + 1):
+        for lost in range(1, MOST_LOST + 1):
             stop = place + new + lost
             if new < 0 or stop > len(self._ids):
                 return None
@@ -257,7 +264,7 @@ class _Walk:
                 stop = place + new - repeated * times
                 if stop > len(self._ids):
                     continue
-                run, earlier = np.arange(place, stop), np.arange(max(place - _LOOK_BACK, 0), stop)
+                run, earlier = np.arange(place, stop), np.arange(max(place - LOOK_BACK, 0), stop)
                 _, ids, checks = self._left(answer, tail, run)
                 if ids % times or checks % times:
                     continue

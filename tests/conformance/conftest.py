@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from engines.discovery import discover
-from engines.protocol import Engine, Guarantee
+from engines.protocol import Engine, EngineFailure, Guarantee
+from tests.conformance.driver import Stage, log_of
 from tests.conformance.streams import WORKLOADS
 from workloads.discovery import Unavailable
 from workloads.query import Query
@@ -24,13 +25,22 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("in_mode", WORKLOADS if metafunc.config.getoption("--all-cells") else IN_OTHER_MODES)
 
 
-@pytest.fixture(params=sorted(ENGINES))
+def needs(name: str) -> pytest.MarkDecorator:
+    """What an engine's checks need: Kafka needs Java, the embedded log nothing but time."""
+    return pytest.mark.java if log_of(ENGINES[name]) == "kafka" else pytest.mark.slow
+
+
+@pytest.fixture(params=[pytest.param(name, marks=needs(name)) for name in sorted(ENGINES)])
 def engine(request: pytest.FixtureRequest) -> Engine:
     return ENGINES[request.param]
 
 
 @pytest.fixture(
-    params=[(name, mode) for name in sorted(ENGINES) for mode in list(ENGINES[name].modes)[1:]], ids="-".join
+    params=[
+        pytest.param((name, mode), id=f"{name}-{mode}", marks=needs(name))
+        for name in sorted(ENGINES)
+        for mode in list(ENGINES[name].modes)[1:]
+    ]
 )
 def mode(request: pytest.FixtureRequest) -> tuple[Engine, str]:
     """An engine, and a mode of it that is not its first."""
@@ -38,9 +48,29 @@ def mode(request: pytest.FixtureRequest) -> tuple[Engine, str]:
     return ENGINES[name], mode
 
 
+@pytest.fixture(scope="session")
+def embedded_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """A stage without a broker."""
+    stage = Stage(tmp_path_factory.mktemp("embedded"), None)
+    yield stage
+    stage.close()
+
+
+@pytest.fixture
+def stage(request: pytest.FixtureRequest) -> Stage:
+    """The stage with the log that the test's engine is checked on. A broker starts only for an engine on Kafka."""
+    if "mode" in request.fixturenames:
+        engine: Engine = request.getfixturevalue("mode")[0]
+    else:
+        engine = request.getfixturevalue("engine")
+    stage: Stage = request.getfixturevalue("stage_on_kafka" if log_of(engine) == "kafka" else "embedded_stage")
+    return stage
+
+
 @pytest.fixture
 def limit(request: pytest.FixtureRequest) -> Callable[..., None]:
-    """Turns what an engine says it cannot answer into a strict expected failure: red once it can.
+    """Turns what an engine says it cannot answer into a strict expected failure, the engine's own: red once it answers,
+    and red for any other error.
 
     A guarantee that it does not offer cannot be tried without a fault: such a test is left out, with the reason.
     """
@@ -51,6 +81,8 @@ def limit(request: pytest.FixtureRequest) -> Callable[..., None]:
         if support.kind == "unsupported" and engine.support(query, "exactly-once", mode or first).kind != "unsupported":
             pytest.skip(f"{engine.name} has no {guarantee}: {support.detail}")
         if support.kind == "unsupported":
-            request.applymarker(pytest.mark.xfail(reason=f"{engine.name}: {support.detail}", strict=True))
+            request.applymarker(
+                pytest.mark.xfail(reason=f"{engine.name}: {support.detail}", raises=EngineFailure, strict=True)
+            )
 
     return declare

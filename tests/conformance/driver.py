@@ -16,7 +16,7 @@ from typing import Any
 
 from engines.logs import connect
 from engines.logs.protocol import Log, Writer
-from engines.protocol import Cluster, Engine, EngineFailure, Guarantee, Job, LogKind, RunningJob, Site, Topic
+from engines.protocol import Cluster, Engine, Guarantee, Job, LogKind, RunningJob, Site, Topic
 from harness.doctor import prepare
 from harness.instruments.generator import closing_keys, heartbeat_key
 from harness.problem import Problem
@@ -45,6 +45,15 @@ class Outcome:
     strange: list[bytes]
 
 
+class Unanswered(Exception):
+    """Closing keys were not answered in time, and yet nothing failed: no engine says by this what it cannot do."""
+
+
+def log_of(engine: Engine) -> LogKind:
+    """The log that an engine is checked on: Kafka, unless it knows the embedded one alone."""
+    return "kafka" if "kafka" in engine.logs else "embedded"
+
+
 class Stage:
     """Clusters by engine, each started once; close it in the end."""
 
@@ -70,7 +79,7 @@ class Stage:
         query: Query,
         events: Sequence[Event],
         *,
-        log: LogKind = "kafka",
+        log: LogKind | None = None,
         guarantee: Guarantee = "exactly-once",
         mode: str | None = None,
         parallelism: int = 2,
@@ -79,10 +88,13 @@ class Stage:
     ) -> Outcome:
         """Every row for the events, which are written in the order given, each to its key's partition.
 
-        restart: the job is stopped after half of the events and submitted again. raw: (key, value) of records that are
-        written amid the events as they are. Raises EngineFailure when the engine fails or does not answer in time.
+        log: the engine's own where none is given. restart: the job is stopped after half of the events and submitted
+        again. raw: (key, value) of records that are written amid the events as they are. Raises EngineFailure when the
+        engine fails, and Unanswered when it does not answer in time.
         """
-        with _Run(self._job(engine, query, log, guarantee, mode, parallelism), self.cluster(engine)) as run:
+        with _Run(
+            self._job(engine, query, log or log_of(engine), guarantee, mode, parallelism), self.cluster(engine)
+        ) as run:
             half = len(events) // 2
             run.start()
             run.send(events[:half])
@@ -229,7 +241,7 @@ class _Run:
                 if row is not None and row["key"] in missing and answers(self._query, row, first_ms, first_id):
                     missing.discard(row["key"])
             if time.monotonic() > deadline_s:
-                raise EngineFailure(f"closing keys {sorted(missing)} not answered in {ANSWER_S:g} s ({rounds} rounds)")
+                raise Unanswered(f"closing keys {sorted(missing)} not answered in {ANSWER_S:g} s ({rounds} rounds)")
         still_s = time.monotonic() + 3 * INTERVAL_MS / 1000
         while time.monotonic() < still_s:
             self._poll()

@@ -14,7 +14,7 @@ from tests.conformance.driver import Stage
 from tests.conformance.streams import LATE, WORKLOADS, stream_of
 from workloads.query import Windowed
 
-pytestmark = [pytest.mark.java, pytest.mark.timeout(700)]
+pytestmark = pytest.mark.timeout(700)
 
 
 @pytest.mark.parametrize("workload", WORKLOADS)

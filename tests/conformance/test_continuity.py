@@ -9,7 +9,7 @@ from tests.conformance.comparison import assert_same_rows
 from tests.conformance.driver import Stage
 from tests.conformance.streams import stream_of
 
-pytestmark = [pytest.mark.java, pytest.mark.timeout(700)]
+pytestmark = pytest.mark.timeout(700)
 
 
 @pytest.mark.parametrize("workload", ["sensors", "payments"])

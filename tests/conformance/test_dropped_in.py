@@ -14,7 +14,7 @@ from tests.conformance.driver import Stage
 from tests.conformance.streams import stream_of
 from workloads.workload import discover
 
-pytestmark = [pytest.mark.java, pytest.mark.timeout(700)]
+pytestmark = pytest.mark.timeout(700)
 
 FILE = '''
 """Rented bikes: at how many stations fast bikes were seen lately, per district."""

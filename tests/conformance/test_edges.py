@@ -10,7 +10,7 @@ from tests.conformance.driver import Outcome, Stage
 from tests.conformance.examples import EXAMPLES, stream
 from tests.conformance.streams import broken, far, odd
 
-pytestmark = [pytest.mark.java, pytest.mark.timeout(700)]
+pytestmark = pytest.mark.timeout(700)
 
 
 @pytest.mark.parametrize(("example", "count"), [("tumbling", 0), ("running", 1)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -22,12 +22,9 @@ pytestmark = pytest.mark.slow
 BUILTIN: tuple[Engine, ...] = (continuous, micro_batch)
 
 
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """A stage without a broker."""
-    stage = Stage(tmp_path_factory.mktemp("embedded"), None)
-    yield stage
-    stage.close()
+@pytest.fixture
+def stage(embedded_stage: Stage) -> Stage:
+    return embedded_stage
 
 
 def check(stage: Stage, query: Query, events: Sequence[Event], **how: Any) -> None:

@@ -12,7 +12,7 @@ from tests.conformance.comparison import assert_same_rows
 from tests.conformance.driver import Stage
 from tests.conformance.examples import EXAMPLES, stream
 
-pytestmark = [pytest.mark.java, pytest.mark.timeout(700)]
+pytestmark = pytest.mark.timeout(700)
 
 
 UNCOVERED = ("sliding-count",)

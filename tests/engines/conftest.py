@@ -146,33 +146,77 @@ class Feed:
 
 def run_sensors(engine: Engine, running: RunningJob, job: Job) -> Answer:
     """Feed the running job 20,000 sensor readings, a part of them in transactions, close, and read what it answers."""
-    broker = job.input.address
     window_ms = job.query.shape.window.size_ms
     base_ms = int(time.time() * 1000) // window_ms * window_ms
-    segment = Segment(0, EVENTS, base_ms, RATE)
-    sent = events(job.query, segment)
-    feed = Feed(broker, job.input.name)
-    reader = Consumer(
-        {
-            "bootstrap.servers": broker,
-            "group.id": f"{job.name}-reader",
-            "isolation.level": "read_committed",
-            "auto.offset.reset": "earliest",
-            "enable.auto.commit": False,
-        }
+    sent = events(job.query, Segment(0, EVENTS, base_ms, RATE))
+    feed = Feed(job.input.address, job.input.name)
+    output = Output(job)
+    send_readings(feed, sent, base_ms)
+    read_to_the_end(feed, output, base_ms, running)
+    output.close()
+    processes = {role: list(pids) for role, pids in running.processes().items()}
+    alive = [pid for pids in processes.values() for pid in pids]
+    assert alive
+    assert all(psutil.pid_exists(pid) for pid in alive), processes
+    return Answer(
+        rows=output.rows,
+        expected=expected_rows(sent, window_ms),
+        row_keys=output.keys,
+        processes=processes,
+        settings=dict(running.settings),
+        claim=engine.claim(job.guarantee, job.mode),
     )
-    reader.subscribe([job.output.name])
+
+
+def send_readings(feed: Feed, sent: list[dict[str, Any]], base_ms: int) -> None:
+    """Half a second's readings at a time, each fourth time in a transaction, with heartbeats in between."""
     step = int(RATE / 2)
-    for number, start in enumerate(range(0, EVENTS, step)):
+    for number, start in enumerate(range(0, len(sent), step)):
         send = feed.send if number % 4 else feed.send_in_transaction
         send(sent[start : start + step])
         for partition in range(PARTITIONS):
             at = base_ms + number * 500
             feed.send([control(f"{CONTROL}heartbeat-{partition}", number * PARTITIONS + partition, at)], partition)
 
-    rows: Counter[str] = Counter()
-    keys: set[tuple[bytes | None, str]] = set()
-    closed: set[str] = set()
+
+class Output:
+    """What a job wrote: rows as canonical JSON with how often, (record key, row key) of every record, and the closing
+    keys of the first round that are answered.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self.interval_s = job.interval_ms / 1000
+        self.rows: Counter[str] = Counter()
+        self.keys: set[tuple[bytes | None, str]] = set()
+        self.closed: set[str] = set()
+        self._reader = Consumer(
+            {
+                "bootstrap.servers": job.input.address,
+                "group.id": f"{job.name}-reader",
+                "isolation.level": "read_committed",
+                "auto.offset.reset": "earliest",
+                "enable.auto.commit": False,
+            }
+        )
+        self._reader.subscribe([job.output.name])
+
+    def read(self) -> None:
+        for message in self._reader.consume(1000, 0.2):
+            assert message.error() is None, message.error()
+            row = json.loads(message.value())
+            self.keys.add((message.key(), row["key"]))
+            if row["key"].startswith(CONTROL):
+                if row["key"].endswith("-0") and row["key"].startswith(f"{CONTROL}close-"):
+                    self.closed.add(row["key"])
+                continue
+            self.rows[canonical(row)] += 1
+
+    def close(self) -> None:
+        self._reader.close()
+
+
+def read_to_the_end(feed: Feed, output: Output, base_ms: int, running: RunningJob) -> None:
+    """Closing rounds until each partition's first one is answered, and two commit intervals more."""
     first_close_ms = base_ms + 300_000
     deadline = time.monotonic() + ROWS_S
     next_close = 0.0
@@ -181,7 +225,9 @@ def run_sensors(engine: Engine, running: RunningJob, job: Job) -> Answer:
     while settled is None or time.monotonic() < settled:
         dead = running.failure()
         assert dead is None, dead
-        assert time.monotonic() < deadline, f"after {ROWS_S} s: {rows.total()} rows, closers answered: {sorted(closed)}"
+        assert time.monotonic() < deadline, (
+            f"after {ROWS_S} s: {output.rows.total()} rows, closers answered: {sorted(output.closed)}"
+        )
         if time.monotonic() >= next_close:
             for partition in range(PARTITIONS):
                 number = 1_000_000 + closing_round * PARTITIONS + partition
@@ -189,30 +235,9 @@ def run_sensors(engine: Engine, running: RunningJob, job: Job) -> Answer:
                 feed.send([control(f"{CONTROL}close-{partition}-{closing_round}", number, at)], partition)
             closing_round += 1
             next_close = time.monotonic() + 1.5
-        for message in reader.consume(1000, 0.2):
-            assert message.error() is None, message.error()
-            row = json.loads(message.value())
-            keys.add((message.key(), row["key"]))
-            if row["key"].startswith(CONTROL):
-                if row["key"].endswith("-0") and row["key"].startswith(f"{CONTROL}close-"):
-                    closed.add(row["key"])
-                continue
-            rows[canonical(row)] += 1
-        if len(closed) == PARTITIONS and settled is None:
-            settled = time.monotonic() + 2 * job.interval_ms / 1000
-    reader.close()
-    processes = {role: list(pids) for role, pids in running.processes().items()}
-    alive = [pid for pids in processes.values() for pid in pids]
-    assert alive
-    assert all(psutil.pid_exists(pid) for pid in alive), processes
-    return Answer(
-        rows=rows,
-        expected=expected_rows(sent, window_ms),
-        row_keys=keys,
-        processes=processes,
-        settings=dict(running.settings),
-        claim=engine.claim(job.guarantee, job.mode),
-    )
+        output.read()
+        if len(output.closed) == PARTITIONS and settled is None:
+            settled = time.monotonic() + 2 * output.interval_s
 
 
 def gone(pids: list[int]) -> bool:

@@ -246,30 +246,7 @@ class Manager:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                known = {
-                    "/jobs/overview": {
-                        "jobs": [
-                            {"jid": "f00", "name": "job-1", "state": manager.state},
-                            {"jid": "old", "name": "job-1", "state": "CANCELED"},
-                            {"jid": "bad", "name": "other", "state": "RUNNING"},
-                        ]
-                    },
-                    "/jobs/f00/status": {"status": manager.state},
-                    "/jobs/f00": {
-                        "vertices": [
-                            {"id": f"v{number}", "status": status} for number, status in enumerate(manager.vertices)
-                        ]
-                    },
-                    "/jobs/f00/vertices/v0/subtasks/metrics": [{"id": name} for name in manager.metrics],
-                    "/jobs/f00/vertices/v1/subtasks/metrics": [{"id": "numRecordsIn"}],
-                    f"/jobs/f00/vertices/v0/subtasks/metrics?agg=sum&get={'%2C'.join(manager.metrics)}": [
-                        {"id": name, "sum": float(value)} for name, value in manager.metrics.items()
-                    ],
-                    "/jobs/f00/checkpoints": {
-                        "counts": {"completed": manager.completed, "in_progress": manager.underway}
-                    },
-                    "/jobs/f00/exceptions": {"exceptionHistory": {"entries": [{"stacktrace": manager.causes}]}},
-                }
+                known = manager.answers()
                 if self.path in known:
                     self.answer(200, known[self.path])
                 else:
@@ -292,6 +269,29 @@ class Manager:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.rest = Rest(f"127.0.0.1:{self.server.server_port}")
+
+    def answers(self) -> dict[str, object]:
+        """What it says now, by path."""
+        return {
+            "/jobs/overview": {
+                "jobs": [
+                    {"jid": "f00", "name": "job-1", "state": self.state},
+                    {"jid": "old", "name": "job-1", "state": "CANCELED"},
+                    {"jid": "bad", "name": "other", "state": "RUNNING"},
+                ]
+            },
+            "/jobs/f00/status": {"status": self.state},
+            "/jobs/f00": {
+                "vertices": [{"id": f"v{number}", "status": status} for number, status in enumerate(self.vertices)]
+            },
+            "/jobs/f00/vertices/v0/subtasks/metrics": [{"id": name} for name in self.metrics],
+            "/jobs/f00/vertices/v1/subtasks/metrics": [{"id": "numRecordsIn"}],
+            f"/jobs/f00/vertices/v0/subtasks/metrics?agg=sum&get={'%2C'.join(self.metrics)}": [
+                {"id": name, "sum": float(value)} for name, value in self.metrics.items()
+            ],
+            "/jobs/f00/checkpoints": {"counts": {"completed": self.completed, "in_progress": self.underway}},
+            "/jobs/f00/exceptions": {"exceptionHistory": {"entries": [{"stacktrace": self.causes}]}},
+        }
 
 
 @pytest.fixture

@@ -17,7 +17,8 @@ import pytest
 from cars import PARTITIONS, Stream, job_on
 
 from engines.logs import connect
-from engines.protocol import Engine, Site
+from engines.logs.protocol import Log, Reader
+from engines.protocol import Engine, Job, RunningJob, Site
 
 WAIT_S = 120.0
 ROUND_S = 1.2
@@ -35,6 +36,63 @@ def wait_until(what: Callable[[], bool], state: Callable[[], object]) -> None:
         time.sleep(0.05)
 
 
+class Answers:
+    """The rows of an output topic, with how often, and the closing keys that were answered."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self.rows: Counter[str] = Counter()
+        self.closed: set[str] = set()
+
+    def read(self, timeout_s: float) -> None:
+        for value in (value for chunk in self._reader.poll(timeout_s) for value in chunk.values):
+            key = json.loads(value)["key"]
+            if key.startswith("~"):
+                self.closed.add(key)
+            else:
+                self.rows[canonical(value)] += 1
+
+
+def job_of(name: str, engine: Engine, log: Log, broker: str, directory: Path) -> Job:
+    """A job over fresh topics."""
+    directory.mkdir()
+    topics = (f"revived-{name}-in", f"revived-{name}-out")
+    for topic in topics:
+        log.create(topic, PARTITIONS)
+    return replace(
+        job_on("kafka", broker, directory, f"revived-{name}", topics),
+        mode=next(iter(engine.modes)),
+        interval_ms=500,
+        timeouts="tuned",
+        memory_mb=1024,
+    )
+
+
+def kill_and_revive(running: RunningJob) -> None:
+    """The first worker is killed and started again; the other one stays."""
+    before, state = running.processes()["worker"], running.progress().state
+    os.kill(before[0], signal.SIGKILL)
+    wait_until(lambda: running.failure() is not None, running.processes)
+    assert len(running.revive()) == 1
+    assert running.failure() is None
+    running.wait_ready(WAIT_S)
+    after = running.processes()["worker"]
+    assert [old == new for old, new in zip(before, after, strict=True)] == [False, True]
+    assert running.progress().state != state
+
+
+def close(stream: Stream, log: Log, job: Job, running: RunningJob, answers: Answers) -> None:
+    """Closing rounds until each partition's first one is answered."""
+    deadline = time.monotonic() + WAIT_S
+    while not {f"~close-{partition}-1-0" for partition in range(PARTITIONS)} <= answers.closed:
+        assert running.failure() is None, running.failure()
+        assert time.monotonic() < deadline, (answers.rows.total(), answers.closed, running.progress())
+        stream.close(log, job.input.name)
+        until = time.monotonic() + ROUND_S
+        while (left := until - time.monotonic()) > 0:
+            answers.read(left)
+
+
 @pytest.mark.java
 @pytest.mark.parametrize("name", ["kafka_client", "kafka_streams"])
 def test_a_killed_worker_is_revived_and_every_row_is_there_once(
@@ -43,64 +101,28 @@ def test_a_killed_worker_is_revived_and_every_row_is_there_once(
     # A broker deletes what is old by its event time, and Kafka Streams keeps that in its changelogs.
     monkeypatch.setattr(cars, "START_MS", int(time.time()) * 1000)
     engine: Engine = importlib.import_module(f"engines.{name}").engine
-    log, directory = connect(broker, "kafka"), tmp_path / "job"
-    directory.mkdir()
-    topics = (f"revived-{name}-in", f"revived-{name}-out")
-    for topic in topics:
-        log.create(topic, PARTITIONS)
-    job = replace(
-        job_on("kafka", broker, directory, f"revived-{name}", topics),
-        mode=next(iter(engine.modes)),
-        interval_ms=500,
-        timeouts="tuned",
-        memory_mb=1024,
-    )
+    log = connect(broker, "kafka")
+    job = job_of(name, engine, log, broker, tmp_path / "job")
     stream, reader = Stream(), log.reader(job.output.name, PARTITIONS)
-    rows: Counter[str] = Counter()
-    closed: set[str] = set()
-
-    def read(timeout_s: float) -> None:
-        for value in (value for chunk in reader.poll(timeout_s) for value in chunk.values):
-            key = json.loads(value)["key"]
-            if key.startswith("~"):
-                closed.add(key)
-            else:
-                rows[canonical(value)] += 1
-
+    answers = Answers(reader)
     cluster = engine.open(site(engine))
     try:
         running = cluster.submit(job)
         running.wait_ready(WAIT_S)
-        before = running.processes()["worker"]
-        assert len(before) == 2
+        assert len(running.processes()["worker"]) == 2
         stream.send(log, job.input.name, 2_000)
         wait_until(lambda: (running.progress().inputs or 0) >= 2_000, running.progress)
         # A group may still be moving partitions when the first events are through: that is no revival's doing.
         whole = "2 of 2 workers answer for 3 partitions"
         wait_until(lambda: running.progress().state.startswith(whole), running.progress)
-        state = running.progress().state
         stream.send(log, job.input.name, 2_000)
-        os.kill(before[0], signal.SIGKILL)
-        wait_until(lambda: running.failure() is not None, running.processes)
-        assert len(running.revive()) == 1
-        assert running.failure() is None
-        running.wait_ready(WAIT_S)
-        after = running.processes()["worker"]
-        assert [old == new for old, new in zip(before, after, strict=True)] == [False, True]
-        assert running.progress().state != state
+        kill_and_revive(running)
         stream.send(log, job.input.name, 2_000)
-        deadline = time.monotonic() + WAIT_S
-        while not {f"~close-{partition}-1-0" for partition in range(PARTITIONS)} <= closed:
-            assert running.failure() is None, running.failure()
-            assert time.monotonic() < deadline, (rows.total(), closed, running.progress())
-            stream.close(log, job.input.name)
-            until = time.monotonic() + ROUND_S
-            while (left := until - time.monotonic()) > 0:
-                read(left)
+        close(stream, log, job, running, answers)
         wait_until(lambda: (running.progress().inputs or 0) >= 6_000, running.progress)
         running.stop()
-        read(1.0)
+        answers.read(1.0)
     finally:
         cluster.close()
         reader.close()
-    assert rows == Counter(map(canonical, stream.expected()))
+    assert answers.rows == Counter(map(canonical, stream.expected()))

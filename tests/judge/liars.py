@@ -174,7 +174,7 @@ class Counter(Engine):
 class Early(Engine):
     """Emits now and then a window half a second before it may, and again when it may."""
 
-    expected = frozenset({"conflict"})
+    expected = frozenset({"conflict", "premature"})
 
     def __init__(self, *arguments: Any) -> None:
         self.hasty: set[Window] = set()
@@ -187,6 +187,15 @@ class Early(Engine):
                 self.hasty.add(window)
                 self.emit(window, self.made.answer(window, ids), now_ns)
         super().close(now_ns)
+
+
+class Hasty(Engine):
+    """Uses a watermark delay one second shorter than asked: every row is right, and early."""
+
+    expected = frozenset({"premature"})
+
+    def __init__(self, made: Recording, windows: dict[int, Window], delay_ms: int, chance: random.Random) -> None:
+        super().__init__(made, windows, delay_ms - 1000, chance)
 
 
 class Gap(Engine):
@@ -242,6 +251,7 @@ LIARS: tuple[type[Engine], ...] = (
     Adder,
     Counter,
     Early,
+    Hasty,
     Gap,
     Outsider,
     Hanging,

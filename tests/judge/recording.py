@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 
 from results.history import (
+    METHOD_VERSION,
     Closing,
     Committed,
     Complete,
@@ -59,6 +60,8 @@ class Row:
     partition: int
     visible_ns: int
     value: dict[str, Any] | bytes | None
+    appended_ms: int | None = None
+    """None: as it became visible."""
 
     @property
     def window(self) -> Window:
@@ -137,7 +140,8 @@ class Recording:
         offsets, outputs = [0] * PARTITIONS, []
         for row in sorted(self.rows, key=lambda row: row.visible_ns):
             value = msgspec.json.encode(row.value) if isinstance(row.value, dict) else row.value
-            outputs.append((row.partition, offsets[row.partition], 0, row.visible_ns, value))
+            appended_ms = row.visible_ns // 1_000_000 if row.appended_ms is None else row.appended_ms
+            outputs.append((row.partition, offsets[row.partition], appended_ms, row.visible_ns, value))
             offsets[row.partition] += 1
         self._table(folder, "output", ("partition", "offset", "time_ms", "visible_ns", "value"), outputs)
         return folder
@@ -176,7 +180,7 @@ def perfect() -> Recording:
 
 def plan_of() -> TrialPlan:
     return TrialPlan(
-        method_version=2,
+        method_version=METHOD_VERSION,
         name="made.default.sensors",
         engine="made",
         engine_version="1.0",
@@ -225,15 +229,18 @@ def load(recording: Recording, segment: Segment) -> dict[Window, list[int]]:
     return windows
 
 
-def closed(recording: Recording, phase: str, at_ns: int) -> None:
-    """Rows for heartbeats and closing events, one of them of another shape: none is judged."""
+def closed(recording: Recording, phase: str, at_ns: int, asked_ns: int | None = None) -> None:
+    """Rows for heartbeats and closing events, one of them of another shape: none is judged.
+
+    asked_ns: when the closing round was asked for; a second before its rows came where nothing is given.
+    """
     for partition in range(PARTITIONS):
         value = recording.answer(next(iter(recording.members))) | {"key": f"~close-{partition}-0"}
         recording.rows.append(Row(partition, at_ns, value))
     recording.rows.append(Row(0, at_ns, b'{"key":"~heartbeat-0","min":null}'))
     recording.marks += [
         Loaded(at_ns=at_ns - SECOND, phase=phase),
-        Closing(at_ns=at_ns - SECOND, phase=phase, round=1, time_ms=BASE_MS),
+        Closing(at_ns=asked_ns or at_ns - SECOND, phase=phase, round=1, time_ms=BASE_MS + 10**9),
         Complete(at_ns=at_ns, phase=phase),
     ]
 
@@ -275,7 +282,7 @@ def _drain(recording: Recording, phase: str, segment: Segment, start_ns: int) ->
         visible_ns = committed_ns + lasted_ns * number // len(windows)
         recording.rows.append(Row(partition_of(window[0], PARTITIONS), visible_ns, recording.answer(window)))
     recording.marks.append(Committed(at_ns=committed_ns, phase=phase))
-    closed(recording, phase, committed_ns + lasted_ns)
+    closed(recording, phase, committed_ns + lasted_ns, committed_ns)
     return committed_ns + lasted_ns
 
 

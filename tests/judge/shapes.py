@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from results.history import (
+    METHOD_VERSION,
     Closing,
     Committed,
     Complete,
@@ -95,8 +96,8 @@ class Shaped:
         any, comes before what is paced.
         """
         plan = TrialPlan(
-            method_version=2, name="made.default.shaped", engine="made", engine_version="1.0", mode="default",
-            workload="shaped", parameters={}, seed=1, log="embedded", guarantee="exactly-once",
+            method_version=METHOD_VERSION, name="made.default.shaped", engine="made", engine_version="1.0",
+            mode="default", workload="shaped", parameters={}, seed=1, log="embedded", guarantee="exactly-once",
             processing_claimed="exactly-once", delivery_claimed="exactly-once", partitions=PARTITIONS, parallelism=2,
             interval_ms=1000, worker_memory_mb=512, event_rate=RATE, paced=PACED, drain=DRAIN if self.drained else None,
             emits=self.emits, clock=Clock(wall_ns=0, monotonic_ns=0), versions={},
@@ -136,7 +137,7 @@ class Shaped:
             PhaseBegin(at_ns=start_ns, phase=kind, kind=kind, segment=segment, start_ns=start_ns),
             *([Committed(at_ns=start_ns, phase=kind)] if kind == "drain" else []),
             Loaded(at_ns=end_ns, phase=kind),
-            Closing(at_ns=end_ns, phase=kind, round=1, time_ms=BASE_MS),
+            Closing(at_ns=end_ns, phase=kind, round=1, time_ms=BASE_MS + 10**9),
             Complete(at_ns=end_ns + SECOND, phase=kind),
         ]
 

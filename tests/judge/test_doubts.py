@@ -184,7 +184,7 @@ def test_a_part_of_the_judge_that_crashes_yields_unknown(recording, judged, monk
     assert ("latency_p50" in case.metrics) == (part != "examine")
 
 
-@pytest.mark.parametrize("name", ["cores", "latency", "memory", "send-lag", "startup"])
+@pytest.mark.parametrize("name", ["cpu", "latency", "memory", "send lag", "start-up"])
 def test_a_measurement_that_crashes_yields_unknown(recording, judged, monkeypatch, name):
     found = registry.measurements()
     crashing = replace(found[name], measure=crash)
@@ -195,8 +195,8 @@ def test_a_measurement_that_crashes_yields_unknown(recording, judged, monkeypatc
 
 def test_a_metric_that_is_not_declared_yields_unknown(recording, judged, monkeypatch):
     found = registry.measurements()
-    silent = replace(found["startup"], metrics=())
-    monkeypatch.setattr("results.judge.measurements", lambda: found | {"startup": silent})
+    silent = replace(found["start-up"], metrics=())
+    monkeypatch.setattr("results.judge.measurements", lambda: found | {"start-up": silent})
     doubt(judged(recording), "paced", "does not declare startup_seconds")
 
 

@@ -66,3 +66,38 @@ def test_a_row_of_an_aborted_transaction_is_an_aborted_read(recording, tmp_path)
         written["partition"][1].as_py(),
         written["offset"][1].as_py(),
     )
+
+
+@pytest.mark.parametrize("name", ["running", "count", "machine"])
+def test_a_key_in_two_partitions_is_scattered_where_order_is_promised(judge_shaped, name):
+    made = shaped(name)
+    recording = made.recording()
+    rows = [row for row in recording.rows if isinstance(row.value, dict)]
+    key = rows[0].value["key"]
+    moved = [row for row in rows if row.value["key"] == key][1::2]
+    for row in moved:
+        row.partition = (row.partition + 1) % 4
+    case = judge_shaped.recorded(made, recording)
+    assert (case.outcome, case.kinds) == ("fail", {"scattered": len(moved)})
+    assert case.delivery.seen == "broken"
+    assert "in another partition" in case.reason
+
+
+def test_a_key_that_moves_to_another_partition_for_good_is_scattered_too(judge_shaped):
+    made = shaped("running")
+    recording = made.recording()
+    rows = [row for row in recording.rows if isinstance(row.value, dict)]
+    later = rows[len(rows) // 2 :]
+    for row in later:
+        row.partition = (row.partition + 1) % 4
+    case = judge_shaped.recorded(made, recording)
+    assert (case.outcome, set(case.kinds)) == ("fail", {"scattered"})
+
+
+@pytest.mark.parametrize("name", ["tumbling", "project", "join"])
+def test_rows_may_go_anywhere_where_no_order_is_promised(judge_shaped, name):
+    made = shaped(name)
+    recording = made.recording()
+    for number, row in enumerate(recording.rows):
+        row.partition = number % 4
+    assert judge_shaped.recorded(made, recording).outcome == "pass"

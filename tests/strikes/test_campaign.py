@@ -1,217 +1,36 @@
-"""Strikes over made-up logs and a made-up job: aimed, exposed, apart from each other, and healed whatever happens."""
+"""Strikes at a made-up job: aimed, exposed, apart from each other, and healed whatever happens."""
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from engines.logs.embedded import EmbeddedLog
-from engines.logs.protocol import Chunk, LogFailure
 from engines.protocol import EngineFailure, Progress
 from harness.display import Silent
 from harness.failure import TrialFailure
-from harness.faults.fault import Need, Target, Unconfirmed
+from harness.faults.fault import Target
 from harness.strikes import campaign as campaigns
-from harness.strikes.campaign import POINTS, Campaign
-from harness.strikes.first_row import FirstRow
-from harness.strikes.gauge import Gauge
+from harness.strikes.campaign import POINTS
 from harness.trial import Trial
 from results.history import Exposed, Strike
 from results.plan import Strikes
-from workloads.query import Aggregate, Column, Project, Query, Tumbling, Windowed
+from tests.strikes.made_up_job import INTERVAL_S, RATE, WAIT_S, Death, Job, World, campaign, wait_over
 from workloads.sensors import Sensors
-
-INTERVAL_S = 0.2
-RATE = 2_000
-WAIT_S = 30.0
 
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(campaigns, "STEADY_S", 0.4)
     monkeypatch.setattr(campaigns, "_BASE_S", 0.5)
-    monkeypatch.setattr(campaigns, "_BEHIND_S", 0.5)
+    monkeypatch.setattr(campaigns, "BEHIND_S", 0.5)
     monkeypatch.setattr(campaigns, "_AIM_S", 3.0)
     monkeypatch.setattr(campaigns, "_STANDING_S", 0.2)
-
-
-@dataclass
-class World:
-    """A job that answers RATE records a second and commits each interval, unless it is down.
-
-    at_once: what is written is visible only with the commit, as in a transaction. idle_s: so long it does nothing at
-    first, and then works off what has come meanwhile at twice the rate. lag_s: so long after its record a row comes.
-    looks: how often its progress was asked for.
-    """
-
-    at_once: bool = True
-    idle_s: float = 0.0
-    lag_s: float = 0.0
-    down_since: float | None = None
-    lost_s: float = 0.0
-    began: float = field(default_factory=time.monotonic)
-    looks: int = 0
-
-    def lived_s(self) -> float:
-        now = time.monotonic() if self.down_since is None else self.down_since
-        return now - self.began - self.lost_s
-
-    def die(self) -> None:
-        self.down_since = time.monotonic()
-
-    def live(self) -> None:
-        if self.down_since is not None:
-            self.lost_s += time.monotonic() - self.down_since
-            self.down_since = None
-
-    def progress(self) -> Progress:
-        self.looks += 1
-        return Progress(
-            int(self.lived_s() / INTERVAL_S), self._committed(), state="down" if self.down_since else "running"
-        )
-
-    def _answered(self, lived_s: float) -> int:
-        lived_s = max(0.0, lived_s - self.lag_s)
-        return int(min(lived_s, 2 * max(0.0, lived_s - self.idle_s)) * RATE)
-
-    def _committed(self) -> int:
-        return self._answered(self.lived_s() // INTERVAL_S * INTERVAL_S)
-
-    def end_offsets(self, topic: str, partitions: int, isolation: str) -> list[int]:
-        if topic == "input":
-            return [int((time.monotonic() - self.began) * RATE)]
-        return [self._committed() if isolation == "read_committed" and self.at_once else self._written()]
-
-    def _written(self) -> int:
-        return self._answered(self.lived_s())
-
-    def reader(self, topic: str, partitions: int, isolation: str, ends: bool) -> Rows:
-        assert (topic, ends) == ("output", True)
-        return Rows(self._committed if isolation == "read_committed" else self._written)
-
-
-class Rows:
-    """Wakes when there are more."""
-
-    def __init__(self, count: Callable[[], int]) -> None:
-        self._count, self._seen = count, count()
-
-    def ends(self) -> dict[int, int]:
-        return {0: self._seen}
-
-    def poll(self, timeout_s: float) -> list[int]:
-        deadline_s = time.monotonic() + timeout_s
-        while (now := self._count()) <= self._seen:
-            if time.monotonic() > deadline_s:
-                return []
-            time.sleep(0.001)
-        more, self._seen = now - self._seen, now
-        return [more]
-
-    def close(self) -> None:
-        pass
-
-
-class Job:
-    """Stands for a deployment."""
-
-    parallelism = 2
-
-    def __init__(self, world: World) -> None:
-        self.world, self.faults = world, 0
-
-    def processes(self) -> dict[str, list[int]]:
-        return {"worker": [1, 2]}
-
-    def occupied(self) -> list[int]:
-        return [1]
-
-    def progress(self) -> Progress:
-        return self.world.progress()
-
-    def revive(self) -> None:
-        self.world.live()
-
-    def halt(self) -> None:
-        self.world.die()
-
-    def relaunch(self, parallelism: int | None) -> None:
-        self.world.live()
-
-    @contextmanager
-    def under_fault(self) -> Iterator[None]:
-        self.faults += 1
-        yield
-
-
-class Death:
-    name = "death"
-    story = "the job dies"
-    needs: frozenset[Need] = frozenset({"worker"})
-    hold_s = 0.0
-    graceful = False
-
-    def __init__(self, world: World, confirmed: bool = True) -> None:
-        self.world, self.confirmed = world, confirmed
-        self.struck: list[float] = []
-        self.healed = 0
-
-    def inject(self, target: Target) -> str:
-        self.struck.append(self.world.lived_s())
-        self.world.die()
-        if not self.confirmed:
-            raise Unconfirmed("it still breathes")
-        return "it is gone"
-
-    def heal(self, target: Target) -> None:
-        self.healed += 1
-        target.revive()
-
-
-def unwritten(key: bytes, value: bytes) -> None:
-    raise AssertionError("no fault here writes a record")
-
-
-def query(windowed: bool) -> Query:
-    columns = tuple(Column(name, "text" if name == "key" else "integer") for name in ("id", "check", "key", "time"))
-    shape: Any = Windowed(Tumbling(1000), (Aggregate("most", "max", "time"),)) if windowed else Project(("time",))
-    return Query(columns=columns, time="time", key="key", shape=shape, watermark_delay_ms=0)
-
-
-@contextmanager
-def campaign(
-    world: World, fault: Any, marks: list[Any], *, guarantee: str = "exactly-once", windowed: bool = True, **plan: Any
-) -> Iterator[Campaign]:
-    given = {"fault": "death", "aim": "interval", "wanted": 3, "most": 5, "hold_s": 0.3, "timeouts": "tuned"} | plan
-    case: Any = SimpleNamespace(interval_ms=int(INTERVAL_S * 1000), guarantee=guarantee, seed=1, partitions=1)
-    log: Any = world
-    equipment: Any = SimpleNamespace(
-        kind="kafka", broker=None, link=None, disk=None, state=Path(), log=None, gauge_log=world
-    )
-    job: Any = Job(world)
-    with Gauge(log, ("input", "output"), 1, world.progress) as gauge:
-        made = Campaign(
-            case, Strikes(**given), fault, query(windowed), job, gauge, marks.append, equipment, "output", unwritten
-        )
-        try:
-            yield made
-        finally:
-            made.end()
-
-
-def wait_over(running: Campaign) -> None:
-    deadline_s = time.monotonic() + WAIT_S
-    while not running.over:
-        assert time.monotonic() < deadline_s, "the strikes did not come to an end"
-        time.sleep(0.01)
 
 
 def test_strikes_go_on_until_enough_were_exposed_and_tell_each_step():
@@ -334,56 +153,6 @@ def test_so_many_strikes_fall_as_soon_as_a_new_row_is_visible_and_unexposed_ones
     assert all(lived_s % INTERVAL_S < INTERVAL_S / 4 for lived_s in at_rows)
 
 
-def test_a_new_row_wakes_at_once_and_rows_that_were_there_do_not(tmp_path: Path):
-    log = EmbeddedLog(tmp_path)
-    log.create("output", 2)
-    writer = log.writer("output")
-
-    def write(count: int) -> None:
-        for partition in range(2):
-            writer.write(partition, [b"k"] * count, [b"{}"] * count)
-        writer.flush(5)
-
-    write(50_000)
-    watching, stop = FirstRow(log, "output", 2), threading.Event()
-    assert not watching.wait(time.monotonic() + 0.5, stop)
-    late = threading.Timer(0.3, write, [1])
-    began_s = time.monotonic()
-    late.start()
-    assert watching.wait(began_s + WAIT_S, stop)
-    assert time.monotonic() - began_s >= 0.3
-    late.join()
-    stop.set()
-    assert not watching.wait(time.monotonic() + WAIT_S, stop)
-    watching.close()
-    writer.close()
-
-
-def test_a_partition_that_is_written_to_without_a_pause_is_caught_up_with_all_the_same():
-    class Restless:
-        """Never at its end: each look finds ten more records, of the 25 that were there at first and of those since."""
-
-        def __init__(self) -> None:
-            self.read = 0
-
-        def ends(self) -> dict[int, int]:
-            return {}
-
-        def poll(self, timeout_s: float) -> list[Chunk]:
-            offsets = list(range(self.read, self.read + 10))
-            self.read += 10
-            return [Chunk(1, offsets, [0] * 10, [b""] * 10)]
-
-        def close(self) -> None:
-            pass
-
-    reader = Restless()
-    log: Any = SimpleNamespace(end_offsets=lambda *_: [0, 25], reader=lambda *_, **__: reader)
-    appearance = FirstRow(log, "output", 2)
-    assert appearance.wait(time.monotonic() + WAIT_S, threading.Event())
-    assert reader.read > 25
-
-
 def test_at_most_once_is_struck_right_after_a_commit_and_exposed_by_what_is_unanswered():
     # Nothing is ever unanswered in this job, so no strike is exposed, and the most are tried.
     world, marks = World(at_once=False), []
@@ -468,13 +237,6 @@ def test_a_trial_without_what_a_fault_needs_is_refused():
     fault.needs = frozenset({"broker"})
     with campaign(world, fault, marks) as running, pytest.raises(TrialFailure, match="no broker of its own"):
         running.start()
-
-
-def test_a_log_that_does_not_answer_gives_no_reading_and_holds_up_nothing():
-    world = World()
-    log: Any = SimpleNamespace(end_offsets=lambda *_: (_ for _ in ()).throw(LogFailure("the broker is down")))
-    with Gauge(log, ("input", "output"), 1, world.progress) as gauge:
-        assert gauge.until(lambda _: True, time.monotonic() + 0.3, threading.Event()) is None
 
 
 def test_each_trial_strikes_with_a_fault_of_its_own_made_when_its_strikes_are(tmp_path: Path):

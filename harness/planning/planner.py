@@ -4,7 +4,7 @@ folder and executed by `harness.run`; `results.plan` has its format."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from typing import Literal
 
@@ -23,15 +23,19 @@ from workloads.workload import Parameters, Preparing, Unfit, Workload
 
 @dataclass(frozen=True)
 class Selection:
-    """What the command line asks for beside the suite. engines, workloads: only these, in this order; empty for the
-    suite's own. log: `auto` takes Kafka where Java is there or can be brought for an engine that needs it, and the
-    embedded log otherwise."""
+    """What the command line asks for beside the suite."""
 
     engines: tuple[str, ...] = ()
+    """Only these, in this order; empty for the suite's own."""
     workloads: tuple[str, ...] = ()
+    """Only these, in this order; empty for the suite's own."""
     log: Literal["embedded", "kafka", "auto"] = "auto"
+    """`auto` takes Kafka where Java is there or can be brought for an engine that needs it, and the embedded log
+    otherwise."""
     kafka: str | None = None
+    """Bootstrap HOST:PORT of a broker that is already there; None to start one where it is needed."""
     guarantee: Guarantee | None = None
+    """Only this one; None for the suite's own."""
 
 
 Availability = Callable[[Engine, LogKind], Blocked | None]
@@ -76,43 +80,18 @@ def make(
 
     Raises InvalidRequest for parameters that a workload cannot have.
     """
-    cases = []
     guarantees = (selection.guarantee,) if selection.guarantee else suite.guarantee
     asked = _ask(suite, selection.workloads or tuple(suite.workload), catalogue)
+    cases = []
     for engine_name in selected_engines(suite, selection, catalogue):
         engine = catalogue.engines[engine_name]
         default = ("default",) if isinstance(engine, Unavailable) else tuple(engine.modes)[:1]
         for mode in suite.modes.get(engine_name, default):
             campaigns = _campaigns(suite, engine_name, mode, catalogue)
-            for workload_name, (workload, parameters, lack) in asked.items():
-                for guarantee, strikes in product(guarantees, campaigns):
-                    case = CasePlan(
-                        engine=engine_name,
-                        mode=mode,
-                        workload=workload_name,
-                        parameters=dict(parameters),
-                        log=log[0],
-                        guarantee=guarantee,
-                        seed=suite.seed,
-                        partitions=suite.partitions,
-                        parallelism=suite.parallelism,
-                        interval_ms=round(suite.interval * 1000),
-                        worker_memory_mb=suite.worker_memory // 1024**2,
-                        event_rate=suite.events_per_second,
-                        paced=suite.paced_phase,
-                        drain=suite.drain.on(log[0]) if suite.drain else None,
-                        strikes=strikes,
-                        blocked=_loading(engine) or _loading(workload) or lack,
-                    )
-                    if lack is None and not isinstance(engine, Unavailable) and not isinstance(workload, Unavailable):
-                        blocked = (
-                            _obstacle(case, engine, workload, log[1])
-                            or _repeated(case, engine, workload, guarantees)
-                            or _invulnerable(case, engine, selection, catalogue)
-                            or available(engine, log[0])
-                        )
-                        case = case.model_copy(update={"blocked": blocked})
-                    cases.append(case)
+            for wanted, guarantee, strikes in product(asked, guarantees, campaigns):
+                case = _case(suite, engine_name, mode, wanted, log[0], guarantee, strikes)
+                blocked = _blocked(case, engine, wanted, log[1], guarantees, selection, catalogue, available)
+                cases.append(case.model_copy(update={"blocked": blocked}))
     return RunPlan(
         suite=name,
         story=suite.story,
@@ -121,6 +100,67 @@ def make(
         log=log[0],
         kafka=selection.kafka,
         cases=tuple(cases),
+    )
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A workload that is asked for, its parameters, and what must be given before it can run."""
+
+    name: str
+    workload: Workload | Unavailable
+    parameters: Parameters = field(default_factory=dict)
+    lack: Blocked | None = None
+
+
+def _case(
+    suite: Suite,
+    engine: str,
+    mode: str,
+    asked: _Asked,
+    log: LogKind,
+    guarantee: Guarantee,
+    strikes: Strikes | None,
+) -> CasePlan:
+    """A case with the suite's settings, before anyone has looked whether it can run."""
+    return CasePlan(
+        engine=engine,
+        mode=mode,
+        workload=asked.name,
+        parameters=dict(asked.parameters),
+        log=log,
+        guarantee=guarantee,
+        seed=suite.seed,
+        partitions=suite.partitions,
+        parallelism=suite.parallelism,
+        interval_ms=round(suite.interval * 1000),
+        worker_memory_mb=suite.worker_memory // 1024**2,
+        event_rate=suite.events_per_second,
+        paced=suite.paced_phase,
+        drain=suite.drain.on(log) if suite.drain else None,
+        strikes=strikes,
+    )
+
+
+def _blocked(
+    case: CasePlan,
+    engine: Engine | Unavailable,
+    asked: _Asked,
+    not_kafka: Blocked | None,
+    guarantees: Sequence[Guarantee],
+    selection: Selection,
+    catalogue: Catalogue,
+    available: Availability,
+) -> Blocked | None:
+    """Why a case cannot run, or None if it can. Whether the engine can run here is asked last: that may bring it."""
+    if isinstance(engine, Unavailable) or isinstance(asked.workload, Unavailable):
+        return _loading(engine) or _loading(asked.workload)
+    return (
+        asked.lack
+        or _obstacle(case, engine, asked.workload, not_kafka)
+        or _repeated(case, engine, asked.workload, guarantees)
+        or _invulnerable(case, engine, selection, catalogue)
+        or available(engine, case.log)
     )
 
 
@@ -186,22 +226,19 @@ def _invulnerable(case: CasePlan, engine: Engine, selection: Selection, catalogu
     return None
 
 
-_Asked = tuple[Workload | Unavailable, Parameters, Blocked | None]
-"""A workload, its parameters, and what must be given before it can run."""
-
-
-def _ask(suite: Suite, names: Sequence[str], catalogue: Catalogue) -> dict[str, _Asked]:
-    asked: dict[str, _Asked] = {}
+def _ask(suite: Suite, names: Sequence[str], catalogue: Catalogue) -> list[_Asked]:
+    """The workloads of these names, ready to be planned. Raises InvalidRequest for parameters that do not fit."""
+    asked = []
     problems = []
     for name in names:
         workload = catalogue.workloads[name]
         if isinstance(workload, Unavailable):
-            asked[name] = workload, {}, None
+            asked.append(_Asked(name, workload))
             continue
         given = suite.workload.get(name, {})
         own = {key: parameter(key, value, workload.defaults[key]) for key, value in given.items()}
         try:
-            asked[name] = workload, *_prepared(workload, {**workload.defaults, **own}, suite)
+            asked.append(_Asked(name, workload, *_prepared(workload, {**workload.defaults, **own}, suite)))
         except Unfit as error:
             problems.append(Problem(error.what, f"workload {name}", error.remedy, ExitCode.USAGE))
         except (ValueError, ZeroDivisionError) as error:

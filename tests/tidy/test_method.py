@@ -1,0 +1,117 @@
+"""METHOD.md quotes the constants of the code: whoever changes one of them changes the other."""
+
+# ruff: noqa: RUF001  # METHOD.md has typographic signs.
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from harness.host.disk import SIZE_MB
+from harness.instruments.collector import GAP_S
+from harness.instruments.decoys import DECOYS
+from harness.instruments.sampler import PSS_S, SAMPLE_S
+from harness.planning.suite import SWEEP
+from harness.quiescence import STILL_INTERVALS, STILL_S
+from harness.strikes.campaign import BEHIND_S, POINTS, RECOVER_S, STEADY_S
+from harness.trial import DECOYS_WARMUP_S
+from results.evidence.gaps import STALLED_MS
+from results.history import METHOD_VERSION
+from results.metrics.latency import CLOSINGS_NEEDED
+from results.metrics.send_lag import BEHIND_MS
+from results.metrics.statistics import INTERVAL, INTERVAL_SAMPLES, RESAMPLES, needed
+from results.metrics.strike_results import _SECOND_NS, _STEP_NS, BAND, BASELINE_ROWS, STEADY
+from results.verdict.audit import EVERY_SET, MOST_TIMES, SCATTERED, SCATTERED_AMONG
+from results.verdict.explanation import THOROUGH
+from results.verdict.late import MOST_LATE
+from results.verdict.offences import EXPLAINED
+from results.verdict.pairing import PAIRED
+from results.verdict.succession import FRUITLESS, LOOK_BACK, MOST_LOST
+from tests.tidy.sources import text_of
+from workloads.query import WATERMARK_MARGIN_MS
+from workloads.stream import CHECK_BITS, CONTROL
+from workloads.workload import discover
+
+WORDS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five"}
+S_NS = 1_000_000_000
+
+QUOTED = (
+    f"Method version {METHOD_VERSION}.",
+    f"p99, or its median in the last second, exceeds {BEHIND_MS:g} ms",
+    f"The event rate is {SWEEP:g} of the paced rate unless a suite says otherwise",
+    f"like this {1 / (1 - SWEEP):.0f} closings sweep through all of its points once",
+    f"The watermark delay is the disorder bound plus {WORDS[WATERMARK_MARGIN_MS // 1000]} second",
+    f"the sum of their checks ({CHECK_BITS} bits, a function of the id)",
+    f"keys that begin with `{CONTROL}`",
+    f"of more than {GAP_S:g} s between two looks",
+    f"where they are more than {STALLED_MS:g} ms apart the figure has both",
+    f"taken together, one to one, as a wrong row (of the first {PAIRED:,} unexpected rows)",
+    f"events that count twice (up to {WORDS[MOST_TIMES + 1]} times)",
+    f"any set (up to {EVERY_SET} events in the window)",
+    f"up to {WORDS[SCATTERED]} scattered events or all but {WORDS[SCATTERED]} (up to {SCATTERED_AMONG})",
+    f"beyond the first {THOROUGH} such rows",
+    f"after {WORDS[FRUITLESS]} rows of a key that nothing explains",
+    f"Beyond the first {EXPLAINED:,} rows with a wrong audit of a phase kind, and as many unexpected ones",
+    f"what is lost from one (up to {MOST_LOST} events), or in it again (of its own and the {LOOK_BACK} before)",
+    f"Every subset is tried of at most {MOST_LATE} late events",
+    f"in the middle of a paced warm-up of at least {WORDS[int(DECOYS_WARMUP_S)]} seconds, up to {DECOYS} *decoys*",
+    f"no change for the larger of {WORDS[STILL_INTERVALS]} commit intervals and {STILL_S:g} s",
+    f"p99.9 needs {needed('99.9'):,} rows, and all of them at least {CLOSINGS_NEEDED} distinct closings",
+    f"or {CLOSINGS_NEEDED} rows where there are no closings",
+    f"a tmpfs of {SIZE_MB} MiB from the start",
+    f"at a point of the commit interval from {min(POINTS):g} to {max(POINTS):g}, seeded",
+    f"has given for {STEADY_S:g} s as many rows as in as long a time before the first strike",
+    f"but for what is worth {BEHIND_S:g} s and a commit interval",
+    f"at the latest after {RECOVER_S['tuned']:g} s, or {RECOVER_S['default']:g} s with default time-outs",
+    f"visible before it; at least {BASELINE_ROWS} of them",
+    f"on a grid of {_STEP_NS / S_NS:g} s, from which on {WORDS[STEADY]} successive slots of a second",
+    f"p99 ≤ {BAND:g} × the baseline's p99 + one commit interval",
+    f"lag ≤ {BAND:g} × the baseline's largest",
+    f"the {float(INTERVAL[1]) - float(INTERVAL[0]):g} % interval of the median by the bootstrap percentile method",
+    f"({RESAMPLES:,} resamples, seeded)",
+    f"of fewer than {WORDS[INTERVAL_SAMPLES]} strikes the range",
+    f"CPU and RSS every {SAMPLE_S:g} s, PSS every {WORDS[int(PSS_S)]} seconds",
+)
+"""What METHOD.md says with a constant of the code in it."""
+
+OF_NO_CODE = (
+    "a median of 0.2 s and of 1.0 s in two trials",  # What one engine showed.
+    "(9 s, Kafka's default)",
+    "Kafka 4.3.1 leaves transactions",  # The version in which the fault of Kafka was seen.
+    "(KAFKA-20734)",
+    "0 means that the band was never left",
+    "max(0, baseline rate − rate)",
+)
+"""What METHOD.md says with a number that is no constant of ours."""
+
+
+def method() -> str:
+    """The text without its line breaks, up to the list of metrics, which has a test of its own."""
+    return " ".join(text_of("METHOD.md").partition("## Metrics")[0].split())
+
+
+@pytest.mark.parametrize("quoted", QUOTED)
+def test_the_method_says_what_the_code_does(quoted: str) -> None:
+    assert quoted in method()
+
+
+def test_every_number_of_the_method_is_held() -> None:
+    text = method()
+    for known in (*QUOTED, *OF_NO_CODE):
+        assert known in text
+        text = text.replace(known, "")
+    assert re.findall(r"[^.:;]*(?<![\w`])\d[^.:;]*", text) == []
+
+
+def test_slots_are_a_second() -> None:
+    assert _SECOND_NS == S_NS
+
+
+@pytest.mark.parametrize("name", discover())
+def test_a_watermark_delay_is_what_the_method_says(name: str) -> None:
+    workload = discover()[name]
+    query = workload.query(workload.defaults)
+    within_ms = query.deduplicate.within_ms if query.deduplicate else 0
+    disorder_ms = int(workload.defaults.get("disorder_ms", 0))
+    assert query.watermark_delay_ms == max(disorder_ms + WATERMARK_MARGIN_MS, within_ms)

@@ -52,7 +52,7 @@ CREATE TABLE checkpoints (
     PRIMARY KEY (job, task)
 );
 """
-"""`checkpoints` holds what the built-in engines commit together with the frames of their output topic."""
+"""`checkpoints` holds what an engine commits together with the frames of its output topic."""
 
 LINES = 0
 """Layout of a blob: its records joined by newlines; for records without a newline."""

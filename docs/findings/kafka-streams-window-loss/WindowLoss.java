@@ -791,6 +791,8 @@ public class WindowLoss {
         /** A line of an instance's log that the report reads. */
         static void say(String what) {
             System.out.println(MARK + System.currentTimeMillis() + " " + what);
+            // Whoever is killed flushes nothing.
+            System.out.flush();
         }
 
         File log(int number) {

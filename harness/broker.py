@@ -1,8 +1,9 @@
 """The Kafka broker: one real node in KRaft mode and its controller as processes of ours, or one that is there already.
 
 The controller is a process of its own, as in production. Where it dies with the broker, a broker that is started
-again takes itself for the leader until its old session has timed out, and Kafka 4.3.1 then drops the markers of the
-transactions that were being ended (KAFKA-20734): committed rows stay hidden and group offsets pending for ever.
+again takes itself for the leader until its old session has timed out; then its partitions have no leader for a moment.
+Kafka 4.3.0 to 4.4.0 drop the markers of transactions that are being ended meanwhile (KAFKA-20734): committed rows stay
+hidden and group offsets pending for ever.
 """
 
 from __future__ import annotations

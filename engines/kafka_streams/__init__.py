@@ -65,8 +65,8 @@ class KafkaStreams:
         _RETENTION: "windows retained for an hour after they close, so that a fail-over finds those it has yet to emit",
         # Its first look for closed windows walks the store's cache from the epoch on, a segment at a time, and the
         # default retention makes segments a minute short: some ten seconds of CPU for each partition.
-        "default-retention": "window stores retained for size + grace, the default: windows may be lost, also without "
-        "a failure where event time runs ahead of the wall clock, and the very first rows come late",
+        "default-retention": "window stores retained for size + grace, the default: windows may be lost, sessions also "
+        "without a failure, and the very first rows come late",
     }
     logs: tuple[LogKind, ...] = ("kafka",)
     environment = Environment(jars=(JARS,), java=17)
@@ -85,8 +85,9 @@ class KafkaStreams:
         return Support("emulated", emulation) if emulation else Support("native")
 
     def claim(self, guarantee: Guarantee, mode: str) -> Claim:
-        # Closed windows are looked for once a second of wall time, and what is older than the retention is not found.
-        early = "windows not yet emitted may be lost on a fail-over, or as event time jumps by more than size + grace"
+        # Closed windows are looked for once a second of wall time, and what is older than the retention is not found
+        # unless the record cache has it; sessions have none (docs/findings/kafka-streams-window-loss).
+        early = "closed windows may be lost: on a fail-over, as event time is caught up, sessions also without either"
         lost = "" if mode == _RETENTION else early
         return Claim(processing=guarantee, delivery=guarantee, note=lost, lossy=mode != _RETENTION)
 

@@ -56,12 +56,13 @@ class Explainer:
             case _:
                 self._compare_values(rows, missing)
 
-        self._causes = Causes(seen)
+        self._causes, self._named = Causes(seen), set[int]()
         for row in rows.tolist()[:CAUSES]:
             if (found := self._found.get(row)) is None or found.kind in _UNEXPLAINED:
                 cause = self._causes.of(row)
                 if cause is not None:
                     self._found[row] = cause
+                    self._named.add(row)
 
     def of(self, row: int) -> Explanation | None:
         """What is wrong with a row; None where it is a row that nothing explains."""
@@ -71,7 +72,12 @@ class Explainer:
         """The same for a row that answers none that is due."""
         if (known := self._found.get(row)) is None and (cause := self._causes.of(row)) is not None:
             known = self._found[row] = cause
+            self._named.add(row)
         return known
+
+    def named(self, row: int) -> bool:
+        """Whether a cause beyond its own events explains a row."""
+        return row in self._named
 
     def ids(self, due: int) -> tuple[int, ...]:
         """The events of a missing row, in log order."""

@@ -229,7 +229,7 @@ class _Finding:
 
     def _why_unexpected(self, row: int, kind: Kind) -> str:
         explanation = self._explainer.of_stray(row)
-        if explanation is not None and (kind in _CAUSES or explanation.kind == "broken audit"):
+        if explanation is not None and (kind in _CAUSES or self._explainer.named(row)):
             return explanation.text
         known = self._matching.rows.keys[row] != UNKNOWN_KEY
         return _groundless(self._query) if known else "no event has this key"

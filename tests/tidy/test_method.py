@@ -79,7 +79,11 @@ QUOTED = (
 OF_NO_CODE = (
     "a median of 0.2 s and of 1.0 s in two trials",  # What one engine showed.
     "(9 s, Kafka's default)",
-    "Kafka 4.3.1 leaves transactions",  # The version in which the fault of Kafka was seen.
+    "Kafka 4.3.0 to 4.4.0 leave transactions",  # The versions in which the fault of Kafka was seen or read.
+    "fits 64 bits",
+    "below 2^63",
+    "exceed 32 bits",
+    "integers of 64 bits",
     "(KAFKA-20734)",
     "0 means that the band was never left",
     "max(0, baseline rate − rate)",

@@ -19,7 +19,13 @@ REST = b'"start":0,"end":1000,"count":2,"ids":3,"checks":4'
 
 def parsed(values: Sequence[bytes | None], query=QUERY) -> Rows:
     numbers = range(len(values))
-    table = {"partition": [0] * len(values), "offset": numbers, "time_ms": numbers, "visible_ns": numbers, "value": values}
+    table = {
+        "partition": [0] * len(values),
+        "offset": numbers,
+        "time_ms": numbers,
+        "visible_ns": numbers,
+        "value": values,
+    }
     return parse(query, pa.table(table), LABELS)
 
 

@@ -84,7 +84,6 @@ OF_NO_CODE = (
     "below 2^63",
     "exceed 32 bits",
     "integers of 64 bits",
-    "(KAFKA-20734)",
     "0 means that the band was never left",
     "max(0, baseline rate − rate)",
 )

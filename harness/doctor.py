@@ -22,6 +22,7 @@ from harness.provisioning.folders import ROOT, home
 from harness.provisioning.jars import ensure_jars, missing_jars
 from harness.provisioning.java import PREFERRED, Java, ensure_java, find_java
 from harness.provisioning.progress import Report
+from results.printable import printable
 from workloads.discovery import Unavailable
 
 State = Literal["ok", "warning", "missing"]
@@ -85,7 +86,7 @@ def lines(findings: Iterable[Finding]) -> list[str]:
     text = []
     for finding in found:
         repair = f"  -> {finding.repair}" if finding.repair else ""
-        text.append(f"{_MARKS[finding.state]} {finding.name:{width}}  {finding.what}{repair}")
+        text.append(printable(f"{_MARKS[finding.state]} {finding.name:{width}}  {finding.what}{repair}"))
     engines = [finding for finding in found if finding.kind == "engine"]
     ready = sum(finding.state == "ok" for finding in engines)
     return [*text, f"{ready} of {len(engines)} engines ready."]

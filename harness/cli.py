@@ -232,6 +232,8 @@ def _resume(folder: Path, output_format: Format, no_progress: bool) -> int:
     readiness.own_broker = planned.log == "kafka" and planned.kafka is None
     engines = discover().loaded
     for name in {case.engine for case in planned.runnable}:
+        if name not in engines:
+            raise Problem(f"there is no engine {name} here", str(folder), "begin a new run", ExitCode.USAGE)
         blocked = readiness.available(engines[name], planned.log)
         if blocked is not None:
             raise Problem(f"{name} cannot run here any more: {blocked.reason}", str(folder), blocked.remedy)

@@ -8,18 +8,26 @@ read whatever else there is; the models made from them hold the rest, by which a
 from __future__ import annotations
 
 import time
-from typing import Annotated, Literal
+from collections import Counter
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from results.printable import printable
+
+_LONGEST = 200
+"""Bytes of a case's name: a file may have 255, a topic of Kafka 249, and both have more in their names."""
 
 
 def _in_its_folder(name: str) -> str:
     if name in (".", ".."):
         raise ValueError("names a folder")
+    if printable(name) != name or "\t" in name:
+        raise ValueError("has a character that cannot be seen")
     return name
 
 
-Name = Annotated[str, Field(pattern=r"^[^/\\\x00]+$"), AfterValidator(_in_its_folder)]
+Name = Annotated[str, Field(pattern=r"^[^/\\\x00]+$", max_length=_LONGEST), AfterValidator(_in_its_folder)]
 """A part of a file's name, which leads nowhere else."""
 
 
@@ -99,7 +107,7 @@ class AskedCase(_Model):
     engine: Name
     mode: Name
     workload: Name
-    log: str
+    log: Name
     guarantee: Name
     paced: object | None = None
     drain: object | None = None
@@ -115,6 +123,12 @@ class AskedCase(_Model):
         if self.strikes is not None:
             parts += [self.strikes.fault, self.strikes.aim, self.strikes.timeouts]
         return ".".join(parts)
+
+    @model_validator(mode="after")
+    def _is_of_a_files_length(self) -> Self:
+        if len(self.name.encode()) > _LONGEST:
+            raise ValueError(f"its parts make a name of more than {_LONGEST} bytes")
+        return self
 
 
 class CasePlan(AskedCase):
@@ -163,6 +177,13 @@ class RunPlan(AskedRun):
     log: Literal["embedded", "kafka"]
     kafka: str | None
     cases: tuple[CasePlan, ...]
+
+    @model_validator(mode="after")
+    def _has_a_folder_for_each_case(self) -> Self:
+        twice = [name for name, times in Counter(case.name for case in self.cases).items() if times > 1]
+        if twice:
+            raise ValueError(f"{twice[0]} is there twice")
+        return self
 
     @property
     def runnable(self) -> tuple[CasePlan, ...]:

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from harness.problem import ExitCode, Problem
 from harness.provisioning import maven
-from harness.provisioning.folders import exclusive, home, lacking_space, write_whole
+from harness.provisioning.folders import exclusive, home, lacking_space
 from harness.provisioning.progress import Lines, Report
+from results.folder import write_whole
 
 SETS = Path(__file__).with_name("jars.toml")
 LOCK = Path(__file__).with_name("jars.lock")

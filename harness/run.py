@@ -100,6 +100,8 @@ def resumed(folder: Path) -> RunPlan:
     except (OSError, ValidationError) as error:
         why = first_problem(error) if isinstance(error, ValidationError) else str(error)
         raise _hopeless(f"the run has no plan to go on with: {why}", folder) from None
+    if not folder.resolve().name:
+        raise _hopeless("this folder has no name, and so its run has none", folder)
     try:
         refuse_links(within(folder, "logs"))
         for case in plan.runnable:

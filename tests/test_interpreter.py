@@ -54,9 +54,11 @@ def test_a_path_that_was_asked_for_stays(monkeypatch: pytest.MonkeyPatch):
 
 @pytest.mark.slow
 def test_a_run_executes_nothing_of_the_current_folder(executed: Path, tmp_path: Path):
-    words = "run -e continuous -w sensors --log embedded --format json".split()
-    words += "--set paced.rate=500 --set paced.warmup=1s --set paced.measured=3s --set drain.events=500".split()
-    words += "--set drain.max_events=500 --set drain.intervals=1".split()
+    load = {"paced.rate": "500", "paced.warmup": "1s", "paced.measured": "3s"}
+    load |= {"drain.events": "500", "drain.max_events": "500", "drain.intervals": "1"}
+    words = ["run", "-e", "continuous", "-w", "sensors", "--log", "embedded", "--format", "json"]
+    for name, value in load.items():
+        words += ["--set", f"{name}={value}"]
     done = subprocess.run(
         [str(Path(sys.executable).with_name("streamgauge")), *words],
         env=os.environ | {"STREAMGAUGE_HOME": str(tmp_path / "home")},

@@ -1,8 +1,8 @@
 """How Python is started for modules of our own: so that it looks for none of them in the current folder.
 
 The folder that a command is called in is its user's, and may hold a `queue.py` or `json.py`, or be somebody else's:
-`python -m` would run those instead of the standard library's. A PYTHONPATH stays, since whoever set it asked for it; but
-not its empty entries (`PYTHONPATH=$PYTHONPATH:/x`) and `.`, which mean the current folder.
+`python -m` would run those instead of the standard library's. A PYTHONPATH stays, since whoever set it asked for it;
+but not its empty entries (`PYTHONPATH=$PYTHONPATH:/x`) and `.`, which mean the current folder.
 """
 
 from __future__ import annotations

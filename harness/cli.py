@@ -23,6 +23,7 @@ from typer.exceptions import TyperException
 
 from harness.outlet import open_outlets
 from harness.problem import ExitCode, Problem
+from results.folder import write_whole
 from results.printable import printable, printable_lines
 
 if TYPE_CHECKING:
@@ -215,7 +216,7 @@ def run(
     ]
     log_choice = planner.choose_log(selection, loaded, readiness.has_java, readiness.without_kafka)
     readiness.own_broker = log_choice[0] == "kafka" and kafka is None
-    name = Path(source).stem
+    name = request.run_name(source)
     command = shlex.join([_program(), *sys.argv[1:]])
     planned = planner.make(name, content, selection, known, log_choice, readiness.available, command)
     return _execute(planned, readiness, running.new_folder(out, name), output_format, no_progress)
@@ -278,9 +279,13 @@ def report(
     folder = _folder(run)
     result = store.load(folder) if (folder / store.RESULT).exists() else _judge(folder)
     path = output or folder / "report.html"
-    page = html.render(result, _command(folder))
+    page = html.render(result, _command(folder)).encode()
     try:
-        path.write_text(page, encoding="utf-8")
+        if output is None:
+            # The folder may come from anyone, and its report.html may be a link.
+            write_whole(path, page)
+        else:
+            path.write_bytes(page)
     except OSError as error:
         raise Problem(f"the report cannot be written: {error.strerror}", str(path), "Choose a file with -o") from error
     _say(printable(str(path)))
@@ -417,7 +422,11 @@ def _judge(folder: Path) -> RunResult:
     from results import store
 
     result = store.judge_run(folder)
-    store.save(folder, result)
+    try:
+        store.save(folder, result)
+    except OSError as error:
+        what, remedy = f"the result cannot be written: {error.strerror}", "see to its permissions and the disk's space"
+        raise Problem(what, str(folder / store.RESULT), remedy) from error
     return result
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -168,8 +169,8 @@ class FlinkCluster:
             "FLINK_PID_DIR": str(self._site.directory),
             "FLINK_ENV_JAVA_OPTS": f"{java_options(self._conf / 'config.yaml')} -Djava.io.tmpdir={self._temporary}",
             "TMPDIR": str(self._temporary),
-            # Python workers are children of TaskManagers, and load what a job's functions name.
-            "PYTHONPATH": str(self._site.root),
+            # Python in a TaskManager loads what a job's functions name, and is told of no environment but by this.
+            "PYTHONPATH": os.pathsep.join(map(str, (self._site.root, self._home.parent))),
             # They import for seconds, and for several times as long from source.
             "PYTHONPYCACHEPREFIX": str(self._site.cache / "bytecode"),
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import secrets
 import shutil
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import confluent_kafka
+import numpy as np
 from pydantic import ValidationError
 
 import engines
@@ -42,6 +44,7 @@ from results.folder import LeadsOutside, refuse_links, within, write_whole
 from results.history import METHOD_VERSION, DamagedHistory, Ended, History, first_problem
 from results.plan import CasePlan, RunPlan, TrialPlan, clock
 from workloads.discovery import Unavailable
+from workloads.stream import Segment
 from workloads.workload import Workload
 
 _PLAN = "plan.json"
@@ -138,7 +141,9 @@ def _parts(case: CasePlan, known: Catalogue, folder: Path) -> tuple[Engine, Work
     if case.mode not in engine.modes:
         raise _hopeless(f"case {case.name} needs {case.engine}'s mode {case.mode}, which does not exist", folder)
     try:
-        workload.query(case.parameters)
+        # As the planner tries them: on one event.
+        math.lcm(workload.query(case.parameters).alignment_ms)
+        workload.events(case.parameters, case.seed, Segment(0, 1, 0, case.event_rate), np.array([0]))
     except Exception as error:
         # A workload may come from anyone, and so may the parameters.
         raise _hopeless(

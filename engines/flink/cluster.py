@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from engines.process import Process
 from engines.protocol import EngineFailure, Job, Site
 
 from . import checkpoints, settings
+from .api import api
 from .client import Client
 from .rest import Rest
 from .running import FlinkJob
@@ -49,6 +51,18 @@ def java_options(configuration: Path) -> str:
     if found is None:
         raise EngineFailure("env.java.opts.all is not in the configuration of the Flink wheel", str(configuration))
     return f"-XX:+IgnoreUnrecognizedVMOptions {found[1]}"
+
+
+def refuse_without_library(python: Path) -> None:
+    """Raises EngineFailure where TaskManagers could not load Python."""
+    code = "from find_libpython import find_libpython; print(find_libpython() or '')"
+    asked = subprocess.run([python, "-I", "-c", code], capture_output=True, text=True, check=False)
+    if not asked.stdout.strip():
+        raise EngineFailure(
+            "Flink's TaskManagers cannot load Python, by which this query is answered: there is no libpython",
+            str(python),
+            f"install it (on Debian and Ubuntu: apt-get install libpython3.{sys.version_info.minor})",
+        )
 
 
 def refuse_spaces(*paths: Path) -> None:
@@ -88,6 +102,8 @@ class FlinkCluster:
         self._client = Client(self._start_client, site.directory / "requests")
 
     def submit(self, job: Job) -> FlinkJob:
+        if api(job.query, job.mode) == "datastream":
+            refuse_without_library(self._site.python)
         self._manage(job)
         self._provide(job)
         self._submitted += 1

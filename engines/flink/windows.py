@@ -81,7 +81,7 @@ class Sessions(KeyedProcessFunction):  # type: ignore[misc]
 
     def process_element(self, value: Sequence[Any], ctx: KeyedProcessFunction.Context) -> Iterable[Row]:
         start = value[self._names.index(self._query.time)]
-        end, groups = start + self._gap_ms, self._accumulate.add(value, {})
+        end, groups = start + self._gap_ms, self._accumulate.add(value, self._accumulate.create_accumulator())
         apart = []
         for held in self._open.value() or ():
             if held[0] < end and start < held[1]:

@@ -39,17 +39,18 @@ class Support:
 
 @dataclass(frozen=True)
 class Claim:
-    """What an engine's manual promises in a mode: effect on state, and records at the sink.
-
-    emits: `final` rows only, or `updates` of a row, of which the last one counts. lossy: whatever the manual promises,
-    rows were seen to be missing though nothing failed; the note says when.
-    """
+    """What an engine's manual promises in a mode."""
 
     processing: Guarantee
+    """How often each event takes effect on the state."""
     delivery: Guarantee
+    """How often each row reaches the sink."""
     note: str = ""
+    """What a reader must know beside it, in a sentence; may be empty."""
     emits: Literal["final", "updates"] = "final"
+    """`final` rows only, or `updates` of a row, of which the last one counts."""
     lossy: bool = False
+    """Whatever the manual promises, rows were seen to be missing though nothing failed; the note says when."""
 
 
 @dataclass(frozen=True)
@@ -69,22 +70,24 @@ class Environment:
 
 @dataclass(frozen=True)
 class Site:
-    """Where a cluster may put its files and what it runs with. Everything in it exists already.
-
-    directory: the cluster's own, empty. logs: where each process writes `NAME.log`. python: interpreter of the engine's
-    environment. java_home: the JDK (bin/java, bin/javac) or None. jars: paths by jar set. root: the checkout or
-    install folder that holds the packages `engines` and `workloads`, for PYTHONPATH.
-    address: an existing cluster to use, None to start one here. cache: survives runs (compiled classes, say).
-    """
+    """Where a cluster may put its files and what it runs with. Everything in it exists already."""
 
     directory: Path
+    """The cluster's own folder, empty."""
     logs: Path
+    """Folder where each process writes `NAME.log`."""
     cache: Path
+    """Folder that survives runs, for compiled classes and the like."""
     python: Path
+    """Interpreter of the engine's environment."""
     root: Path
+    """The checkout or install folder that holds the packages `engines` and `workloads`, for PYTHONPATH."""
     java_home: Path | None = None
+    """The JDK (bin/java, bin/javac); None where nothing here needs one."""
     jars: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
+    """Paths of jars, by jar set."""
     address: str | None = None
+    """An existing cluster to use; None to start one here."""
 
 
 @dataclass(frozen=True)
@@ -99,10 +102,7 @@ class Topic:
 
 @dataclass(frozen=True)
 class Job:
-    """One query to run. name is unique on the log: use it for group, application and transactional ids.
-
-    interval_ms: the trigger, checkpoint and commit interval. memory_mb: limit of one worker process.
-    directory: the job's own state directory; what it holds survives a restart of the engine.
+    """One query to run.
 
     Where the query is `ordered`, all rows of a key go to one partition of the output and stay in it for the whole of
     the job's life, restarts and rescaling included: the log keeps the order of a partition only. Other rows may go to
@@ -110,16 +110,27 @@ class Job:
     """
 
     name: str
+    """Unique on the log: use it for group, application and transactional ids."""
     query: Query
+    """What is asked of the input."""
     input: Topic
+    """Topic to read, from its beginning at first."""
     output: Topic
+    """Topic to write the rows to."""
     guarantee: Guarantee
+    """The guarantee to run with; `Engine.support` did not refuse it."""
     mode: str
+    """One of `Engine.modes`."""
     parallelism: int
+    """How many workers or tasks work side by side, as the engine counts them."""
     interval_ms: int
+    """The trigger, checkpoint and commit interval."""
     memory_mb: int
+    """Limit of one worker process, in MiB."""
     directory: Path
+    """The job's own state directory; what it holds survives a restart of the engine."""
     timeouts: Timeouts = "default"
+    """Which time-outs say that a process is dead: see `Timeouts`."""
 
 
 @dataclass(frozen=True)
@@ -212,11 +223,15 @@ class Engine(Protocol):
     """A folder engines/NAME/ whose package has `engine` is one; the name is the folder's, with - for _."""
 
     name: str
+    """As users type it."""
     version: str
+    """Version of the engine's own software, as its makers number it."""
     modes: Mapping[str, str]
     """Mode names with a line about each; the first is the default."""
     logs: tuple[LogKind, ...]
+    """Kinds of log that it can read and write."""
     environment: Environment
+    """What it needs on the machine before it can run."""
     roles: tuple[Role, ...]
     """Which processes a job has: workers, and a coordinator where there is one."""
 

@@ -39,13 +39,18 @@ _DISK = 5e9  # All environments and jars take about 3 GB; a run's topics and sta
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at. repair: a command where one repairs it, else advice, else empty."""
+    """One thing that was looked at."""
 
     kind: Literal["machine", "tool", "broker", "engine"]
+    """What sort of thing it is; the last line counts those of kind `engine`."""
     name: str
+    """What was looked at, in a word, such as `memory` or an engine's name."""
     state: State
+    """`warning`: runs are possible, but less well or not all of them. `missing`: it cannot be used."""
     what: str
+    """What was found, in words: a version, a size, or what is wrong."""
     repair: str = ""
+    """A command where one repairs it, else advice; empty where there is neither."""
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ from results.history import (
     Committed,
     Complete,
     Counters,
+    Decoyed,
     Ended,
     EngineReady,
     Failed,
@@ -61,6 +62,9 @@ CLOSING_LEAD_MS = 60_000
 CLOSING_ROUND_S: dict[LogKind, float] = {"kafka": 1.1, "embedded": 0.5}
 """Closing rounds are this far apart: Kafka Streams looks for due windows on a record, and at most once a second."""
 
+DECOYS_WARMUP_S = 2.0
+"""In the middle of a warm-up of at least so long, decoys are written."""
+
 _BASE_MS = 60_000
 _LEAD_NS = 300_000_000
 _LOOK_S = 0.1
@@ -68,6 +72,7 @@ _ATTEND_S = 1.0
 _SETTLE_S = 0.02
 _ANSWER_S = 60.0
 _BACKLOG_S = 600.0
+_DECOYS_S = 120.0
 
 
 class Trial:
@@ -206,7 +211,14 @@ class Trial:
         start_ns = time.monotonic_ns() + _LEAD_NS
         self._begin("paced", segment, start_ns)
         self._generator.send(
-            {"do": "paced", "phase": "paced", "segment": asdict(segment), "rate": paced.rate, "start_ns": start_ns}
+            {
+                "do": "paced",
+                "phase": "paced",
+                "segment": asdict(segment),
+                "rate": paced.rate,
+                "start_ns": start_ns,
+                "decoys_s": self._decoys_s(paced),
+            }
         )
         with ExitStack() as stack:
             campaign = self._campaign(stack)
@@ -227,6 +239,8 @@ class Trial:
                 self._attend()
             if campaign is not None:
                 campaign.stop()
+        if answered["decoys"]:
+            self._marks.write(Decoyed(phase="paced", **answered["decoys"]))
         sent = int(answered["count"])
         if cut:
             segment = replace(segment, count=sent)
@@ -255,6 +269,13 @@ class Trial:
         stack.callback(campaign.end)
         return campaign
 
+    def _decoys_s(self, paced: Paced) -> float | None:
+        """When decoys are written beside the load: in the warm-up, for an open transaction holds back every
+        read_committed reader for some milliseconds. None where there is no time for them, or no transaction to see.
+        """
+        enough = paced.warmup_s >= DECOYS_WARMUP_S
+        return paced.warmup_s / 2 if enough and self._equipment.kind == "kafka" else None
+
     def _run_drains(self, drain: Drain) -> None:
         """Give the idle engine ever larger backlogs until one lasts long enough or the budget is spent.
 
@@ -282,6 +303,9 @@ class Trial:
         self._phase = phase
         segment = Segment(self._next_id, events, self._base_ms, self._case.event_rate)
         self._begin("drain", segment, time.monotonic_ns())
+        if self._equipment.kind == "kafka":
+            written = self._generator.ask({"do": "decoys", "segment": asdict(segment)}, _DECOYS_S)
+            self._marks.write(Decoyed(phase=phase, **{name: written[name] for name in ("first_id", "count", "at_ns")}))
         self._progress(0, 1, f"writing a backlog of {events:,} events")
         self._generator.send({"do": "backlog", "phase": phase, "segment": asdict(segment)})
         deadline_s = time.monotonic() + _BACKLOG_S

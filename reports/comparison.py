@@ -139,6 +139,12 @@ class Row:
         return list(dict.fromkeys(case.claim_note for case in self.cases if case.claim_note))
 
     @property
+    def isolation(self) -> list[str]:
+        """Why it was not tested that the engine reads only what is committed; empty where it was."""
+        told = (case.isolation for case in self.cases if case.isolation not in ("", "tested"))
+        return [f"isolation: {why}" for why in dict.fromkeys(told)]
+
+    @property
     def notes(self) -> list[str]:
         """What a reader must know beside the numbers, each once."""
         return list(dict.fromkeys(note for case in self.cases for note in case.notes))
@@ -203,18 +209,22 @@ def _over_phases(guarantees: Iterable[Guarantee | None]) -> Seen:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Rows that may be compared: same workload and parameters, same log, same fault, same guarantee asked for.
-
-    aim, timeouts: of the strikes, empty where there were none.
-    """
+    """Rows that may be compared: same workload and parameters, same log, same fault, same guarantee asked for."""
 
     workload: str
+    """Name of the workload, as in result.json."""
     log: str
+    """Kind of log: `embedded` or `kafka`."""
     fault: str
+    """Name of the fault that was injected; `none` where there was none."""
     guarantee: str
+    """The guarantee that was asked for; what an engine claims may be less."""
     rows: tuple[Row, ...]
+    """One for each engine and mode, in the order in which their cases ran."""
     aim: str = ""
+    """When the strikes were to fall, as `results.plan.Aim` says; empty where there were none."""
     timeouts: str = ""
+    """The engines' time-outs under strikes, `default` or `tuned`; empty where there were none."""
 
     @property
     def title(self) -> str:

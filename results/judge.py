@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from results.evidence.committed_input import isolation
 from results.evidence.phases import Phase, last_lines, obstacle, phases, unfinished
 from results.evidence.regenerated import CannotJudge
 from results.evidence.samples import Samples
@@ -49,16 +50,24 @@ def judge(folder: Path) -> list[CaseResult]:
 
 @dataclass
 class _Case:
-    """What is found out about the phases of one kind. doubts: why there can be no verdict."""
+    """What is found out about the phases of one kind."""
 
     history: History
+    """The trial's."""
     began: list[Phase]
+    """All phases that began, of either kind."""
     seen: Examination | None
+    """None where the history does not allow matching."""
     kind: PhaseKind
+    """The kind of phase that is judged here."""
     given: list[str]
+    """Doubts about the whole trial, found before."""
     doubts: list[str] = field(init=False)
+    """Why there can be no verdict, each in a line; those given are the first."""
     measured: Measured = field(default_factory=Measured)
+    """Metrics so far, and why others are absent."""
     strikes: list[StrikeResult] = field(default_factory=list)
+    """The strikes of the trial; empty where none were planned, and in a drain."""
 
     def __post_init__(self) -> None:
         self.phases = [phase for phase in self.began if phase.kind == self.kind]
@@ -103,6 +112,7 @@ class _Case:
             processing=Guarantee(claimed=plan.processing_claimed, seen=processing),
             delivery=Guarantee(claimed=plan.delivery_claimed, seen=delivery),
             claim_note=plan.claim_note,
+            isolation=isolation(self.history, self.phases),
             metrics=dict(sorted(self.measured.metrics.items())),
             absent=dict(sorted(self.measured.absent.items())),
             notes=self.measured.notes,

@@ -313,12 +313,14 @@ def _run(sql: str, threads: int, **relations: pa.Table | pa.RecordBatchReader) -
 
 @contextmanager
 def _database(threads: int) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A database in memory that reads no file and loads no extension."""
+    """A database in memory that reads no file, loads no extension and prints nothing."""
     database = duckdb.connect(
         ":memory:",
         config={"threads": threads, "autoinstall_known_extensions": False, "autoload_known_extensions": False},
     )
     try:
+        # Under `python -c` it takes itself for a shell, and draws a bar into standard output after two seconds.
+        database.execute("SET enable_progress_bar = false")
         yield database
     finally:
         database.close()

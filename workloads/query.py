@@ -211,10 +211,15 @@ class Join:
     """
 
     left: tuple[Condition, ...]
+    """What an event of the left stream meets: all of these."""
     right: tuple[Condition, ...]
+    """What an event of the right stream meets: all of these."""
     lower_ms: int
+    """The right event's time less the left one's is at least this, in ms of event time."""
     upper_ms: int
+    """It is at most this, in ms of event time. Both bounds are included."""
     fields: tuple[Joined, ...]
+    """The output fields of a row, in their order; `checks` is added to them."""
 
 
 @dataclass(frozen=True)
@@ -254,13 +259,21 @@ class Query:
     """
 
     columns: tuple[Column, ...]
+    """The fields that every event has; an event that does not is broken."""
     time: str
+    """The column that holds the event time, epoch ms."""
     key: str
+    """The column that holds the key, a text."""
     shape: Shape
+    """What becomes of the events that are left at the end; it decides what a row is."""
     watermark_delay_ms: int
+    """How far the watermark stays behind the largest event time seen, in ms."""
     where: tuple[Condition, ...] = ()
+    """An event goes on if it meets all of these; empty: every event does."""
     derived: tuple[Linear, ...] = ()
+    """Columns that are computed for each event that goes on, from columns that it came with."""
     deduplicate: Deduplicate | None = None
+    """Which repeated events are dropped; None: none are."""
 
     @property
     def identity(self) -> tuple[str, ...]:

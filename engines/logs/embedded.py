@@ -94,14 +94,20 @@ def unpack(layout: int, blob: bytes, count: int) -> list[bytes]:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Records first .. first + count - 1 of a partition, as stored: see `unpack`."""
+    """Records of a partition that were appended together, as stored."""
 
     partition: int
+    """Number of the partition, from 0."""
     first: int
+    """Offset of the first record; the others follow without a gap."""
     count: int
+    """Number of records, at least 1."""
     time_ms: int
+    """When the frame was appended, epoch ms."""
     layout: int
+    """How the records lie in `body`: LINES or LENGTHS."""
     body: bytes
+    """The records' values in one blob; `unpack` reads it."""
 
     def values(self) -> list[bytes]:
         return unpack(self.layout, self.body, self.count)

@@ -40,29 +40,34 @@ class OwnBroker(Protocol):
 
 @dataclass(frozen=True)
 class Target:
-    """What a fault may touch in one trial.
-
-    processes: pids of the job by role, asked anew at each call. occupied: of the workers that have a part of it; one
-    that only stands by is no victim. revive: start again what died of the job, as an operator would; returns once it
-    was started. halt: stop the job in good order; returns once nothing of it runs. relaunch: end what is left of the
-    job and submit it again, with this parallelism (None: as before); returns once it is ready. broker, link: None where
-    the trial has none of its own. state: the job's state directory. disk: the small one that it is on, where the fault
-    needs it. write: put one record that is no event, given as key and value, into the input; returns once it is
-    acknowledged, and who reads events there passes over it. chance: the trial's own, seeded.
-    """
+    """What a fault may touch in one trial."""
 
     processes: Callable[[], Mapping[Role, list[int]]]
+    """Pids of the job by role, asked anew at each call."""
     occupied: Callable[[], list[int]]
+    """Pids of the workers that have a part of the job; one that only stands by is no victim."""
     revive: Callable[[], None]
+    """Start again what died of the job, as an operator would. Returns once it was started."""
     halt: Callable[[], None]
+    """Stop the job in good order. Returns once nothing of it runs."""
     relaunch: Callable[[int | None], None]
+    """End what is left of the job and submit it again, with this parallelism (None: as before). Returns once it is
+    ready."""
     broker: OwnBroker | None
+    """The broker, which may be killed; None where the trial has none of its own."""
     link: Proxy | None
+    """The link between engine and broker; None where the trial has none of its own."""
     state: Path
+    """The job's state directory."""
     write: Callable[[bytes, bytes], None]
+    """Put one record that is no event, given as key and value, into the input. Returns once it is acknowledged. Who
+    reads events there passes over it."""
     parallelism: int
+    """That of the job as it was first submitted."""
     chance: random.Random
+    """The trial's own source of random numbers, seeded."""
     disk: SmallDisk | None = None
+    """The small one that the job's state is on; None where the fault does not need it."""
 
     def lacks(self, needs: frozenset[Need]) -> str | None:
         """Which of the needs is not there, in words, or None."""
@@ -87,8 +92,11 @@ class Fault(Protocol):
     """
 
     name: str
+    """As suites name it: the name of its module, with - for _."""
     story: str
+    """What it does, in a sentence for readers."""
     needs: frozenset[Need]
+    """What the trial must have for it: without one of these the case cannot run."""
     hold_s: float
     """How long it lasts by default before it is healed, in seconds; 0 where injecting leaves nothing to last."""
     graceful: bool

@@ -23,15 +23,19 @@ from workloads.workload import Parameters, Preparing, Unfit, Workload
 
 @dataclass(frozen=True)
 class Selection:
-    """What the command line asks for beside the suite. engines, workloads: only these, in this order; empty for the
-    suite's own. log: `auto` takes Kafka where Java is there or can be brought for an engine that needs it, and the
-    embedded log otherwise."""
+    """What the command line asks for beside the suite."""
 
     engines: tuple[str, ...] = ()
+    """Only these, in this order; empty for the suite's own."""
     workloads: tuple[str, ...] = ()
+    """Only these, in this order; empty for the suite's own."""
     log: Literal["embedded", "kafka", "auto"] = "auto"
+    """`auto` takes Kafka where Java is there or can be brought for an engine that needs it, and the embedded log
+    otherwise."""
     kafka: str | None = None
+    """Bootstrap HOST:PORT of a broker that is already there; None to start one where it is needed."""
     guarantee: Guarantee | None = None
+    """Only this one; None for the suite's own."""
 
 
 Availability = Callable[[Engine, LogKind], Blocked | None]

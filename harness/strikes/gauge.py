@@ -21,21 +21,27 @@ _STOP_S = 30.0
 
 @dataclass(frozen=True)
 class Reading:
-    """What was there at a moment (CLOCK_MONOTONIC ns).
+    """What was there at a moment.
 
-    inputs, written, visible: end offsets summed over partitions: of the input as committed, of the output physically,
-    and of the output as committed. commit: the last durable commit that was seen, and when and with which inputs and
-    written it was first seen.
+    Offsets are summed over partitions. Times are CLOCK_MONOTONIC ns.
     """
 
     at_ns: int
+    """The moment."""
     inputs: int
+    """End offsets of the input, as committed."""
     written: int
+    """End offsets of the output, physically: records of open and aborted transactions count."""
     visible: int
+    """End offsets of the output, as committed."""
     progress: Progress
+    """What the job said about its commits just before."""
     commit_ns: int
+    """When the last durable commit was first seen."""
     commit_inputs: int
+    """`inputs` when that commit was first seen."""
     commit_written: int
+    """`written` when that commit was first seen."""
 
     @property
     def outputs_at_stake(self) -> int:

@@ -26,30 +26,39 @@ class Malformed:
     """A row that cannot be read as an answer to the query, and why."""
 
     partition: int
+    """Where the row stands in the output log."""
     offset: int
+    """Where it stands in its partition."""
     visible_ns: int
+    """When it became visible, monotonic ns."""
     text: str
+    """What was written, as text; cut off where it is long."""
     why: str
+    """What is wrong with it, in a line."""
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows as columns of equal length, in the order in which they became visible; control keys are left out.
-
-    appended_ms: the log's append time, epoch ms. keys: index into the stream's labels, UNKNOWN_KEY where it has none
-    (`strangers` then holds the key by row).
-    identity, values: a line each for `query.identity` and `query.fields`, in their order.
-    """
+    """Rows as columns of equal length, in the order in which they became visible; control keys are left out."""
 
     partitions: Integers
+    """Partition of the output log."""
     offsets: Integers
+    """Offset in that partition."""
     appended_ms: Integers
+    """The log's append time, epoch ms."""
     visible_ns: Integers
+    """When the row became visible, monotonic ns."""
     keys: Integers
+    """Index into the stream's labels; UNKNOWN_KEY where the stream has no such key."""
     identity: Integers
+    """A line each for `query.identity`, in its order."""
     values: Integers
+    """A line each for `query.fields`, in its order."""
     strangers: dict[int, str]
+    """The keys that the stream does not have, by the row's place in these columns."""
     malformed: list[Malformed]
+    """The rows that could not be read; they are in no column."""
     repeated: int
     """How many rows were recorded more than once (same partition and offset): the collector's fault, no engine's."""
 

@@ -20,13 +20,18 @@ class NoSamples(Exception):
 
 @dataclass(frozen=True)
 class _Process:
-    """Samples of one process in order of time; pss_bytes is NaN where only the resident size was read."""
+    """Samples of one process in order of time, as columns of equal length."""
 
     role: str
+    """What it is in the trial, as in `results.history.SAMPLES`."""
     at_ns: Integers
+    """When each sample was taken, monotonic ns."""
     cpu_s: NDArray[np.float64]
+    """User and system seconds since the process began."""
     rss_bytes: NDArray[np.float64]
+    """Resident size."""
     pss_bytes: NDArray[np.float64]
+    """Proportional size, where shared pages count in part; NaN where only the resident size was read."""
 
 
 class Samples:

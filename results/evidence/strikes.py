@@ -11,24 +11,30 @@ from results.plan import TrialPlan
 
 @dataclass(frozen=True)
 class Struck:
-    """One strike. Times are monotonic ns, None where it did not come to that.
-
-    struck_ns: when its injection began, however long its confirmation took; healed_ns: of its last healing.
-    unconfirmed: why it could not be confirmed, else empty. exposed: whether something was at stake that a weaker
-    guarantee would have lost or repeated.
-    """
+    """One strike. Times are monotonic ns, None where it did not come to that."""
 
     number: int
+    """Strikes of a trial are numbered from 1."""
     fault: str
+    """Name of the fault."""
     aimed: str
+    """What the strike was aimed at, in words."""
     detail: str
+    """What was done, or why nothing was; in words, may be empty."""
     struck_ns: int | None
+    """When its injection began, however long its confirmation took."""
     healed_ns: int | None
+    """When it was healed for the last time."""
     noticed_ns: int | None
+    """When the engine first showed that it knew, before the next strike."""
     sign: str
+    """By what it showed that, in words; empty where it did not."""
     unconfirmed: str
+    """Why the strike could not be confirmed; empty where it was, or was missed."""
     exposure: Exposed | None
+    """What was at stake as it was injected; None where that was not recorded."""
     exposed: bool
+    """Whether something was at stake that a weaker guarantee would have lost or repeated."""
 
     @property
     def missed(self) -> bool:

@@ -9,7 +9,18 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from results.verdict.audit import SUMS, Columns, Explanation, aggregate, describe, explain, outputs, values
+from results.result import Kind
+from results.verdict.audit import (
+    SUMS,
+    Columns,
+    Explanation,
+    aggregate,
+    describe,
+    explain,
+    outputs,
+    values,
+)
+from results.verdict.causes import Causes
 from results.verdict.examination import Examination
 from results.verdict.identity import grouped
 from results.verdict.matching import DUPLICATE, MATCH
@@ -19,6 +30,13 @@ from workloads.stream import Integers
 
 THOROUGH = 500
 """So many rows are searched for scattered events as well as for ranges: there may be millions."""
+
+
+CAUSES = 20_000
+"""For so many wrong rows a cause beyond their own events is looked for."""
+
+_UNEXPLAINED: tuple[Kind, ...] = ("wrong value", "broken audit")
+"""What a row is where its own events do not explain it."""
 
 
 class Explainer:
@@ -38,9 +56,22 @@ class Explainer:
             case _:
                 self._compare_values(rows, missing)
 
+        self._causes = Causes(seen)
+        for row in rows.tolist()[:CAUSES]:
+            if (found := self._found.get(row)) is None or found.kind in _UNEXPLAINED:
+                cause = self._causes.of(row)
+                if cause is not None:
+                    self._found[row] = cause
+
     def of(self, row: int) -> Explanation | None:
         """What is wrong with a row; None where it is a row that nothing explains."""
         return self._found.get(int(row))
+
+    def of_stray(self, row: int) -> Explanation | None:
+        """The same for a row that answers none that is due."""
+        if (known := self._found.get(row)) is None and (cause := self._causes.of(row)) is not None:
+            known = self._found[row] = cause
+        return known
 
     def ids(self, due: int) -> tuple[int, ...]:
         """The events of a missing row, in log order."""

@@ -15,6 +15,7 @@ ALWAYS_WRONG: tuple[Kind, ...] = (
     "unexpected",
     "malformed",
     "premature",
+    "uncommitted read",
 )
 """What no guarantee of processing allows."""
 

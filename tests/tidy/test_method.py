@@ -10,10 +10,12 @@ import pytest
 
 from harness.host.disk import SIZE_MB
 from harness.instruments.collector import GAP_S
+from harness.instruments.decoys import DECOYS
 from harness.instruments.sampler import PSS_S, SAMPLE_S
 from harness.planning.suite import SWEEP
 from harness.quiescence import STILL_INTERVALS, STILL_S
 from harness.strikes.campaign import BEHIND_S, POINTS, RECOVER_S, STEADY_S
+from harness.trial import DECOYS_WARMUP_S
 from results.evidence.gaps import STALLED_MS
 from results.history import METHOD_VERSION
 from results.metrics.latency import CLOSINGS_NEEDED
@@ -21,7 +23,7 @@ from results.metrics.send_lag import BEHIND_MS
 from results.metrics.statistics import INTERVAL, INTERVAL_SAMPLES, RESAMPLES, needed
 from results.metrics.strike_results import _SECOND_NS, _STEP_NS, BAND, BASELINE_ROWS, STEADY
 from results.verdict.audit import EVERY_SET, MOST_TIMES, SCATTERED, SCATTERED_AMONG
-from results.verdict.explanation import THOROUGH
+from results.verdict.explanation import CAUSES, THOROUGH
 from results.verdict.late import MOST_LATE
 from results.verdict.offences import EXPLAINED
 from results.verdict.pairing import PAIRED
@@ -52,7 +54,9 @@ QUOTED = (
     f"after {WORDS[FRUITLESS]} rows of a key that nothing explains",
     f"Beyond the first {EXPLAINED:,} rows with a wrong audit of a phase kind, and as many unexpected ones",
     f"what is lost from one (up to {MOST_LOST} events), or in it again (of its own and the {LOOK_BACK} before)",
+    f"Of at most {CAUSES:,} wrong rows a cause beyond their own events is looked for",
     f"Every subset is tried of at most {MOST_LATE} late events",
+    f"in the middle of a paced warm-up of at least {WORDS[int(DECOYS_WARMUP_S)]} seconds, up to {DECOYS} *decoys*",
     f"no change for the larger of {WORDS[STILL_INTERVALS]} commit intervals and {STILL_S:g} s",
     f"p99.9 needs {needed('99.9'):,} rows, and all of them at least {CLOSINGS_NEEDED} distinct closings",
     f"or {CLOSINGS_NEEDED} rows where there are no closings",

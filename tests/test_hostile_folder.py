@@ -4,6 +4,7 @@ removes nothing before all is checked.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -26,7 +27,7 @@ from results import store
 from results.folder import LeadsOutside, refuse_links, within, write_whole
 from results.plan import RunPlan
 from tests.judge.recording import perfect
-from tests.playback import SUITE
+from tests.playback import CATALOGUE, SUITE, Fake
 from workloads.sensors import Sensors
 
 CASE = "continuous.default.sensors"
@@ -303,3 +304,13 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, victim: Path):
     with pytest.raises(IsADirectoryError):
         write_whole(tmp_path / "folder", b"three")
     assert not list(tmp_path.glob(".folder*"))
+
+
+@pytest.mark.parametrize("mode", ["a/../../b", "..", "\x1b]0;x\x07", "m" * 250])
+def test_a_mode_of_an_engine_from_elsewhere_is_no_path(tmp_path: Path, mode: str):
+    path = tmp_path / "mine.toml"
+    path.write_text(SUITE)
+    known = dataclasses.replace(CATALOGUE, engines={"odd": Fake("odd", modes={mode: ""})})
+    content = suite.load(str(path), {}, known)
+    with pytest.raises(Problem, match="this cannot be planned"):
+        planner.make("mine", content, Selection(("odd",)), known, ("embedded", None), lambda *_: None, "run")

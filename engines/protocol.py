@@ -59,11 +59,13 @@ class Environment:
 
     group: dependency group of pyproject.toml that its Python runs in, None for the harness's own environment.
     jars: names of jar sets in harness/provisioning/jars.toml. java: lowest JDK feature version, None for none.
+    embeds_python: whether processes that are not Python's load Python as a library (libpython).
     """
 
     group: str | None = None
     jars: tuple[str, ...] = ()
     java: int | None = None
+    embeds_python: bool = False
 
 
 @dataclass(frozen=True)

@@ -8,18 +8,26 @@ read whatever else there is; the models made from them hold the rest, by which a
 from __future__ import annotations
 
 import time
-from typing import Annotated, Literal
+from collections import Counter
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from results.printable import printable
+
+_LONGEST = 200
+"""Bytes of a case's name: a file may have 255, a topic of Kafka 249, and both have more in their names."""
 
 
 def _in_its_folder(name: str) -> str:
     if name in (".", ".."):
         raise ValueError("names a folder")
+    if printable(name) != name or "\t" in name:
+        raise ValueError("has a character that cannot be seen")
     return name
 
 
-Name = Annotated[str, Field(pattern=r"^[^/\\\x00]+$"), AfterValidator(_in_its_folder)]
+Name = Annotated[str, Field(pattern=r"^[^/\\\x00]+$", max_length=_LONGEST), AfterValidator(_in_its_folder)]
 """A part of a file's name, which leads nowhere else."""
 
 
@@ -107,7 +115,7 @@ class AskedCase(_Model):
     """One of the engine's modes."""
     workload: Name
     """Name of the workload."""
-    log: str
+    log: Name
     """Kind of the log."""
     guarantee: Name
     """The guarantee that was asked for."""
@@ -129,6 +137,12 @@ class AskedCase(_Model):
         if self.strikes is not None:
             parts += [self.strikes.fault, self.strikes.aim, self.strikes.timeouts]
         return ".".join(parts)
+
+    @model_validator(mode="after")
+    def _is_of_a_files_length(self) -> Self:
+        if len(self.name.encode()) > _LONGEST:
+            raise ValueError(f"its parts make a name of more than {_LONGEST} bytes")
+        return self
 
 
 class CasePlan(AskedCase):
@@ -188,6 +202,13 @@ class RunPlan(AskedRun):
     """Bootstrap HOST:PORT of a broker that is already there; None to start one where a case needs it."""
     cases: tuple[CasePlan, ...]
     """The cases in the order in which they run; those that are blocked do not."""
+
+    @model_validator(mode="after")
+    def _has_a_folder_for_each_case(self) -> Self:
+        twice = [name for name, times in Counter(case.name for case in self.cases).items() if times > 1]
+        if twice:
+            raise ValueError(f"{twice[0]} is there twice")
+        return self
 
     @property
     def runnable(self) -> tuple[CasePlan, ...]:

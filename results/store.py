@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from results.folder import LeadsOutside, within, write_whole
 from results.history import DamagedHistory, first_problem
 from results.judge import judge
 from results.plan import AskedCase, AskedRun
@@ -37,10 +38,9 @@ def judge_run(folder: Path) -> RunResult:
 
 def save(folder: Path, run: RunResult) -> Path:
     """Write result.json, whole or not at all; the same result gives the same bytes."""
-    path, partial = folder / RESULT, folder / (RESULT + ".partial")
+    path = folder / RESULT
     text = json.dumps(run.model_dump(mode="json"), sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
-    partial.write_text(text + "\n", encoding="utf-8")
-    partial.replace(path)
+    write_whole(path, f"{text}\n".encode())
     return path
 
 
@@ -77,7 +77,11 @@ def _judged(folder: Path, asked: AskedCase) -> list[CaseResult]:
     if asked.blocked:
         why = asked.blocked.reason + (f"; {asked.blocked.remedy}" if asked.blocked.remedy else "")
         return _unjudged(asked, asked.blocked.outcome, why)
-    history = folder / CASES / asked.name
+    try:
+        history = within(folder, CASES, asked.name)
+    except LeadsOutside as error:
+        what = f"{error.what}, and is not followed ({error.where.relative_to(folder)})"
+        return _unjudged(asked, "unknown", f"damaged history: {what}")
     if not history.is_dir():
         return _unjudged(asked, "unknown", "did not run: the run ended before this case began")
     try:

@@ -22,10 +22,10 @@ class Flink:
     modes: Mapping[str, str] = {
         "sql": "Flink SQL over the Kafka connector, the Table API and Python where it has no word; state on the heap",
         settings.ROCKSDB_MODE: "the same with its state in RocksDB and incremental checkpoints",
-        PYTHON_MODE: "what comes after the source in PyFlink's DataStream API, by Python workers; state on the heap",
+        PYTHON_MODE: "what comes after the source in PyFlink's DataStream API, in TaskManagers; state on the heap",
     }
     logs: tuple[LogKind, ...] = ("kafka",)
-    environment = Environment(group="flink", jars=("flink-kafka",), java=17)
+    environment = Environment(group="flink", jars=("flink-kafka",), java=17, embeds_python=True)
     roles: tuple[Role, ...] = ("worker", "coordinator")
     poison: Poison = "skipped"
     limits: Mapping[str, str] = {}

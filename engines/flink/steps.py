@@ -1,4 +1,4 @@
-"""Keyed steps of Flink's DataStream API in Python: they run in a Python worker beside each slot.
+"""Keyed steps of Flink's DataStream API in Python: they run in the TaskManagers.
 
 Runs in Flink's own environment. State is as `engines.sequence` has it.
 """

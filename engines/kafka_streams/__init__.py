@@ -13,6 +13,7 @@ from engines.consumer_group import (
     TUNED_TRANSACTION_MS,
     ConsumerGroup,
 )
+from engines.java_classes import compiled
 from engines.logs.offsets import of_group
 from engines.process import Process
 from engines.protocol import (
@@ -30,7 +31,7 @@ from engines.protocol import (
 )
 from workloads.query import Aggregate, Count, Query, Running, StateMachine, Top, Until, Windowed
 
-from .classes import MAIN, compiled
+SOURCES, MAIN = Path(__file__).parent, "Application"
 
 NAME = __package__.rpartition(".")[2].replace("_", "-")
 JARS = "kafka-streams"
@@ -105,7 +106,7 @@ class KafkaStreamsCluster:
         self._java = site.java_home / "bin" / "java"
         self._logs = site.logs
         jars = site.jars[JARS]
-        classes = compiled(site.cache, site.java_home, jars)
+        classes = compiled(SOURCES, site.cache, site.java_home, jars)
         self._class_path = ":".join(map(str, (classes, *jars)))
         self._submitted: list[ConsumerGroup] = []
 

@@ -19,6 +19,7 @@ from typing import IO, Any
 
 from engines.process import tail
 from harness.failure import TrialFailure
+from harness.host.interpreter import command, environment
 
 Message = dict[str, Any]
 
@@ -30,12 +31,13 @@ class Instrument:
     """The directing side."""
 
     def __init__(self, name: str, module: str, setup: Message, log: Path) -> None:
-        """Start `python -m module`; its first answer says that it is ready (`wait_ready`)."""
+        """Start the module; its first answer says that it is ready (`wait_ready`)."""
         self.name, self.log = name, log
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as errors:
             self._child = subprocess.Popen(
-                [sys.executable, "-m", module],
+                command(module),
+                env=environment(),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,

@@ -10,12 +10,14 @@ from itertools import product
 from typing import Literal, get_args
 
 import numpy as np
+from pydantic import ValidationError
 
 from engines.protocol import Engine, Guarantee, LogKind
 from harness.host import disk
 from harness.planning.catalogue import Catalogue
 from harness.planning.suite import InvalidRequest, Suite, parameter
 from harness.problem import ExitCode, Problem
+from results.history import first_problem
 from results.plan import Blocked, CasePlan, RunPlan, Strikes
 from workloads.bounds import Bounded, Load, overflow, steepest
 from workloads.discovery import Unavailable
@@ -81,8 +83,25 @@ def make(
 ) -> RunPlan:
     """The cases of a suite: every engine, in each of its modes, with every workload, on the log that was chosen.
 
-    Raises InvalidRequest for parameters that a workload cannot have.
+    Raises InvalidRequest for parameters that a workload cannot have, and Problem for names that a run cannot have.
     """
+    try:
+        return _plan(name, suite, selection, catalogue, log, available, command)
+    except ValidationError as error:
+        # An engine or a workload from elsewhere may have a name that no folder can have.
+        remedy = "see the names of engines, modes, workloads and faults that it asks for"
+        raise Problem(f"this cannot be planned: {first_problem(error)}", name, remedy, ExitCode.USAGE) from error
+
+
+def _plan(
+    name: str,
+    suite: Suite,
+    selection: Selection,
+    catalogue: Catalogue,
+    log: tuple[LogKind, Blocked | None],
+    available: Availability,
+    command: str,
+) -> RunPlan:
     guarantees = (selection.guarantee,) if selection.guarantee else suite.guarantee
     asked = _ask(suite, selection.workloads or tuple(suite.workload), catalogue)
     cases = []

@@ -81,9 +81,10 @@ def _end(record: bytes) -> str:
     return _ENDS[int.from_bytes(record[place + 2 : place + 4], "big")]
 
 
-def store(data: Path, topic: str, partitions: int, folder: Path) -> None:
-    """Write the table `batches` of a history from a broker's data folder. Raises ValueError, OSError."""
+def store(data: Path, topic: str, partitions: int, folder: Path) -> int:
+    """Write the table `batches` of a history from a broker's data folder; its rows. Raises ValueError, OSError."""
     table = TableWriter(folder, "batches")
     for partition in range(partitions):
         found = list(batches(data / f"{topic}-{partition}", partition))
         table.write({name: [getattr(batch, name) for batch in found] for name in Batch._fields})
+    return table.rows

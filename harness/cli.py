@@ -120,7 +120,7 @@ def _misuse(error: TyperException) -> Problem:
 def _problems(error: Exception) -> Sequence[Problem]:
     from engines.failure import Failure
     from harness.planning.suite import InvalidRequest
-    from results.store import DamagedRun
+    from results.store import DamagedRun, Unjudged
 
     match error:
         case Problem():
@@ -131,6 +131,8 @@ def _problems(error: Exception) -> Sequence[Problem]:
             return [Problem(error.what, error.where, error.remedy, ExitCode.UNFINISHED)]
         case DamagedRun():
             return [Problem(error.what, str(error.where), error.remedy, ExitCode.USAGE)]
+        case Unjudged():
+            return [Problem(error.what, str(error.where), error.remedy, ExitCode.ENVIRONMENT)]
     where = traceback.extract_tb(error.__traceback__)[-1]
     return [
         Problem(
@@ -421,13 +423,11 @@ def _conclude(folder: Path, output_format: Format) -> int:
 def _judge(folder: Path) -> RunResult:
     from results import store
 
-    result = store.judge_run(folder)
     try:
-        store.save(folder, result)
+        return store.judge_again(folder)
     except OSError as error:
         what, remedy = f"the result cannot be written: {error.strerror}", "see to its permissions and the disk's space"
         raise Problem(what, str(folder / store.RESULT), remedy) from error
-    return result
 
 
 def _program() -> str:
@@ -440,10 +440,11 @@ def _program() -> str:
 def _command(folder: Path) -> str:
     """What was typed to make a run, where that is known: of one made elsewhere, there may be the result alone."""
     from results import store
+    from workloads.regular_file import read_regular
 
     command = None
     with suppress(OSError, ValueError, AttributeError):
-        command = json.loads((folder / store.PLAN).read_text(encoding="utf-8")).get("command")
+        command = json.loads(read_regular(folder / store.PLAN, folder)).get("command")
     return command if isinstance(command, str) else f"{_program()} run"
 
 

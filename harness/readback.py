@@ -13,6 +13,7 @@ from harness import broker_files
 from harness.broken_records import Identity
 from harness.equipment import Equipment
 from harness.failure import TrialFailure
+from harness.record import Stored
 from results.history import INPUT, TableWriter
 
 _POLL_S = 0.1
@@ -45,26 +46,29 @@ class _Part:
         self._columns = {name: [] for name in INPUT.names}
 
 
-def read_back(log: Log, topic: str, partitions: int, folder: Path, broken: Container[bytes] = ()) -> None:
+def read_back(log: Log, topic: str, partitions: int, folder: Path, broken: Container[bytes] = ()) -> Stored:
     """Store every committed event's partition, offset, append time, id and check in the table `input`.
 
     broken: values of records that are no events.
     Raises TrialFailure if the topic's end is not reached: nothing came for 10 s.
     """
-    part = _Part(TableWriter(folder, "input"), broken)
-    for chunk in _chunks(log, topic, partitions, "read_committed"):
+    table, reached = TableWriter(folder, "input"), [0] * partitions
+    part = _Part(table, broken)
+    for chunk in _chunks(log, topic, partitions, "read_committed", reached):
         part.add(chunk)
     part.store()
+    return Stored({"input": table.rows}, {"input": reached})
 
 
-def read_outputs(equipment: Equipment, topic: str, partitions: int) -> None:
+def read_outputs(equipment: Equipment, topic: str, partitions: int) -> Stored:
     """Store all that was written to the output: every record, and where the broker is ours every transaction."""
-    read_all(equipment.log, topic, partitions, equipment.folder)
+    stored = read_all(equipment.log, topic, partitions, equipment.folder)
     if equipment.broker is not None:
-        broker_files.store(equipment.broker.data, topic, partitions, equipment.folder)
+        stored.rows["batches"] = broker_files.store(equipment.broker.data, topic, partitions, equipment.folder)
+    return stored
 
 
-def read_all(log: Log, topic: str, partitions: int, folder: Path) -> None:
+def read_all(log: Log, topic: str, partitions: int, folder: Path) -> Stored:
     """Store every record of a topic at rest, also of aborted transactions, in the table `physical`.
 
     Raises TrialFailure if the topic's end is not reached: nothing came for 10 s.
@@ -74,8 +78,8 @@ def read_all(log: Log, topic: str, partitions: int, folder: Path) -> None:
         for chunk in _chunks(log, topic, partitions, "read_committed")
         for offset in chunk.offsets
     }
-    table = TableWriter(folder, "physical")
-    for chunk in _chunks(log, topic, partitions, "read_uncommitted"):
+    table, reached = TableWriter(folder, "physical"), [0] * partitions
+    for chunk in _chunks(log, topic, partitions, "read_uncommitted", reached):
         table.write(
             {
                 "partition": [chunk.partition] * len(chunk.values),
@@ -85,10 +89,13 @@ def read_all(log: Log, topic: str, partitions: int, folder: Path) -> None:
                 "value": chunk.values,
             }
         )
+    return Stored({"physical": table.rows}, {"physical": reached})
 
 
-def _chunks(log: Log, topic: str, partitions: int, isolation: Isolation) -> Iterator[Chunk]:
-    """Every chunk of a topic up to its end."""
+def _chunks(
+    log: Log, topic: str, partitions: int, isolation: Isolation, positions: list[int] | None = None
+) -> Iterator[Chunk]:
+    """Every chunk of a topic up to its end. positions: of each partition, set to where reading ended."""
     ends = log.end_offsets(topic, partitions, isolation)
     reader = log.reader(topic, partitions, isolation, ends=True)
     heard_s, reached = time.monotonic(), reader.ends()
@@ -100,5 +107,7 @@ def _chunks(log: Log, topic: str, partitions: int, isolation: Isolation) -> Iter
             reached = reader.ends()
             if time.monotonic() - heard_s > _QUIET_S:
                 raise TrialFailure(f"the topic could be read to offsets {reached} only, of {ends}", topic)
+        if positions is not None:
+            positions[:] = [reached.get(partition, 0) for partition in range(partitions)]
     finally:
         reader.close()

@@ -40,12 +40,14 @@ from harness.planning.catalogue import Catalogue
 from harness.problem import ExitCode, Problem
 from harness.provisioning import home
 from harness.trial import Trial
+from results import manifest
 from results.folder import LeadsOutside, refuse_links, within, write_whole
 from results.history import METHOD_VERSION, DamagedHistory, Ended, History, first_problem
-from results.plan import CasePlan, RunPlan, TrialPlan, clock
+from results.plan import KEPT, CasePlan, RunPlan, TrialPlan, clock
 from workloads.discovery import Unavailable
+from workloads.regular_file import read_regular
 from workloads.stream import Segment
-from workloads.workload import Workload
+from workloads.workload import Keeping, Unfit, Workload
 
 _PLAN = "plan.json"
 
@@ -85,6 +87,8 @@ def execute(plan: RunPlan, provisioned: Mapping[str, Provisioned], folder: Path,
         return
     known = catalogue.discover()
     parts = [_parts(case, known, folder) for case in left]
+    for case, (_, workload, _) in zip(left, parts, strict=True):
+        _keep(case, workload, folder / KEPT)
     if "disk" in _needs(left):
         separate()
     scratch = home() / "scratch" / folder.name
@@ -99,7 +103,7 @@ def resumed(folder: Path) -> RunPlan:
     folder leads elsewhere.
     """
     try:
-        plan = RunPlan.model_validate_json((folder / _PLAN).read_bytes())
+        plan = RunPlan.model_validate_json(read_regular(folder / _PLAN, folder))
     except (OSError, ValidationError) as error:
         why = first_problem(error) if isinstance(error, ValidationError) else str(error)
         raise _hopeless(f"the run has no plan to go on with: {why}", folder) from None
@@ -123,10 +127,23 @@ def _history(folder: Path, case: CasePlan) -> Path:
     return within(folder, "cases", case.name)
 
 
+def _keep(case: CasePlan, workload: Workload, folder: Path) -> None:
+    """Keep what the events of a case are made of. Raises Problem where it cannot be had."""
+    if not isinstance(workload, Keeping):
+        return
+    try:
+        workload.keep(case.parameters, folder)
+    except Unfit as unfit:
+        raise Problem(unfit.what, f"workload {case.workload}", unfit.remedy, ExitCode.USAGE) from unfit
+    except OSError as error:
+        why = f"what workload {case.workload} replays cannot be kept: {error.strerror or error}"
+        raise Problem(why, str(folder), "choose a folder with space with --out") from error
+
+
 def _recorded(history: Path) -> bool:
     """Whether a case's history is complete."""
     try:
-        return bool(History(history).of(Ended))
+        return manifest.exists(history) and bool(History(history).of(Ended))
     except DamagedHistory:
         return False
 
@@ -267,7 +284,7 @@ def _equipment(
     case: CasePlan, fault: type[Fault] | None, run_log: _RunLog, site: Site, history: Path, work: Path, stack: ExitStack
 ) -> Equipment:
     """The logs of a case, and what its fault needs beside them; all of it is closed with the stack."""
-    broker = run_log.broker
+    broker, link = run_log.broker, run_log.link
     address = broker.harness_address if broker else str(work / "log")
     log = connect(address, case.log)
     stack.callback(log.close)
@@ -288,7 +305,7 @@ def _equipment(
         address=address,
         engine_address=broker.engine_address if broker else address,
         bystanders=lambda: {"broker": broker.pids} if broker and broker.pids else {},
-        log_failure=broker.failure if broker else lambda: None,
+        log_failure=lambda: (broker.failure() if broker else None) or (link.failure() if link else None),
         gauge_log=gauge_log,
         broker=run_log.own,
         link=run_log.link,

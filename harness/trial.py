@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 import traceback
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -28,6 +28,7 @@ from harness.instruments.channel import Instrument
 from harness.instruments.generator import closing_keys
 from harness.quiescence import Rest
 from harness.readback import read_back, read_outputs
+from harness.record import Record
 from harness.strikes.campaign import Campaign
 from harness.strikes.gauge import Gauge
 from results.history import (
@@ -41,11 +42,12 @@ from results.history import (
     Failed,
     Loaded,
     MarkWriter,
+    NotStored,
     PhaseBegin,
     Quiescent,
     SegmentMark,
 )
-from results.plan import CasePlan, Drain, Paced
+from results.plan import CasePlan, Drain, Paced, kept_folder
 from workloads.control import answers
 from workloads.stream import Segment
 from workloads.workload import Workload
@@ -105,6 +107,8 @@ class Trial:
         self._deadline = Deadline(case)
         self._attended_s = 0.0
         self._watched: dict[str, list[int]] = {}
+        self._instruments: list[Instrument] = []
+        self._record = Record(equipment.folder)
 
     def conduct(self) -> None:
         """Run the experiment. What goes wrong becomes the mark `failed`; only an interruption is raised."""
@@ -118,26 +122,37 @@ class Trial:
                 if self._case.paced:
                     self._run_paced(self._case.paced)
                 self._come_to_rest()
+            self._record.check()
             self._marks.write(Ended(at_ns=time.monotonic_ns()))
         except Failure as failure:
             self._dump_threads()
             self._fail(failure.what, failure.where)
         except Exception as error:
             # An engine may come from anyone and raise anything; its trial failed, and the run goes on.
-            where = self._equipment.folder / "logs" / "trial.log"
-            where.parent.mkdir(exist_ok=True)
-            where.write_text(traceback.format_exc())
-            self._fail(f"{type(error).__name__}: {error}", str(where))
+            what = error.strerror if isinstance(error, NotStored) else f"{type(error).__name__}: {error}"
+            self._fail(str(what), self._traceback())
         except KeyboardInterrupt:
             self._fail("interrupted", str(self._equipment.folder), interrupted=True)
             raise
         finally:
             self._marks.close()
+            self._record.seal()
 
     def _fail(self, what: str, where: str, interrupted: bool = False) -> None:
-        self._marks.write(
-            Failed(at_ns=time.monotonic_ns(), phase=self._phase, what=what, where=where, interrupted=interrupted)
-        )
+        # Where there is no room for it the manifest will be missing too, and the judge says that much.
+        with suppress(NotStored):
+            self._marks.write(
+                Failed(at_ns=time.monotonic_ns(), phase=self._phase, what=what, where=where, interrupted=interrupted)
+            )
+
+    def _traceback(self) -> str:
+        """Where the traceback of what is being handled stands; the folder where it could not be written."""
+        where = self._equipment.folder / "logs" / "trial.log"
+        with suppress(OSError):
+            where.parent.mkdir(exist_ok=True)
+            where.write_text(traceback.format_exc())
+            return str(where)
+        return str(self._equipment.folder)
 
     # The parts of the experiment, in their order.
 
@@ -161,6 +176,7 @@ class Trial:
                 "transactional_id": f"{self._prefix}-backlog",
                 "workload": self._case.workload,
                 "parameters": self._case.parameters,
+                "kept": str(kept_folder(self._equipment.folder)),
                 "seed": self._case.seed,
             },
         )
@@ -172,7 +188,9 @@ class Trial:
     def _instrument(self, stack: ExitStack, name: str, setup: dict[str, Any]) -> Instrument:
         log = self._equipment.folder / "logs" / f"{name}.log"
         instrument = Instrument(name, f"harness.instruments.{name}", setup, log)
-        stack.callback(instrument.close)
+        # The last to be closed: an engine that is being stopped may still write, which the collector is to see.
+        stack.callback(self._record.end, instrument)
+        self._instruments.append(instrument)
         return instrument
 
     def _deploy(self, stack: ExitStack) -> None:
@@ -377,14 +395,29 @@ class Trial:
         rest = Rest(self._equipment.log, self._output, self._case.partitions, self._case.interval_ms)
         # Meanwhile the input is read back: offsets that are the same afterwards did not change in between.
         self._say("reading back the input")
-        read_back(self._equipment.log, self._input, self._case.partitions, self._equipment.folder, self._broken)
+        self._record.add(
+            read_back(self._equipment.log, self._input, self._case.partitions, self._equipment.folder, self._broken)
+        )
         self._say("waiting until outputs stand still")
         ends = rest.wait(self._attend, self._equipment.site.logs)
+        self._await_collector(ends)
         self._marks.write(Quiescent(at_ns=time.monotonic_ns(), end_offsets=ends, still_s=rest.still_s))
         counted = self._deployment.counters()
         self._marks.write(Counters(at_ns=time.monotonic_ns(), late=counted.get("late"), broken=counted.get("broken")))
         if self._case.strikes is not None:
-            read_outputs(self._equipment, self._output, self._case.partitions)
+            self._record.add(read_outputs(self._equipment, self._output, self._case.partitions))
+
+    def _await_collector(self, ends: list[int]) -> None:
+        """Return once the collector has read all of the output. Raises TrialFailure if it does not."""
+        deadline_s, command = time.monotonic() + _ANSWER_S, "look for ends"
+        while True:
+            reached = self._collector.ask({"do": command}, _ANSWER_S)["positions"]
+            if all(position >= end for position, end in zip(reached, ends, strict=True)):
+                return
+            if time.monotonic() > deadline_s:
+                raise TrialFailure(f"the collector read the output to offsets {reached} only, of {ends}", self._output)
+            command = "status"
+            time.sleep(_LOOK_S)
 
     # What the parts share.
 
@@ -410,6 +443,8 @@ class Trial:
         if time.monotonic() - self._attended_s < _ATTEND_S:
             return
         self._deadline.check(self._phase, str(self._equipment.site.logs))
+        for instrument in self._instruments:
+            instrument.check()
         failure: Failure | None = self._deployment.failure() or (
             None if self._deployment.struck else self._equipment.log_failure()
         )

@@ -9,6 +9,7 @@
     FOLDER/physical/*.parquet  every record of the output log, after strikes    (PHYSICAL)
     FOLDER/batches/*.parquet   its transactions, by the broker's files          (BATCHES)
     FOLDER/samples/*.parquet CPU and memory of every process by role            (SAMPLES)
+    FOLDER/manifest.json     what all of these files were as the trial ended    (`results.manifest`)
     FOLDER/logs/             what every process printed
 
 Tables are folders of parts, each written whole and renamed into place, so that a history is readable whenever its
@@ -20,8 +21,10 @@ Longer than most: the whole format stands in one place, since those who write it
 
 from __future__ import annotations
 
+import errno
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -29,7 +32,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from results.plan import TrialPlan
+from results.bounds import Limits, impossible
+from results.plan import Count, Nanoseconds, Rate, Seconds, Some, TrialPlan
+from workloads.regular_file import open_regular, read_regular
 
 SENDS = pa.schema([("phase", pa.string()), ("first_id", pa.int64()), ("count", pa.int64()), ("sent_ns", pa.int64())])
 """One row a hand-over to the log client: that of ids first_id .. first_id + count - 1 began at sent_ns."""
@@ -68,6 +73,11 @@ SAMPLES = pa.schema(
 )
 """Roles: worker, coordinator, broker, generator, collector, sampler. cpu_s: user and system seconds since the process
 began, its waited-for children included. pss_bytes is null where only the resident size was read."""
+
+TRIAL, MARKS = "trial.json", "marks.jsonl"
+
+MOST_PART_BYTES = 1 << 30
+"""A larger part of a table (1 GiB, also unpacked) is not read."""
 
 METHOD_VERSION = 8
 """The version of METHOD.md by which histories of today are recorded and judged."""
@@ -117,28 +127,33 @@ class DamagedHistory(Exception):
         super().__init__(f"{what} ({where})")
         self.what, self.where = what, where
 
+    def within(self, folder: Path) -> str:
+        """The same in a line, with the file's name as it is in this folder."""
+        where = self.where.relative_to(folder) if self.where.is_relative_to(folder) else self.where
+        return f"damaged history: {self.what} ({where})"
+
 
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class SegmentMark(_Model):
     """A `workloads.stream.Segment`, as stored."""
 
-    first: int
+    first: Count
     """Id of the first event."""
-    count: int
+    count: Some
     """Number of events that were planned."""
-    base_ms: int
+    base_ms: Count
     """Event time of the first event, disorder apart."""
-    rate: float
+    rate: Rate
     """Events per second of event time, on average."""
     curve: tuple[tuple[float, float], ...] = ()
     """How the rate varies; empty: it is steady."""
 
 
 class _Mark(_Model):
-    at_ns: int
+    at_ns: Nanoseconds
 
 
 class EngineReady(_Mark):
@@ -146,7 +161,7 @@ class EngineReady(_Mark):
 
     mark: Literal["engine-ready"] = "engine-ready"
     settings: dict[str, str]
-    startup_s: float
+    startup_s: Seconds
 
 
 class PhaseBegin(_Mark):
@@ -160,7 +175,7 @@ class PhaseBegin(_Mark):
     """`paced`: every event has a planned time. `drain`: the events are written as fast as the log takes them."""
     segment: SegmentMark
     """The events that are about to be sent."""
-    start_ns: int
+    start_ns: Nanoseconds
     """Event i of a paced phase is planned the segment's `planned_ns` of it after this. In a drain phase planned times
     do not exist; this is when writing began."""
 
@@ -191,7 +206,7 @@ class Loaded(_Mark):
 
     mark: Literal["loaded"] = "loaded"
     phase: str
-    count: int | None = None
+    count: Count | None = None
 
 
 class Closing(_Mark):
@@ -199,8 +214,8 @@ class Closing(_Mark):
 
     mark: Literal["closing"] = "closing"
     phase: str
-    round: int
-    time_ms: int
+    round: Some
+    time_ms: Count
 
 
 class Complete(_Mark):
@@ -214,8 +229,8 @@ class Quiescent(_Mark):
     """Nothing is on its way any more: end offsets for both isolation levels are equal and outputs stood still."""
 
     mark: Literal["quiescent"] = "quiescent"
-    end_offsets: list[int]
-    still_s: float
+    end_offsets: list[Count]
+    still_s: Seconds
 
 
 class Counters(_Mark):
@@ -233,7 +248,7 @@ class Strike(_Mark):
 
     mark: Literal["strike"] = "strike"
     """Says in the file which mark this is."""
-    number: int
+    number: Some
     """Strikes of a trial are numbered from 1."""
     fault: str
     """Name of the fault."""
@@ -252,18 +267,18 @@ class Exposed(_Mark):
 
     mark: Literal["exposed"] = "exposed"
     """Says in the file which mark this is."""
-    number: int
+    number: Some
     """Number of the strike."""
-    outputs: int
+    outputs: Count
     """Records physically in the output log (also of open transactions) since the last durable commit that was seen."""
-    inputs: int
+    inputs: Count
     """Input records appended since then."""
-    unanswered: int | None = None
+    unanswered: Count | None = None
     """Input records behind the last commit whose rows are not in the output log; None where that cannot be told
     (windowed queries; engines that do not say)."""
-    aborted: int = 0
+    aborted: Count = 0
     """Of the outputs, those in a transaction that was open."""
-    commit_age_s: float
+    commit_age_s: Seconds
     """How old that commit was, in seconds."""
 
     def at_stake(self, log: str, at_most_once: bool) -> int:
@@ -284,7 +299,7 @@ class Noticed(_Mark):
     """The first sign from outside, after a strike, that the engine knows: its state's word changed, or a process."""
 
     mark: Literal["noticed"] = "noticed"
-    number: int
+    number: Some
     sign: str
 
 
@@ -329,13 +344,36 @@ Mark = Annotated[
 _MARK: TypeAdapter[Mark] = TypeAdapter(Mark)
 
 
+class NotStored(OSError):
+    """A part of a history could not be written; `strerror` says why, in words for a user."""
+
+    def __init__(self, error: OSError, folder: Path) -> None:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        why = f"no space left on {folder}" if full else f"{folder} cannot be written: {error}"
+        super().__init__(error.errno, why, str(folder))
+
+
+@contextmanager
+def stored_in(folder: Path) -> Iterator[None]:
+    """What cannot be written inside is raised as NotStored, with the folder's name."""
+    try:
+        yield
+    except OSError as error:
+        raise NotStored(error, folder) from error
+
+
 class TableWriter:
-    """Appends parts to one table of a history. Each part is complete when it appears under its name."""
+    """Appends parts to one table of a history. Each part is complete when it appears under its name.
+
+    rows: how many are stored. Raises NotStored.
+    """
 
     def __init__(self, folder: Path, table: str, writer: str = "part") -> None:
         """`writer` keeps the names of several processes that write one table apart."""
         self._folder, self._schema, self._writer, self._parts = folder / table, TABLES[table], writer, 0
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self.rows = 0
+        with stored_in(self._folder):
+            self._folder.mkdir(parents=True, exist_ok=True)
 
     def write(self, columns: Mapping[str, Any]) -> None:
         """One part from columns of equal length (lists or arrays); nothing is written for no rows."""
@@ -344,46 +382,57 @@ class TableWriter:
             return
         path = self._folder / f"{self._writer}-{self._parts:05d}.parquet"
         partial = path.with_suffix(".partial")
-        pq.write_table(table, partial, compression="zstd")
-        partial.replace(path)
+        with stored_in(self._folder):
+            pq.write_table(table, partial, compression="zstd")
+            partial.replace(path)
         self._parts += 1
+        self.rows += table.num_rows
 
 
 class MarkWriter:
-    """Appends marks, each a line, flushed at once. Any thread may write."""
+    """Appends marks, each a line, flushed at once. Any thread may write. Raises NotStored."""
 
     def __init__(self, folder: Path) -> None:
-        self._file = (folder / "marks.jsonl").open("a", encoding="utf-8")
-        self._lock = threading.Lock()
+        self._folder, self._lock = folder, threading.Lock()
+        with stored_in(folder):
+            # Without a buffer: what could not be written is not tried again by `close`.
+            self._file = (folder / MARKS).open("ab", buffering=0)
 
     def write(self, mark: Mark) -> None:
-        with self._lock:
-            self._file.write(mark.model_dump_json() + "\n")
-            self._file.flush()
+        with self._lock, stored_in(self._folder):
+            self._file.write(mark.model_dump_json().encode() + b"\n")
 
     def close(self) -> None:
         self._file.close()
 
 
 class History:
-    """A stored history, read. Raises DamagedHistory for what cannot be."""
+    """A stored history, read. Raises DamagedHistory for what cannot be read, or cannot be so."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        path = folder / "trial.json"
+        path = folder / TRIAL
+        content = self.read(path)
+        if content is None:
+            raise DamagedHistory("there is no trial.json", path)
         try:
-            self.plan = TrialPlan.model_validate_json(path.read_bytes())
-        except FileNotFoundError as error:
-            raise DamagedHistory("there is no trial.json", path) from error
-        except OSError as error:
-            raise DamagedHistory(f"cannot be read: {error.strerror}", path) from error
+            self.plan = TrialPlan.model_validate_json(content)
         except ValidationError as error:
             raise DamagedHistory(first_problem(error), path) from error
-        self.marks = list(self._read_marks(folder / "marks.jsonl"))
+        self.marks = list(self._read_marks(folder / MARKS))
+        self._limits = self._found_limits()
 
-    @staticmethod
-    def _read_marks(path: Path) -> Iterator[Mark]:
-        lines = path.read_bytes().split(b"\n") if path.exists() else []
+    def read(self, path: Path) -> bytes | None:
+        """The content of a file of the history, None if there is none. Raises DamagedHistory."""
+        try:
+            return read_regular(path, self.folder)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise DamagedHistory(f"cannot be read: {getattr(error, 'strerror', None) or error}", path) from error
+
+    def _read_marks(self, path: Path) -> Iterator[Mark]:
+        lines = (self.read(path) or b"").split(b"\n")
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
@@ -394,29 +443,72 @@ class History:
                     return  # The writer died in the middle of its last line; what was known before is whole.
                 raise DamagedHistory(f"line {number}: {first_problem(error)}", path) from error
 
+    def _found_limits(self) -> Limits:
+        """Within what all times and partitions of the trial lie. Raises DamagedHistory if a mark does not."""
+        path, began_ns = self.folder / MARKS, self.plan.clock.monotonic_ns
+        until_ns = min((mark.at_ns for mark in self.of(Ended)), default=2**63 - 1)
+        for mark in self.marks:
+            if not began_ns <= mark.at_ns <= until_ns:
+                raise DamagedHistory(
+                    f"at_ns of the mark {mark.mark!r} is {mark.at_ns}, outside of the trial: {began_ns} to {until_ns}",
+                    path,
+                )
+        for rest in self.of(Quiescent):
+            if len(rest.end_offsets) != self.plan.partitions:
+                raise DamagedHistory(f"end_offsets are {rest.end_offsets}, for {self.plan.partitions} partitions", path)
+        return Limits(self.plan.partitions, began_ns, until_ns)
+
     def of(self, kind: type[Any]) -> list[Any]:
         """The marks of one type, in order."""
         return [mark for mark in self.marks if isinstance(mark, kind)]
 
     def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
-        """All parts of a table, in the order they were written; empty if there is none. columns: only these."""
+        """All parts of a table, in the order they were written; empty if there is none. columns: only these.
+
+        Raises DamagedHistory for a part that cannot be read, or holds what cannot be.
+        """
         schema = TABLES[name]
         if columns is not None:
             schema = pa.schema([schema.field(column) for column in columns])
         tables = []
-        for part in sorted((self.folder / name).glob("*.parquet")):
-            try:
-                table = pq.ParquetFile(part).read(columns).select(schema.names).cast(schema)
-            except (pa.ArrowException, OSError, KeyError) as error:
-                raise DamagedHistory(f"not a readable part of {name}: {error}".splitlines()[0], part) from error
+        for part in parts(self.folder, name):
+            table = self._part(name, part, schema)
             for field, column in zip(schema, table.columns, strict=True):
                 if column.null_count and field.name not in _NULLABLE:
                     raise DamagedHistory(f"not a readable part of {name}: nothing stands in {field.name}", part)
+            if (why := impossible(name, table, self._limits)) is not None:
+                raise DamagedHistory(why, part)
             tables.append(table)
         return pa.concat_tables(tables) if tables else schema.empty_table()
 
+    def _part(self, name: str, part: Path, schema: pa.Schema) -> pa.Table:
+        try:
+            with open_regular(part, MOST_PART_BYTES, self.folder) as file:
+                stored = pq.ParquetFile(file)
+                groups = [stored.metadata.row_group(number) for number in range(stored.num_row_groups)]
+                unpacked = max(sum(group.total_byte_size for group in groups), 8 * stored.metadata.num_rows)
+                if unpacked > MOST_PART_BYTES:
+                    raise DamagedHistory(f"{unpacked:,} bytes, unpacked, are more than are read", part)
+                return stored.read(schema.names).select(schema.names).cast(schema)
+        except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+            why = (getattr(error, "strerror", None) or str(error)).splitlines()[0]
+            raise DamagedHistory(f"not a readable part of {name}: {why}", part) from error
+
+
+def parts(folder: Path, table: str) -> list[Path]:
+    """The parts of a table, in the order in which they were written."""
+    return sorted((folder / table).glob("*.parquet"))
+
+
+_SHOWN = 60
+
 
 def first_problem(error: ValidationError) -> str:
-    """Where the first thing is that does not fit, and why it does not."""
+    """Where the first thing is that does not fit, why it does not, and what it is."""
     first = error.errors()[0]
-    return f"{'.'.join(str(step) for step in first['loc']) or 'content'}: {first['msg']}"
+    said = f"{'.'.join(str(step) for step in first['loc']) or 'content'}: {first['msg']}"
+    shown = repr(first["input"])
+    return said if first["type"] in _WITHOUT_VALUE or len(shown) > _SHOWN else f"{said}, not {shown}"
+
+
+_WITHOUT_VALUE = ("missing", "json_invalid")

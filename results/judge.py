@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from results.evidence.committed_input import isolation
+from results.evidence.completeness import incomplete, older
 from results.evidence.phases import Phase, last_lines, obstacle, phases, unfinished
 from results.evidence.regenerated import CannotJudge
 from results.evidence.samples import Samples
@@ -25,6 +26,14 @@ from results.verdict.guarantee import CLAIMS, delivery_seen, in_words, processin
 from results.verdict.offences import EXPLAINED, Findings, findings
 from results.verdict.pairing import PAIRED
 from workloads.discovery import Unavailable
+from workloads.workload import Unfit
+
+
+class _NotJudged(str):
+    """A doubt that says nothing of the trial: the judge lacks something here, or crashed."""
+
+    __slots__ = ()
+
 
 _NO_FINDINGS = Findings(Verdict(), 0, {}, [])
 
@@ -43,7 +52,13 @@ def judge(folder: Path) -> list[CaseResult]:
     began = _guarded("phases", lambda: phases(history), doubts) or []
     if not doubts and history.plan.method_version > METHOD_VERSION:
         doubts.append(f"recorded by method version {history.plan.method_version}; this judge knows {METHOD_VERSION}")
-    if not doubts and began and unfinished(history) is None:
+    why = unfinished(history)
+    lacking = _guarded("completeness", lambda: incomplete(history), doubts)
+    if lacking is None or lacking:
+        # Of a record that is not whole nothing is told but that: its figures would stand for what is not there.
+        began = []
+        doubts += ["; ".join(filter(None, (why, lacking[0]))), *lacking[1:]] if lacking else []
+    if not doubts and began and why is None:
         seen = _guarded("matching", lambda: examine(history, began), doubts)
     return [_Case(history, began, seen, kind, doubts).result() for kind in kinds]
 
@@ -70,6 +85,7 @@ class _Case:
     """The strikes of the trial; empty where none were planned, and in a drain."""
 
     def __post_init__(self) -> None:
+        self.measured.notes += older(self.history)
         self.phases = [phase for phase in self.began if phase.kind == self.kind]
         self.doubts = list(self.given)
         if not self.doubts and (why := obstacle(self.history, self.kind)):
@@ -125,6 +141,7 @@ class _Case:
             engine_version=plan.engine_version,
             trial=plan.name,
             asked=plan,
+            not_judged=any(isinstance(doubt, _NotJudged) for doubt in self.doubts),
         )
 
     def _forbidden(self, found: Findings) -> list[Kind]:
@@ -249,9 +266,11 @@ def _guarded(name: str, part: Callable[[], Any], doubts: list[str]) -> Any:
     try:
         return part()
     except DamagedHistory as damage:
-        doubts.append(f"damaged history: {damage.what} ({damage.where.parent.name}/{damage.where.name})")
+        doubts.append(damage.within(damage.where.parents[1]))
     except CannotJudge as reason:
-        doubts.append(str(reason))
+        doubts.append(_NotJudged(reason) if reason.lacking else str(reason))
+    except Unfit as unfit:
+        doubts.append(_NotJudged(f"the events cannot be made again: {unfit.what}"))
     except Exception as error:
-        doubts.append(f"the judge crashed in {name}: {type(error).__name__}: {error}".splitlines()[0])
+        doubts.append(_NotJudged(f"the judge crashed in {name}: {type(error).__name__}: {error}".splitlines()[0]))
     return None

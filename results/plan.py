@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -31,18 +32,36 @@ Name = Annotated[str, Field(pattern=r"^[^/\\\x00]+$", max_length=_LONGEST), Afte
 """A part of a file's name, which leads nowhere else."""
 
 
+KEPT = "kept"
+"""The folder, in that of a run, with what workloads keep of the files of which they make events."""
+
+
+def kept_folder(history: Path) -> Path:
+    """Where what the events of a trial are made of is kept. history: the folder of its history, in that of its run."""
+    return history.parent.parent / KEPT
+
+
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+# No plan can ask for more than this, and no clock shows it: what does is damage.
+Rate = Annotated[float, Field(gt=0, le=1e12)]
+Seconds = Annotated[float, Field(ge=0, le=1e9)]
+Nanoseconds = Annotated[int, Field(ge=0, lt=2**63)]
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+Some = Annotated[int, Field(gt=0, lt=2**63)]
+Few = Annotated[int, Field(gt=0, le=2**20)]
 
 
 class Paced(_Model):
     """Open loop at a given rate; latency is judged on what closes in the measured part."""
 
-    rate: float = Field(gt=0)
+    rate: Rate
     """Events per second, on average."""
-    warmup_s: float = Field(ge=0)
+    warmup_s: Seconds
     """How long the part lasts that is thrown away."""
-    measured_s: float = Field(gt=0)
+    measured_s: Seconds = Field(gt=0)
     """How long the part lasts that is judged."""
     profile: str = ""
     """How the rate varies, in words; empty where it is steady. `curve` says it exactly."""
@@ -60,10 +79,10 @@ class Drain(_Model):
     Doubling ends early where the next backlog would not fit in budget_s (writing it included) or exceeds max_events.
     """
 
-    events: int = Field(gt=0)
+    events: Some
     intervals: float = Field(gt=0)
-    budget_s: float = Field(gt=0)
-    max_events: int = Field(gt=0)
+    budget_s: Seconds = Field(gt=0)
+    max_events: Some
 
 
 Aim = Literal["share", "outputs", "interval", "row", "committing", "restore", "phase"]
@@ -85,13 +104,13 @@ class Strikes(AskedStrikes):
 
     aim: Aim
     """At what moment each falls. Points of the commit interval are drawn from 0.1 to 0.9, seeded."""
-    wanted: int = Field(ge=1)
+    wanted: Some
     """So many exposed strikes make a claim tested."""
-    most: int = Field(ge=1)
+    most: Some
     """No more than this are tried."""
-    hold_s: float = Field(ge=0)
+    hold_s: Seconds
     """How long one lasts before it is healed."""
-    rows: int = Field(default=0, ge=0)
+    rows: Count = 0
     """The last so many fall as soon as a row is visible that was not seen before: between a sink's commit and its
     engine's own."""
     timeouts: Literal["default", "tuned"]
@@ -156,15 +175,15 @@ class CasePlan(AskedCase):
     """All parameters of the workload, by name."""
     seed: int
     """Of the event stream, and of what strikes draw."""
-    partitions: int = Field(gt=0)
+    partitions: Few
     """Number of partitions of the input, and of the output."""
-    parallelism: int = Field(gt=0)
+    parallelism: Few
     """How many workers or tasks the job has."""
-    interval_ms: int = Field(gt=0)
+    interval_ms: Some
     """Trigger, checkpoint and commit interval."""
-    worker_memory_mb: int = Field(gt=0)
+    worker_memory_mb: Some
     """Limit of one worker process, in MiB."""
-    event_rate: float = Field(gt=0)
+    event_rate: Rate
     """Events per second of event time, in every phase."""
     paced: Paced | None
     """None for no paced phase."""
@@ -218,16 +237,16 @@ class RunPlan(AskedRun):
 class Clock(_Model):
     """The same instant on both clocks."""
 
-    wall_ns: int
-    monotonic_ns: int
+    wall_ns: Nanoseconds
+    monotonic_ns: Nanoseconds
 
 
 class Machine(_Model):
     cpu: str
     """Model, as the kernel names it."""
-    cores: int
+    cores: Some
     """How many this process may use."""
-    memory_bytes: int
+    memory_bytes: Some
     """All of the machine, whatever is in use."""
     kernel: str
     """Release of the operating system."""
@@ -247,7 +266,7 @@ class TrialPlan(_Model):
 
     schema_version: Literal[1] = 1
     """Version of the form of trial.json."""
-    method_version: int
+    method_version: Few
     """Version of METHOD.md by which the trial was recorded."""
     name: str
     """That of its case, and of the history's folder."""
@@ -277,15 +296,15 @@ class TrialPlan(_Model):
     """What a reader must know beside the claims; may be empty."""
     emits: Literal["final", "updates"] = "final"
     """Whether a row is written once, or several times with growing values of which the last one counts."""
-    partitions: int
+    partitions: Few
     """Number of partitions of the input, and of the output."""
-    parallelism: int
+    parallelism: Few
     """How many workers or tasks the job had at first."""
-    interval_ms: int
+    interval_ms: Some
     """Trigger, checkpoint and commit interval."""
-    worker_memory_mb: int
+    worker_memory_mb: Some
     """Limit of one worker process, in MiB."""
-    event_rate: float = Field(gt=0)
+    event_rate: Rate
     """Events per second of event time, in every phase."""
     paced: Paced | None
     """None for no paced phase."""

@@ -252,6 +252,8 @@ class CaseResult(_Model):
     """Name of the trial, and of its history's folder."""
     asked: TrialPlan | None = None
     """The trial's plan; None where no trial was judged."""
+    not_judged: bool = False
+    """Unknown because the judge lacked something here or crashed, which says nothing of the trial."""
     schema_version: Literal[1] = 1
     """Version of the form of this."""
     method_version: int = METHOD_VERSION

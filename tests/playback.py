@@ -17,7 +17,7 @@ from harness.doctor import Provisioned
 from harness.faults import discover as discover_faults
 from harness.planning.catalogue import Catalogue
 from harness.problem import Problem
-from results.plan import RunPlan
+from results.plan import CasePlan, RunPlan, TrialPlan
 from tests.judge.recording import Recording
 from workloads.discovery import Unavailable
 from workloads.sensors import Sensors
@@ -99,6 +99,18 @@ class Bench:
         return {case["engine"]: (case["outcome"], case["reason"]) for case in cases}
 
 
+NAMED = ("engine", "mode", "log", "guarantee")
+"""What a played trial takes from its case; all else is the recording's."""
+
+
+def as_recorded(plan: RunPlan, recording: Recording) -> RunPlan:
+    """The plan of a run that asks of its cases what was recorded of them."""
+    both = (TrialPlan.model_fields.keys() & CasePlan.model_fields.keys()) - set(NAMED)
+    update = {name: getattr(recording.plan, name) for name in both}
+    cases = tuple(case if case.blocked else case.model_copy(update=update) for case in plan.cases)
+    return plan.model_copy(update={"cases": cases})
+
+
 def set_up(folder: Path, monkeypatch: pytest.MonkeyPatch, recorded: bytes) -> Bench:
     """A bench in `folder`, which becomes the working directory; `recorded` is the pickled history of every trial."""
     made = Bench(folder)
@@ -106,13 +118,14 @@ def set_up(folder: Path, monkeypatch: pytest.MonkeyPatch, recorded: bytes) -> Be
     def execute(plan: RunPlan, provisioned: dict[str, Any], run: Path, display: Any) -> None:
         made.plans.append(plan)
         made.provisioned.append(provisioned)
-        (run / "plan.json").write_text(plan.model_dump_json())
+        played = as_recorded(plan, pickle.loads(recorded))  # noqa: S301  # our own bytes
+        (run / "plan.json").write_text(played.model_dump_json())
         made.during(run)
-        for case in plan.runnable:
+        for case in played.runnable:
             display.step(case.name, "starting the engine")
             display.progress(case.name, "paced", 1, 2, "measured")
             recording = pickle.loads(recorded)  # noqa: S301  # our own bytes
-            told = {"engine": case.engine, "mode": case.mode, "name": case.name, "log": case.log}
+            told = {name: getattr(case, name) for name in (*NAMED, "name")}
             recording.plan = recording.plan.model_copy(update=told)
             made.spoil(recording)
             recording.write(run / "cases" / case.name)

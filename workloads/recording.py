@@ -1,11 +1,14 @@
-"""A recorded stream: a Parquet, CSV or NDJSON file, checked and in the order of its time."""
+"""A recorded stream: a Parquet, CSV or NDJSON file, checked and in the order of its time; and what is kept of it."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -14,8 +17,12 @@ import pyarrow.csv
 import pyarrow.json
 import pyarrow.parquet as pq
 
+from workloads.regular_file import Irregular, open_regular
 from workloads.stream import CONTROL, Integers
 from workloads.workload import Unfit
+
+MOST_BYTES = 1 << 32
+"""A larger file (4 GiB) is not read."""
 
 _LARGEST = 2**53
 _EXACT, _ROUNDING = 1e-6, 2.0**-50
@@ -32,6 +39,46 @@ class Recording:
     keys: Integers
     values: Mapping[str, Integers]
     labels: Sequence[str]
+
+    @property
+    def sha256(self) -> str:
+        """Of all that it holds, however it is stored."""
+        digest = hashlib.sha256(json.dumps([list(self.values), list(self.labels)]).encode())
+        for column in (self.keys, *self.values.values()):
+            digest.update(np.ascontiguousarray(column, dtype="<i8").data)
+        return digest.hexdigest()
+
+
+_KEY, _LABELS = "key", b"labels"
+
+
+def store(recording: Recording, path: Path) -> None:
+    """Keep a recording as one Parquet file, whole or not at all. Raises OSError."""
+    # Its columns are numbered, since a file's may be called anything; names and labels stand beside them.
+    names = [_KEY, *(str(number) for number in range(len(recording.values)))]
+    table = pa.table(dict(zip(names, (recording.keys, *recording.values.values()), strict=True)))
+    told = json.dumps([list(recording.values), list(recording.labels)]).encode()
+    partial = path.with_suffix(".partial")
+    pq.write_table(table.replace_schema_metadata({_LABELS: told}), partial, compression="zstd")
+    partial.replace(path)
+
+
+@lru_cache(maxsize=2)
+def load(path: Path, changed_ns: int, sha256: str) -> Recording:  # noqa: ARG001  # a file that has changed is another one
+    """The recording that was kept, if it is still the one with this sum. Raises Unfit."""
+    try:
+        with open_regular(path, MOST_BYTES, path.parent.parent) as file:
+            table = pq.read_table(file)
+        names, labels = json.loads(table.schema.metadata[_LABELS])
+        columns = [np.asarray(column.combine_chunks().cast(pa.int64())) for column in table.columns]
+        found = Recording(columns[0], dict(zip(names, columns[1:], strict=True)), tuple(labels))
+        right = found.sha256 == sha256
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
+        why = (getattr(error, "strerror", None) or str(error)).splitlines()[0]
+        raise Unfit(f"{path}: what was kept of the recording cannot be read: {why}", "put it back") from error
+    if not right:
+        raise Unfit(f"{path}: it is not what was kept of the recording", f"put back the one with sum {sha256}")
+    return found
 
 
 @lru_cache(maxsize=2)
@@ -52,7 +99,7 @@ def read(path: Path, changed_ns: int, time: str, key: str, values: tuple[str, ..
 
 
 def _table(path: Path) -> pa.Table:
-    readers: Mapping[str, Callable[[Path], pa.Table]] = {
+    readers: Mapping[str, Callable[[BinaryIO], pa.Table]] = {
         ".parquet": pq.read_table,
         ".csv": pyarrow.csv.read_csv,
         ".ndjson": pyarrow.json.read_json,
@@ -62,7 +109,10 @@ def _table(path: Path) -> pa.Table:
     if reader is None:
         raise Unfit(f"{path}: the file's kind is not known", f"its name ends in one of {', '.join(readers)}")
     try:
-        return reader(path)
+        with open_regular(path, MOST_BYTES) as file:
+            return reader(file)
+    except Irregular as error:
+        raise Unfit(f"{path}: the file cannot be read: {error.strerror}", "give a plain file") from error
     except OSError as error:
         raise Unfit(f"{path}: the file cannot be read: {error}", "check its path") from error
     except pa.ArrowException as error:

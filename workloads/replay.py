@@ -12,8 +12,14 @@ from types import MappingProxyType
 from workloads import recording
 from workloads.bounds import Largest
 from workloads.query import CHECK, ID, WATERMARK_MARGIN_MS, Aggregate, Query, Tumbling, Windowed
+from workloads.regular_file import open_regular
 from workloads.stream import Events, Integers, Segment
 from workloads.workload import Parameters, Unfit, columns
+
+_PIECE_BYTES = 1 << 20
+
+_KEPT = "kept"
+"""Where the recording is kept; a parameter that stands in no plan, since a run's folder may move."""
 
 FIXED = (ID, CHECK, "key", "time")
 """Columns that every event has, whatever the file calls them."""
@@ -30,7 +36,16 @@ class Replay:
         "largest."
     )
     defaults: Parameters = MappingProxyType(
-        {"file": "", "time": "time", "key": "key", "values": "value", "scale": 1, "window_ms": 1000, "sha256": ""}
+        {
+            "file": "",
+            "time": "time",
+            "key": "key",
+            "values": "value",
+            "scale": 1,
+            "window_ms": 1000,
+            "sha256": "",
+            "recording": "",
+        }
     )
 
     def lacking(self, parameters: Parameters) -> Unfit | None:
@@ -39,8 +54,11 @@ class Replay:
         return Unfit("replay needs a file of yours", f"use --set workload.{self.name}.file=PATH")
 
     def prepare(self, parameters: Parameters) -> Parameters:
-        """With the file's full path and its SHA-256 sum, once all of it was read and found fit."""
-        path = Path(str(parameters["file"])).expanduser().resolve()
+        """With the file's full path, its SHA-256 sum and that of its rows, once all of it was read and found fit."""
+        try:
+            path = Path(str(parameters["file"])).expanduser().resolve()
+        except RuntimeError as error:
+            raise Unfit(f"{parameters['file']}: a link that leads to itself", "check its path") from error
         try:
             digest = _digest(path)
         except OSError as error:
@@ -49,8 +67,17 @@ class Replay:
             raise Unfit(f"{path}: its SHA-256 sum is {digest}, not {parameters['sha256']}", "give the right file")
         known = {**parameters, "file": str(path), "sha256": digest}
         self.query(known)
-        _recorded(known)
-        return known
+        return {**known, "recording": _recorded(known).sha256}
+
+    def keep(self, parameters: Parameters, folder: Path) -> None:
+        path = _kept(parameters, folder)
+        if not path.exists():
+            folder.mkdir(exist_ok=True)
+            recording.store(_recorded(parameters), path)
+
+    def kept(self, parameters: Parameters, folder: Path) -> Parameters:
+        """The same, but for the file; of a run before recordings were kept, the same."""
+        return {**parameters, _KEPT: str(_kept(parameters, folder))} if parameters.get("recording") else parameters
 
     def query(self, parameters: Parameters) -> Query:
         names = _fields(_given(parameters))
@@ -107,7 +134,17 @@ def _fields(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _kept(parameters: Parameters, folder: Path) -> Path:
+    digest = str(parameters["recording"])
+    if re.fullmatch("[0-9a-f]{64}", digest) is None:
+        raise Unfit(f"recording = {digest!r} is no SHA-256 sum", "leave it out: it is found when a run is planned")
+    return folder / f"replay-{digest}.parquet"
+
+
 def _recorded(parameters: Parameters) -> recording.Recording:
+    if _KEPT in parameters:
+        path = Path(str(parameters[_KEPT]))
+        return recording.load(path, path.stat().st_mtime_ns if path.exists() else 0, str(parameters["recording"]))
     path = Path(str(parameters["file"]))
     try:
         changed_ns = path.stat().st_mtime_ns
@@ -121,8 +158,11 @@ def _recorded(parameters: Parameters) -> recording.Recording:
 
 
 def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    digest = hashlib.sha256()
+    with open_regular(path, recording.MOST_BYTES) as file:
+        while piece := file.read(_PIECE_BYTES):
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 @lru_cache(maxsize=2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Protocol, TypeGuard, runtime_checkable
 
 from workloads import discovery
@@ -46,6 +47,23 @@ class Preparing(Protocol):
 
     def prepare(self, parameters: Parameters) -> Parameters:
         """The parameters that a history keeps. Raises Unfit."""
+        ...
+
+
+@runtime_checkable
+class Keeping(Protocol):
+    """A workload whose events are made of more than its parameters. That is kept in the run's folder: so the events can
+    be made again wherever the folder is, whatever became of the place that it came from.
+    """
+
+    def keep(self, parameters: Parameters, folder: Path) -> None:
+        """Store in `folder`, once, what the events are made of. Raises Unfit if it cannot be had, OSError if it cannot
+        be stored.
+        """
+        ...
+
+    def kept(self, parameters: Parameters, folder: Path) -> Parameters:
+        """The parameters by which `events` makes the same events of what is kept in `folder`."""
         ...
 
 

@@ -313,9 +313,9 @@ class FrameReader:
 
 
 class EmbeddedReader:
-    def __init__(self, path: Path, partitions: int) -> None:
-        self._frames = FrameReader(path, dict.fromkeys(range(partitions), 0))
-        self._ends: dict[int, int] = {}
+    def __init__(self, path: Path, partitions: int, starts: Mapping[int, int] | None = None) -> None:
+        self._ends = dict(starts or {})
+        self._frames = FrameReader(path, dict.fromkeys(range(partitions), 0) | self._ends)
 
     def poll(self, timeout_s: float) -> list[Chunk]:
         chunks = [
@@ -382,8 +382,9 @@ class EmbeddedLog:
         partitions: int,
         isolation: Isolation = "read_committed",  # noqa: ARG002 - there is nothing uncommitted to be seen
         ends: bool = False,  # noqa: ARG002 - known without looking
+        starts: Mapping[int, int] | None = None,
     ) -> EmbeddedReader:
-        return EmbeddedReader(self.path(topic), partitions)
+        return EmbeddedReader(self.path(topic), partitions, starts)
 
     def end_offsets(self, topic: str, partitions: int, isolation: Isolation) -> list[int]:  # noqa: ARG002
         path = self.path(topic)

@@ -337,9 +337,17 @@ _partition_of = methodcaller("partition")
 
 
 class KafkaReader:
-    def __init__(self, bootstrap: str, topic: str, partitions: int, isolation: Isolation, ends: bool) -> None:
-        starts = dict.fromkeys(range(partitions), OFFSET_BEGINNING)
-        self._records = Records(bootstrap, topic, starts, isolation, ends=ends)
+    def __init__(
+        self,
+        bootstrap: str,
+        topic: str,
+        partitions: int,
+        isolation: Isolation,
+        ends: bool,
+        starts: Mapping[int, int] | None = None,
+    ) -> None:
+        begins = dict.fromkeys(range(partitions), OFFSET_BEGINNING) | dict(starts or {})
+        self._records = Records(bootstrap, topic, begins, isolation, ends=ends)
 
     def poll(self, timeout_s: float) -> list[Chunk]:
         chunks = []
@@ -394,9 +402,14 @@ class KafkaLog:
         return KafkaWriter(self.bootstrap, topic, transactional_id, linger_ms)
 
     def reader(
-        self, topic: str, partitions: int, isolation: Isolation = "read_committed", ends: bool = False
+        self,
+        topic: str,
+        partitions: int,
+        isolation: Isolation = "read_committed",
+        ends: bool = False,
+        starts: Mapping[int, int] | None = None,
     ) -> KafkaReader:
-        return KafkaReader(self.bootstrap, topic, partitions, isolation, ends)
+        return KafkaReader(self.bootstrap, topic, partitions, isolation, ends, starts)
 
     def end_offsets(self, topic: str, partitions: int, isolation: Isolation) -> list[int]:
         with _failures(self.bootstrap, f"asking for the end offsets of topic {topic}"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -62,7 +62,7 @@ class Writer(Protocol):
 
 
 class Reader(Protocol):
-    """Reads all partitions of one topic from their beginning. Not thread-safe."""
+    """Reads all partitions of one topic, in the order of their offsets. Not thread-safe."""
 
     def poll(self, timeout_s: float) -> list[Chunk]:
         """What is there, at once; waits up to timeout_s for something."""
@@ -91,8 +91,16 @@ class Log(Protocol):
         ...
 
     def reader(
-        self, topic: str, partitions: int, isolation: Isolation = "read_committed", ends: bool = False
-    ) -> Reader: ...
+        self,
+        topic: str,
+        partitions: int,
+        isolation: Isolation = "read_committed",
+        ends: bool = False,
+        starts: Mapping[int, int] | None = None,
+    ) -> Reader:
+        """ends: whether it looks for where the partitions end. starts: by partition, the offset behind a record that
+        was read before, to go on there; 0 where none is given."""
+        ...
 
     def end_offsets(self, topic: str, partitions: int, isolation: Isolation) -> list[int]:
         """Next offset a partition: of the last stable offset (read_committed) or the high watermark."""

@@ -1,7 +1,8 @@
 """Measuring instruments: processes of our own, apart from the engine's and from the one that directs the trial.
 
 Each takes its set-up and then commands as JSON lines on standard input and answers with JSON lines on standard output.
-End of input ends an instrument, so none outlives the process that directs it.
+End of input ends an instrument, so none outlives the process that directs it. What it says last is what it stored; an
+instrument that ends otherwise has failed.
 """
 
 from __future__ import annotations
@@ -13,18 +14,22 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
+from engines.failure import Failure
 from engines.process import tail
 from harness.failure import TrialFailure
 from harness.host.interpreter import command, environment
+from results.history import NotStored
+from workloads.workload import Unfit
 
 Message = dict[str, Any]
 
 _STARTUP_S = 30.0
 _CLOSE_S = 30.0
+_ANSWERS_S = 5.0
 
 
 class Instrument:
@@ -71,10 +76,11 @@ class Instrument:
         except queue.Empty:
             return None
         if line is None:
+            self._answers.put(None)
             raise self._dead("unasked")
         answer: Message = json.loads(line)
         if "error" in answer:
-            raise TrialFailure(f"{self.name}: {answer['error']}", str(answer.get("where") or self.log))
+            raise self._failed(answer)
         return answer
 
     def wait(self, timeout_s: float, awaited: str) -> Message:
@@ -89,6 +95,11 @@ class Instrument:
         self.send(command)
         return self.wait(timeout_s, f"to answer {command['do']}")
 
+    def check(self) -> None:
+        """Raises TrialFailure if the instrument is gone, with what it said of the reason."""
+        if self._child.poll() is not None:
+            raise self._dead("unasked")
+
     def close(self) -> None:
         """End of input: the instrument writes what it holds and ends. Killed if it does not. May be called twice."""
         if not self._stdin.closed:
@@ -100,12 +111,35 @@ class Instrument:
             self._child.kill()
             self._child.wait()
 
-    def _dead(self, when: str) -> TrialFailure:
+    def end(self) -> Message:
+        """`close`, and what the instrument said last. Raises TrialFailure if it failed, or did not end by itself."""
         self.close()
+        said = self._said()
+        if self._child.returncode != 0 or not said or said[-1].get("did") != "end":
+            raise self._dead("at the end of the trial", said)
+        return said[-1]
+
+    def _said(self) -> list[Message]:
+        """All that an instrument that is gone had answered and nobody took."""
+        said: list[Message] = []
+        with suppress(queue.Empty):
+            while (line := self._answers.get(timeout=_ANSWERS_S)) is not None:
+                said.append(json.loads(line))
+        self._answers.put(None)
+        return said
+
+    def _dead(self, when: str, said: list[Message] | None = None) -> TrialFailure:
+        self.close()
+        for answer in self._said() if said is None else said:
+            if "error" in answer:
+                return self._failed(answer)
         return TrialFailure(
             f"the {self.name} ended with exit code {self._child.returncode} {when}; its last lines:\n{tail(self.log)}",
             str(self.log),
         )
+
+    def _failed(self, answer: Message) -> TrialFailure:
+        return TrialFailure(f"{self.name}: {answer['error']}", str(answer.get("where") or self.log))
 
 
 def _lines(stream: IO[str]) -> queue.Queue[str | None]:
@@ -133,7 +167,7 @@ class Commands:
         self.setup: Message = json.loads(first)
 
     def next(self, timeout_s: float) -> Message | None:
-        """The next command, or None if there is none in time. Raises SystemExit at the end of input."""
+        """The next command, or None if there is none in time. Raises EndOfInput at the end of input."""
         try:
             line = self._lines.get(timeout=timeout_s) if timeout_s > 0 else self._lines.get_nowait()
         except queue.Empty:
@@ -164,6 +198,22 @@ def answer(message: Message) -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         raise SystemExit(0) from None
+
+
+@contextmanager
+def failures_told() -> Iterator[None]:
+    """What an instrument cannot go on after is answered, for its log may be full too, and ends it with exit code 1."""
+    try:
+        yield
+    except Failure as failure:
+        answer({"error": failure.what, "where": failure.where})
+        raise SystemExit(1) from failure
+    except NotStored as failure:
+        answer({"error": failure.strerror, "where": failure.filename})
+        raise SystemExit(1) from failure
+    except Unfit as failure:
+        answer({"error": failure.what})
+        raise SystemExit(1) from failure
 
 
 def now_ns() -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,8 @@ from typing import Any
 import msgspec
 
 from engines.logs import connect
-from engines.logs.protocol import Chunk, LogFailure
-from harness.instruments.channel import Commands, EndOfInput, answer, now_ns
+from engines.logs.protocol import Chunk, Log
+from harness.instruments.channel import Commands, EndOfInput, answer, failures_told, now_ns
 from results.history import TableWriter
 from workloads.stream import CONTROL
 
@@ -39,22 +40,43 @@ class _Batch:
 
 
 class RowWriter:
-    """Writes batches of rows to the table `output` on a thread, so that storing never delays the next time stamp."""
+    """Writes batches of rows to the table `output` on a thread, so that storing never delays the next time stamp.
+
+    `put` and `close` raise what the thread ended with, if it failed.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._table, self._gaps = TableWriter(folder, "output"), TableWriter(folder, "gaps")
         self._batches: queue.Queue[_Batch | None] = queue.Queue()
+        self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
 
     def put(self, batch: _Batch) -> None:
+        self.check()
         self._batches.put(batch)
+
+    def check(self) -> None:
+        if self._failure is not None:
+            raise self._failure
 
     def close(self) -> None:
         self._batches.put(None)
         self._thread.join()
+        self.check()
+
+    @property
+    def stored(self) -> dict[str, int]:
+        """Rows by table."""
+        return {"output": self._table.rows, "gaps": self._gaps.rows}
 
     def _run(self) -> None:
+        try:
+            self._write()
+        except BaseException as failure:  # The main thread tells it.
+            self._failure = failure
+
+    def _write(self) -> None:
         while (batch := self._batches.get()) is not None:
             columns: dict[str, list[Any]] = {
                 "partition": [],
@@ -78,12 +100,14 @@ class RowWriter:
 class Seen:
     """What has become visible so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, partitions: int) -> None:
         self.rows = 0
         self.last_row_ns = 0
+        self.positions = [0] * partitions
         self._closings: list[dict[str, Any]] = []
 
     def add(self, visible_ns: int, chunk: Chunk) -> None:
+        self.positions[chunk.partition] = chunk.offsets[-1] + 1
         controls = [value for value in chunk.values if _CONTROL_MARK in value]
         results = len(chunk.values) - len(controls)
         if results:
@@ -100,43 +124,83 @@ class Seen:
     def report(self) -> dict[str, Any]:
         """Counts of the workload's rows so far, and the closing keys' rows since the last report."""
         closings, self._closings = self._closings, []
-        return {"did": "status", "rows": self.rows, "last_row_ns": self.last_row_ns, "closings": closings}
+        return {
+            "did": "status",
+            "rows": self.rows,
+            "last_row_ns": self.last_row_ns,
+            "closings": closings,
+            "positions": self.positions,
+        }
+
+
+class Follower:
+    """Follows the output. From `look_for_ends` on its positions count the markers of transactions too, which no row
+    tells of; before, that would only wake it more often than there are rows.
+    """
+
+    def __init__(self, log: Log, topic: str, partitions: int) -> None:
+        self._log, self._topic = log, topic
+        self.seen = Seen(partitions)
+        self._reader, self._looks_for_ends = log.reader(topic, partitions), False
+
+    def poll(self) -> tuple[int, list[Chunk]]:
+        """What has become visible, and when it was seen."""
+        chunks, visible_ns = self._reader.poll(_POLL_S), now_ns()
+        for chunk in chunks:
+            self.seen.add(visible_ns, chunk)
+        if self._looks_for_ends:
+            for partition, end in self._reader.ends().items():
+                self.seen.positions[partition] = max(self.seen.positions[partition], end)
+        return visible_ns, chunks
+
+    def look_for_ends(self) -> None:
+        starts = {partition: offset for partition, offset in enumerate(self.seen.positions) if offset}
+        self._reader.close()
+        self._reader = self._log.reader(self._topic, len(self.seen.positions), ends=True, starts=starts)
+        self._looks_for_ends = True
+
+    def close(self) -> None:
+        self._reader.close()
 
 
 def main() -> None:
     commands = Commands()
     setup = commands.setup
-    log = connect(setup["address"], setup["log"])
-    reader = log.reader(setup["topic"], setup["partitions"])
-    writer = RowWriter(Path(setup["folder"]))
-    seen, batch, stored_ns = Seen(), _Batch(), now_ns()
-    answer({"did": "setup"})
-    looked_ns = now_ns()
+    with failures_told(), closing(connect(setup["address"], setup["log"])) as log:
+        writer = RowWriter(Path(setup["folder"]))
+        with closing(Follower(log, setup["topic"], setup["partitions"])) as follower:
+            answer({"did": "setup"})
+            try:
+                _collect(commands, follower, writer)
+            finally:
+                writer.close()
+        answer({"did": "end", "stored": writer.stored, "positions": follower.seen.positions})
+
+
+def _collect(commands: Commands, follower: Follower, writer: RowWriter) -> None:
+    """Until the end of input."""
+    batch, stored_ns = _Batch(), now_ns()
+    looked_ns = stored_ns
     try:
         while True:
-            chunks = reader.poll(_POLL_S)
-            visible_ns = now_ns()
+            visible_ns, chunks = follower.poll()
             if visible_ns - looked_ns > GAP_S * 1e9:
                 batch.gaps.append((looked_ns, visible_ns))
             looked_ns = visible_ns
-            for chunk in chunks:
-                seen.add(visible_ns, chunk)
-                batch.chunks.append((visible_ns, chunk))
-                batch.rows += len(chunk.values)
+            batch.chunks += [(visible_ns, chunk) for chunk in chunks]
+            batch.rows += sum(len(chunk.values) for chunk in chunks)
             if batch.rows >= _STORE_ROWS or visible_ns - stored_ns >= _STORE_S * 1e9:
                 writer.put(batch)
                 batch, stored_ns = _Batch(), visible_ns
-            if commands.next(0.0) is not None:
-                answer(seen.report())
+            command = commands.next(0.0)
+            if command is not None:
+                if command["do"] == "look for ends":
+                    follower.look_for_ends()
+                answer(follower.seen.report())
     except EndOfInput:
-        pass
-    except LogFailure as failure:
-        answer({"error": failure.what, "where": failure.where})
+        return
     finally:
         writer.put(batch)
-        writer.close()
-        reader.close()
-        log.close()
 
 
 if __name__ == "__main__":

@@ -18,11 +18,10 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
-from engines.failure import Failure
 from engines.logs import connect
 from engines.logs.protocol import Writer
 from harness.failure import TrialFailure
-from harness.instruments.channel import Commands, answer, now_ns
+from harness.instruments.channel import Commands, EndOfInput, answer, failures_told, now_ns
 from harness.instruments.decoys import Beside, Decoys, Written
 from results.history import TableWriter
 from workloads import control
@@ -30,7 +29,7 @@ from workloads.control import Control
 from workloads.discovery import Unavailable
 from workloads.query import CHECK, ID, Query
 from workloads.stream import CONTROL, CONTROL_IDS, Events, Segment, checks, partition_of
-from workloads.workload import Workload, discover
+from workloads.workload import Keeping, Workload, discover
 
 TICK_S = 0.002
 """Sleep between two looks at the schedule; what comes due meanwhile goes out together."""
@@ -165,6 +164,8 @@ class Generator:
             raise TrialFailure(f"workload {workload.name} is unavailable: {workload.why}")
         self._workload: Workload = workload
         self._parameters: Mapping[str, Any] = setup["parameters"]
+        if isinstance(workload, Keeping):
+            self._parameters = workload.kept(self._parameters, Path(setup["kept"]))
         self._seed: int = setup["seed"]
         self._partitions: int = setup["partitions"]
         self._query = workload.query(self._parameters)
@@ -305,6 +306,11 @@ class Generator:
         writer.flush(_FLUSH_S)
         return first_id
 
+    @property
+    def stored(self) -> dict[str, int]:
+        """Rows by table."""
+        return {"sends": self._sends.rows}
+
     def close(self) -> None:
         for writer in (self._writer, self._bulk):
             if writer is not None:
@@ -342,35 +348,42 @@ def told_segment(command: Mapping[str, Any]) -> Segment:
 
 def main() -> None:
     commands = Commands()
-    generator = Generator(commands.setup)
-    generator.prepare()
-    answer({"did": "setup"})
-    for command in commands:
-        more: dict[str, Any] = {}
+    with failures_told():
+        generator = Generator(commands.setup)
+        generator.prepare()
+        answer({"did": "setup"})
         try:
-            match command["do"]:
-                case "paced":
-                    more["count"], written = generator.paced(
-                        command["phase"],
-                        told_segment(command),
-                        command["rate"],
-                        command["start_ns"],
-                        command["decoys_s"],
-                        lambda: commands.next(0.0) is not None,
-                    )
-                    more["decoys"] = asdict(written) if written else None
-                case "decoys":
-                    more |= asdict(generator.decoys(told_segment(command)))
-                case "backlog":
-                    generator.backlog(command["phase"], told_segment(command))
-                case "commit":
-                    generator.commit()
-                case "close":
-                    more["first_id"] = generator.close_round(command["time_ms"])
-            answer({"did": command["do"], **more})
-        except Failure as failure:
-            answer({"error": failure.what, "where": failure.where})
-    generator.close()
+            for command in commands:
+                _do(command, generator, commands)
+        except EndOfInput:
+            pass  # In the middle of a paced phase: what is not sent by now is not wanted.
+        finally:
+            generator.close()
+        answer({"did": "end", "stored": generator.stored})
+
+
+def _do(command: Mapping[str, Any], generator: Generator, commands: Commands) -> None:
+    more: dict[str, Any] = {}
+    match command["do"]:
+        case "paced":
+            more["count"], written = generator.paced(
+                command["phase"],
+                told_segment(command),
+                command["rate"],
+                command["start_ns"],
+                command["decoys_s"],
+                lambda: commands.next(0.0) is not None,
+            )
+            more["decoys"] = asdict(written) if written else None
+        case "decoys":
+            more |= asdict(generator.decoys(told_segment(command)))
+        case "backlog":
+            generator.backlog(command["phase"], told_segment(command))
+        case "commit":
+            generator.commit()
+        case "close":
+            more["first_id"] = generator.close_round(command["time_ms"])
+    answer({"did": command["do"], **more})
 
 
 if __name__ == "__main__":

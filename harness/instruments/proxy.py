@@ -135,6 +135,7 @@ async def _serve(commands: Commands, setup: Message) -> None:
     for handler in handlers:
         handler.cancel()
     await asyncio.gather(*handlers, return_exceptions=True)
+    answer({"did": "end"})
 
 
 class Proxy:
@@ -165,6 +166,14 @@ class Proxy:
     def forwarded(self) -> int:
         """Bytes that have passed so far, both directions."""
         return int(self._instrument.ask({"do": "count"}, _ANSWER_S)["forwarded"])
+
+    def failure(self) -> TrialFailure | None:
+        """Why nothing passes any more, or None while it does."""
+        try:
+            self._instrument.check()
+        except TrialFailure as failure:
+            return failure
+        return None
 
     def close(self) -> None:
         self._instrument.close()

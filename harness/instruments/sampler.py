@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from engines import proc
-from harness.instruments.channel import Commands, EndOfInput, answer, now_ns
+from harness.instruments.channel import Commands, EndOfInput, answer, failures_told, now_ns
 from results.history import TableWriter
 
 SAMPLE_S = 0.1
@@ -88,6 +88,11 @@ class Sampler:
         if at_ns - self._stored_ns >= _STORE_S * 1e9:
             self.store()
 
+    @property
+    def stored(self) -> dict[str, int]:
+        """Rows by table."""
+        return {"samples": self._table.rows}
+
     def store(self) -> None:
         self._stored_ns = now_ns()
         if self._rows:
@@ -98,20 +103,26 @@ class Sampler:
 
 def main() -> None:
     commands = Commands()
-    sampler = Sampler(Path(commands.setup["folder"]))
-    answer({"did": "setup"})
-    due_ns = now_ns()
-    try:
-        while True:
-            sampler.sample()
-            due_ns = max(due_ns + int(SAMPLE_S * 1e9), now_ns())
-            while (left_s := (due_ns - now_ns()) / 1e9) > 0:
-                command: dict[str, Any] | None = commands.next(left_s)
-                if command is not None:
-                    sampler.watch(command["roles"])
-                    answer({"did": "watch"})
-    except EndOfInput:
+    with failures_told():
+        sampler = Sampler(Path(commands.setup["folder"]))
+        answer({"did": "setup"})
+        with suppress(EndOfInput):
+            _sample(commands, sampler)
         sampler.store()
+        answer({"did": "end", "stored": sampler.stored})
+
+
+def _sample(commands: Commands, sampler: Sampler) -> None:
+    """Until the end of input, which is raised as EndOfInput."""
+    due_ns = now_ns()
+    while True:
+        sampler.sample()
+        due_ns = max(due_ns + int(SAMPLE_S * 1e9), now_ns())
+        while (left_s := (due_ns - now_ns()) / 1e9) > 0:
+            command: dict[str, Any] | None = commands.next(left_s)
+            if command is not None:
+                sampler.watch(command["roles"])
+                answer({"did": "watch"})
 
 
 if __name__ == "__main__":

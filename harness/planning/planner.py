@@ -83,25 +83,33 @@ def make(
 ) -> RunPlan:
     """The cases of a suite: every engine, in each of its modes, with every workload, on the log that was chosen.
 
-    Raises InvalidRequest for parameters that a workload cannot have, and Problem for names that a run cannot have.
+    Raises InvalidRequest for parameters that a workload cannot have, and for names and numbers that no run can have.
     """
     try:
-        return _plan(name, suite, selection, catalogue, log, available, command)
+        cases = _cases(suite, selection, catalogue, log, available)
+        return RunPlan(
+            suite=name,
+            story=suite.story,
+            command=command,
+            seed=suite.seed,
+            log=log[0],
+            kafka=selection.kafka,
+            cases=tuple(cases),
+        )
     except ValidationError as error:
         # An engine or a workload from elsewhere may have a name that no folder can have.
-        remedy = "see the names of engines, modes, workloads and faults that it asks for"
-        raise Problem(f"this cannot be planned: {first_problem(error)}", name, remedy, ExitCode.USAGE) from error
+        remedy = "Correct the value, or see the names of engines, modes, workloads and faults that it asks for"
+        problem = Problem(f"this cannot be planned: {first_problem(error)}", f"suite {name}", remedy, ExitCode.USAGE)
+        raise InvalidRequest([problem]) from error
 
 
-def _plan(
-    name: str,
+def _cases(
     suite: Suite,
     selection: Selection,
     catalogue: Catalogue,
     log: tuple[LogKind, Blocked | None],
     available: Availability,
-    command: str,
-) -> RunPlan:
+) -> list[CasePlan]:
     guarantees = (selection.guarantee,) if selection.guarantee else suite.guarantee
     asked = _ask(suite, selection.workloads or tuple(suite.workload), catalogue)
     cases = []
@@ -114,15 +122,7 @@ def _plan(
                 case = _case(suite, engine_name, mode, wanted, log[0], guarantee, strikes)
                 blocked = _blocked(case, engine, wanted, log[1], guarantees, selection, catalogue, available)
                 cases.append(case.model_copy(update={"blocked": blocked}))
-    return RunPlan(
-        suite=name,
-        story=suite.story,
-        command=command,
-        seed=suite.seed,
-        log=log[0],
-        kafka=selection.kafka,
-        cases=tuple(cases),
-    )
+    return cases
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from reports import units
 from reports.blocks import Block, Check, Checks
 from reports.comparison import UNTESTED, Comparison, words
 from reports.sections.section import PagePart, Report, Section
+from results.history import METHOD_VERSION
 from results.plan import TrialPlan
 from results.result import RunResult
 
@@ -16,6 +17,7 @@ def checks(run: RunResult, comparisons: Sequence[Comparison]) -> Iterator[Check]
     """What makes the results of a run comparable, and what limits it."""
     if run.machine is not None:
         yield Check(True, f"One machine for all: {units.machine(run.machine)}. One engine ran at a time.")
+    yield from _methods(run)
     plans = [case.asked for case in run.cases if case.asked is not None]
     if plans:
         yield _same_events(plans)
@@ -32,6 +34,13 @@ def checks(run: RunResult, comparisons: Sequence[Comparison]) -> Iterator[Check]
     if any(comparison.ran and comparison.fault == "none" for comparison in comparisons):
         yield Check(False, UNTESTED)
     yield Check(False, "One trial each: small differences may be noise of the machine.")
+
+
+def _methods(run: RunResult) -> Iterator[Check]:
+    versions = sorted({run.method_version, *(case.method_version for case in run.cases)})
+    if versions != [METHOD_VERSION]:
+        known = words(map(str, versions))
+        yield Check(False, f"Judged by method version {known}, while this report is made by version {METHOD_VERSION}.")
 
 
 def _same_events(plans: Sequence[TrialPlan]) -> Check:

@@ -56,6 +56,7 @@ def phases(history: History) -> list[Phase]:
         if segment.count <= 0 or segment.first < 0 or segment.first + segment.count > CONTROL_IDS or segment.rate <= 0:
             raise DamagedHistory(f"phase {name} has no such segment: {segment}", history.folder / "marks.jsonl")
         found.append(Phase(name, begin.kind, segment, begin.start_ns, at(Committed), at(Loaded), at(Complete)))
+        _check_order(history, begin, found[-1])
     if len({phase.name for phase in found}) < len(found):
         raise DamagedHistory("a phase began twice", history.folder / "marks.jsonl")
     for before, after in pairwise(sorted(found, key=lambda phase: phase.segment.first)):
@@ -67,6 +68,18 @@ def phases(history: History) -> list[Phase]:
                 f"phases {before.name} and {after.name} overlap in event time", history.folder / "marks.jsonl"
             )
     return found
+
+
+def _check_order(history: History, begin: PhaseBegin, phase: Phase) -> None:
+    """Raises DamagedHistory if a phase was committed, loaded or complete before what comes before it."""
+    steps = (("begun", begin.at_ns), ("committed", phase.committed_ns), ("loaded", phase.loaded_ns))
+    known = [(step, at_ns) for step, at_ns in (*steps, ("complete", phase.complete_ns)) if at_ns is not None]
+    for (before, before_ns), (after, after_ns) in pairwise(known):
+        if after_ns < before_ns:
+            raise DamagedHistory(
+                f"phase {phase.name} was {after} at {after_ns}, before it was {before} at {before_ns}",
+                history.folder / "marks.jsonl",
+            )
 
 
 def _sent(history: History, phase: str, planned: int) -> int:

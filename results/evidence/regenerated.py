@@ -3,32 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 
-from results.plan import TrialPlan
+from results.plan import TrialPlan, kept_folder
 from workloads.discovery import Unavailable
 from workloads.query import Query
 from workloads.stream import Events, Integers, Segment
-from workloads.workload import discover
+from workloads.workload import Keeping, Parameters, discover
 
 _PIECE = 1 << 17
 
 
 class CannotJudge(Exception):
-    """Why no verdict can be given, in a line."""
+    """Why no verdict can be given, in a line. lacking: whether it is for what this machine lacks."""
+
+    def __init__(self, why: str, lacking: bool = False) -> None:
+        super().__init__(why)
+        self.lacking = lacking
 
 
 class RegeneratedStream:
     """Makes events again. Raises CannotJudge if the trial's workload cannot be loaded here."""
 
-    def __init__(self, plan: TrialPlan) -> None:
+    def __init__(self, plan: TrialPlan, folder: Path) -> None:
+        """folder: of the trial's history."""
         workload = discover().get(plan.workload)
         if workload is None:
-            raise CannotJudge(f"the judge knows no workload {plan.workload!r}")
+            raise CannotJudge(f"the judge knows no workload {plan.workload!r}", lacking=True)
         if isinstance(workload, Unavailable):
-            raise CannotJudge(f"workload {plan.workload} is unavailable: {workload.why}")
+            raise CannotJudge(f"workload {plan.workload} is unavailable: {workload.why}", lacking=True)
         self._workload, self._plan = workload, plan
+        self._parameters: Parameters = plan.parameters
+        if isinstance(workload, Keeping):
+            self._parameters = workload.kept(self._parameters, kept_folder(folder))
         self.query: Query = workload.query(plan.parameters)
 
     def labels(self, segment: Segment) -> Sequence[str]:
@@ -70,4 +79,4 @@ class RegeneratedStream:
         return closing
 
     def _events(self, segment: Segment, ids: Integers) -> Events:
-        return self._workload.events(self._plan.parameters, self._plan.seed, segment, ids)
+        return self._workload.events(self._parameters, self._plan.seed, segment, ids)

@@ -8,10 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from results.history import History
+from results.history import DamagedHistory, History
 from workloads.stream import Integers
 
 ENGINE = ("worker", "coordinator")
+
+HOLE_S = 4.5
+"""Samples do not stand for a time in which there was none for longer than this."""
+
+_ROUNDING_S = 0.02
 
 
 class NoSamples(Exception):
@@ -35,7 +40,7 @@ class _Process:
 
 
 class Samples:
-    """All processes that were sampled."""
+    """All processes that were sampled. Raises DamagedHistory where the CPU of one falls."""
 
     def __init__(self, history: History) -> None:
         table = history.table("samples").sort_by([("pid", "ascending"), ("at_ns", "ascending")])
@@ -52,8 +57,19 @@ class Samples:
             for part in np.split(np.arange(table.num_rows), begins[1:])
             if len(part)
         ]
-        self._began_ns = min((int(process.at_ns[0]) for process in self._all), default=0)
-        self._ended_ns = max((int(process.at_ns[-1]) for process in self._all), default=0)
+        for process, pid in zip(self._all, np.unique(column["pid"]).tolist(), strict=True):
+            falls = np.flatnonzero(np.diff(process.cpu_s) < -_ROUNDING_S)
+            if len(falls):
+                before, after = process.cpu_s[falls[0] : falls[0] + 2]
+                raise DamagedHistory(
+                    f"cpu_s of process {pid} falls from {before:g} to {after:g}", history.folder / "samples"
+                )
+        self._times = np.unique(column["at_ns"])
+
+    @property
+    def ended_ns(self) -> int:
+        """When the last sample was taken; 0 without one."""
+        return int(self._times[-1]) if len(self._times) else 0
 
     @property
     def roles(self) -> list[str]:
@@ -66,8 +82,7 @@ class Samples:
         end_ns ended there. Raises NoSamples if there are none of the roles, or sampling did not span the times.
         """
         chosen = self._of(roles)
-        if self._began_ns > start_ns or self._ended_ns < end_ns:
-            raise NoSamples("samples do not span the measured part")
+        self.check_span(start_ns, end_ns)
         spent = 0.0
         for process in chosen:
             before = 0.0 if process.at_ns[0] > start_ns else float(np.interp(start_ns, process.at_ns, process.cpu_s))
@@ -78,8 +93,10 @@ class Samples:
     def memory(self, roles: tuple[str, ...], what: str, start_ns: int, end_ns: int) -> tuple[Integers, Integers]:
         """(times, bytes): the sum over processes of these roles of `pss` or `rss`, at each time a sample was taken.
 
-        A process counts with its latest sample, from its first to its last. Raises NoSamples if there is nothing.
+        A process counts with its latest sample, from its first to its last. Raises NoSamples if there is nothing, or if
+        sampling did not span the times.
         """
+        self.check_span(start_ns, end_ns)
         chosen = self._of(roles)
         times = np.unique(np.concatenate([process.at_ns for process in chosen]))
         times = times[(times >= start_ns) & (times <= end_ns)]
@@ -94,6 +111,18 @@ class Samples:
         if not read.any():
             raise NoSamples(f"no {what.upper()} was sampled in the phase")
         return times[read], total[read].astype(np.int64)
+
+    def check_span(self, start_ns: int, end_ns: int) -> None:
+        """Raises NoSamples unless samples were taken from one time to the other, and never too far apart."""
+        if not len(self._times):
+            return
+        if self._times[0] > start_ns or self._times[-1] < end_ns:
+            raise NoSamples("samples do not span the measured part")
+        first = np.searchsorted(self._times, start_ns, side="right") - 1
+        last = np.searchsorted(self._times, end_ns, side="left")
+        hole_s = float(np.diff(self._times[first : last + 1]).max(initial=0)) / 1e9
+        if hole_s > HOLE_S:
+            raise NoSamples(f"no sample was taken for {hole_s:.1f} s of the measured part")
 
     def _of(self, roles: tuple[str, ...]) -> list[_Process]:
         chosen = [process for process in self._all if process.role in roles]

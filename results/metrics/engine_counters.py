@@ -18,6 +18,8 @@ def measure(basis: Basis) -> Measured:
         for metric, value in ((LATE, mark.late), (BROKEN, mark.broken)):
             if value is None:
                 found.lack([metric], "the engine does not count that, or its counts did not come to rest")
+            elif value < 0:
+                found.lack([metric], f"the engine says {value}, which cannot be")
             else:
                 found.add(metric, value)
     return found

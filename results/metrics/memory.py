@@ -24,7 +24,8 @@ _POINTS = 200
 
 def measure(basis: Basis) -> Measured:
     found, start_ns = Measured(), basis.phases[0].start_ns
-    end_ns = basis.phases[-1].complete_ns or max(mark.at_ns for mark in basis.history.marks)
+    # Of a trial that failed it is said how much memory there was while it could be sampled.
+    end_ns = basis.phases[-1].complete_ns or max(start_ns, basis.samples.ended_ns)
     for metric, roles, size in (
         (PEAK, ENGINE, "pss"),
         (RSS_PEAK, ENGINE, "rss"),

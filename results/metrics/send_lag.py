@@ -36,15 +36,16 @@ def measure(basis: Basis) -> Measured:
         raise ValueError(f"sends of phase {phase.name} cover {total} events, it has {phase.segment.count}")
     begins = np.cumsum(count) - count
     ids = np.arange(total) + np.repeat(first - begins, count)
+    there = np.unique(ids[(ids >= phase.segment.first) & (ids < phase.segment.first + phase.segment.count)])
+    if 0 < len(there) < phase.segment.count:
+        return _unknown(f"the hand-overs of {phase.segment.count - len(there):,} events were not recorded")
     at_ns = np.repeat(sent_ns, count) - phase.start_ns
     planned_ns = phase.segment.planned_ns(ids, paced.rate)
     warmup_ns, last_ns = paced.warmup_s * 1e9, paced.duration_s * 1e9
     measured = (planned_ns >= warmup_ns) & (planned_ns < last_ns)
     lag_ms = (at_ns - planned_ns)[measured] / 1e6
     if not len(lag_ms):
-        found.lack((P50, P99, MAX, RATE), "no hand-over of an event in the measured part was recorded")
-        found.notes.append("whether the generator kept its schedule is not known")
-        return found
+        return _unknown("no hand-over of an event in the measured part was recorded")
     ordered = np.sort(lag_ms)
     for metric, percent in ((P50, "50"), (P99, "99"), (MAX, "100")):
         found.add(metric, percentile(ordered, percent), n=len(ordered))
@@ -60,6 +61,13 @@ def measure(basis: Basis) -> Measured:
     early = int(np.count_nonzero(lag_ms < -_EARLY_MS))
     if early:
         found.notes.append(f"the load generator sent {early} events more than {_EARLY_MS:g} ms before their time")
+    return found
+
+
+def _unknown(why: str) -> Measured:
+    found = Measured()
+    found.lack((P50, P99, MAX, RATE), why)
+    found.notes.append(f"whether the generator kept its schedule is not known: {why}")
     return found
 
 

@@ -63,7 +63,7 @@ class Examination:
 
 def examine(history: History, phases: list[Phase]) -> Examination:
     """Compare what is there with what is due. Raises DamagedHistory or CannotJudge where that cannot be done."""
-    stream = RegeneratedStream(history.plan)
+    stream = RegeneratedStream(history.plan, history.folder)
     query, labels = stream.query, stream.labels(phases[0].segment)
     for phase in phases:
         if list(stream.labels(phase.segment)) != list(labels):

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from results import manifest
 from results.history import (
     METHOD_VERSION,
     Closing,
@@ -20,6 +21,7 @@ from results.history import (
     Complete,
     Ended,
     EngineReady,
+    History,
     Loaded,
     Mark,
     MarkWriter,
@@ -125,10 +127,6 @@ class Recording:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         (folder / "trial.json").write_text(self.plan.model_dump_json())
-        writer = MarkWriter(folder)
-        for mark in self.marks:
-            writer.write(mark)
-        writer.close()
         self._table(folder, "sends", ("phase", "first_id", "count", "sent_ns"), self.sends)
         self._table(folder, "samples", ("at_ns", "role", "pid", "cpu_s", "rss_bytes", "pss_bytes"), self.samples)
         offsets = [0] * PARTITIONS
@@ -144,7 +142,11 @@ class Recording:
             outputs.append((row.partition, offsets[row.partition], appended_ms, row.visible_ns, value))
             offsets[row.partition] += 1
         self._table(folder, "output", ("partition", "offset", "time_ms", "visible_ns", "value"), outputs)
-        return folder
+        writer = MarkWriter(folder)
+        for mark in self.marks:
+            writer.write(ended_at(mark, offsets) if isinstance(mark, Quiescent) else mark)
+        writer.close()
+        return seal(folder)
 
     @staticmethod
     def _table(folder: Path, name: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
@@ -153,6 +155,18 @@ class Recording:
             half = len(rows) // 2  # Two parts, as a real trial leaves several.
             for part in (rows[:half], rows[half:]):
                 writer.write({c: [row[place] for row in part] for place, c in enumerate(columns)})
+
+
+def ended_at(rest: Quiescent, rows: list[int]) -> Quiescent:
+    """The same with end offsets that are no larger than so many rows of each partition allow."""
+    return rest.model_copy(update={"end_offsets": list(map(min, rest.end_offsets, rows))})
+
+
+def seal(folder: Path) -> Path:
+    """Give a history that was made or changed by hand the manifest of a trial that ended with it as it is."""
+    rests = History(folder).of(Quiescent)
+    manifest.write(folder, positions={"output": rests[-1].end_offsets} if rests else {})
+    return folder
 
 
 def perfect() -> Recording:

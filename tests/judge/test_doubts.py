@@ -11,7 +11,7 @@ from results.history import Complete, DamagedHistory, Ended, EngineReady, Failed
 from results.judge import judge
 from results.metrics import registry
 from results.result import Verdict
-from tests.judge.recording import SECOND, Row
+from tests.judge.recording import SECOND, Row, seal
 from workloads.stream import CONTROL_IDS
 
 
@@ -132,7 +132,7 @@ def test_a_damaged_part_is_named(recording, tmp_path, table):
 def test_a_lost_part_of_the_input_is_the_logs_fault(recording, tmp_path):
     folder = recording.write(tmp_path / "history")
     (folder / "input" / "part-00001.parquet").unlink()
-    cases = {case.phase: case for case in judge(folder)}
+    cases = {case.phase: case for case in judge(seal(folder))}
     doubt(cases, "drain", "input_lost", "not the engine")
 
 
@@ -169,7 +169,7 @@ def test_rows_recorded_twice_are_the_collectors_fault(recording, tmp_path):
     folder = recording.write(tmp_path / "history")
     part = folder / "output" / "part-00000.parquet"
     (folder / "output" / "part-00002.parquet").write_bytes(part.read_bytes())
-    cases = {case.phase: case for case in judge(folder)}
+    cases = {case.phase: case for case in judge(seal(folder))}
     doubt(cases, "paced", "recorded twice: the collector failed, not the engine")
 
 

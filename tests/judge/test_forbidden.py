@@ -7,6 +7,7 @@ import pytest
 
 from results.history import TableWriter
 from results.judge import judge
+from tests.judge.recording import seal
 from tests.judge.shapes import shaped
 
 
@@ -60,7 +61,7 @@ def test_a_row_of_an_aborted_transaction_is_an_aborted_read(recording, tmp_path)
             "value": written["value"].to_pylist(),
         }
     )
-    case = next(case for case in judge(folder) if case.phase == "paced")
+    case = next(case for case in judge(seal(folder)) if case.phase == "paced")
     assert (case.outcome, case.delivery.seen, case.kinds) == ("fail", "broken", {"aborted read": 1})
     assert (case.offences[0].partition, case.offences[0].offset) == (
         written["partition"][1].as_py(),

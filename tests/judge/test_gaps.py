@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from results.history import TableWriter
 from results.judge import judge
-from tests.judge.recording import LATENCY_NS, SECOND
+from tests.judge.recording import LATENCY_NS, SECOND, seal
 
 MS = 1_000_000
 
@@ -17,6 +17,7 @@ def stalled(recording, folder, from_ns, until_ns):
             row.visible_ns = until_ns
     recording.write(folder)
     TableWriter(folder, "gaps").write({"from_ns": [from_ns], "until_ns": [until_ns]})
+    seal(folder)
     return {case.phase: case for case in judge(folder)}
 
 
@@ -52,6 +53,7 @@ def test_a_drain_that_ended_while_the_collector_stalled_has_both_ends(recording,
 def test_a_gap_in_which_nothing_came_marks_nothing(recording, tmp_path):
     folder = recording.write(tmp_path / "history")
     TableWriter(folder, "gaps").write({"from_ns": [1], "until_ns": [900 * SECOND]})
+    seal(folder)
     for case in judge(folder):
         assert case.outcome == "pass"
         assert all(metric.low is None for metric in case.metrics.values())

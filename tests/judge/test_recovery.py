@@ -9,7 +9,7 @@ from results.history import Exposed, Noticed, PhaseBegin, Strike, TableWriter
 from results.judge import judge
 from results.metrics.statistics import median_interval
 from results.plan import Strikes
-from tests.judge.recording import CORES, LATENCY_NS, MEGABYTES, SECOND, Row
+from tests.judge.recording import CORES, LATENCY_NS, MEGABYTES, SECOND, Row, seal
 
 START_NS = 1000 * SECOND
 STRIKES = Strikes(fault="kill-worker", aim="interval", wanted=1, most=2, hold_s=0, timeouts="tuned")
@@ -177,7 +177,7 @@ def test_copies_of_aborted_transactions_count_for_the_strike_after_which_they_we
             "value": [b""] * 4,
         }
     )
-    (case,) = judge(folder)
+    (case,) = judge(seal(folder))
     assert [strike.aborted_copies for strike in case.strikes] == [2, 1]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import jsonschema
 import pytest
@@ -10,10 +11,10 @@ import pytest
 from results import store
 from results.history import DamagedHistory
 from results.result import CaseResult, document, schema, worst
-from tests.judge.recording import Row
+from tests.judge.recording import DRAIN, RATE, SEED, Row
 
 CASE = {"engine": "made", "mode": "default", "workload": "sensors", "log": "embedded", "guarantee": "exactly-once"}
-PHASES = {"paced": {"rate": 1}, "drain": {"events": 1}}
+PHASES = {"paced": {"rate": RATE}, "drain": {"events": DRAIN.events}}
 
 
 def plan(*cases):
@@ -27,7 +28,7 @@ def run(recording, tmp_path):
     blocked = {"outcome": "unavailable", "reason": "there is no Java", "remedy": "install openjdk-17-jdk-headless"}
     recording.write(folder / "cases" / "made.default.sensors")
     cases = (
-        CASE | PHASES | {"seed": 1},
+        CASE | PHASES | {"seed": SEED},
         CASE | PHASES | {"engine": "flink", "blocked": blocked},
         CASE | {"engine": "later", "paced": {"rate": 1}, "drain": None},
     )
@@ -110,7 +111,12 @@ def test_wrong_results_outrank_unfinished_ones_and_what_cannot_run_is_no_failure
 
 
 def test_a_damaged_history_is_unknown_and_the_other_cases_are_judged(run, recording):
-    recording.write(run / "cases" / "later.default.sensors")
+    told = {"engine": "later", "name": "later.default.sensors"}
+    later = replace(recording, plan=recording.plan.model_copy(update=told))
+    later.write(run / "cases" / "later.default.sensors")
+    asked = json.loads((run / "plan.json").read_text())
+    asked["cases"][2] |= PHASES
+    (run / "plan.json").write_text(json.dumps(asked))
     (run / "cases" / "made.default.sensors" / "trial.json").write_text("{")
     result = store.judge_run(run)
     assert [case.outcome for case in result.cases] == [

@@ -8,6 +8,7 @@ import pytest
 from results.history import TableWriter
 from results.judge import judge
 from results.verdict.transactions import parts_of, transactions
+from tests.judge.recording import seal
 
 COLUMNS = ("partition", "first", "last", "producer", "epoch", "time_ms", "end")
 
@@ -57,7 +58,7 @@ def test_rows_of_a_transaction_that_was_aborted_elsewhere_are_torn(recording, tm
         (elsewhere, 10_001, 10_001, 7, 0, 200, other),
     ]
     TableWriter(folder, "batches").write(dict(zip(COLUMNS, map(list, zip(*batches, strict=True)), strict=True)))
-    case = next(case for case in judge(folder) if case.phase == "paced")
+    case = next(case for case in judge(seal(folder)) if case.phase == "paced")
     if other == "commit":
         assert case.outcome == "pass"
         return

@@ -19,7 +19,6 @@ CALLED_FROM_OUTSIDE = {
     "schema_version": "stands in each file that is written; pydantic holds it to its one value",
     "budget": "a key of suite files, read by name",
     "embedded": "a key of suite files, read by name",
-    "trial": "stands in result.json: which history a case was judged from",
     "late_dropped": "a count of result.json, for who reads that",
     "x_label": "stands in result.json beside a series, for who draws it",
     "y_label": "stands in result.json beside a series, for who draws it",

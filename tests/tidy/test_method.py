@@ -17,7 +17,9 @@ from harness.quiescence import STILL_INTERVALS, STILL_S
 from harness.strikes.campaign import BEHIND_S, POINTS, RECOVER_S, STEADY_S
 from harness.trial import DECOYS_WARMUP_S
 from results.evidence.gaps import STALLED_MS
-from results.history import METHOD_VERSION
+from results.evidence.samples import HOLE_S
+from results.history import METHOD_VERSION, MOST_PART_BYTES
+from results.manifest import SINCE
 from results.metrics.latency import CLOSINGS_NEEDED
 from results.metrics.send_lag import BEHIND_MS
 from results.metrics.statistics import INTERVAL, INTERVAL_SAMPLES, RESAMPLES, needed
@@ -30,6 +32,7 @@ from results.verdict.pairing import PAIRED
 from results.verdict.succession import FRUITLESS, LOOK_BACK, MOST_LOST
 from tests.tidy.sources import text_of
 from workloads.query import WATERMARK_MARGIN_MS
+from workloads.regular_file import MOST_TEXT_BYTES
 from workloads.stream import CHECK_BITS, CONTROL
 from workloads.workload import discover
 
@@ -72,6 +75,9 @@ QUOTED = (
     f"the {float(INTERVAL[1]) - float(INTERVAL[0]):g} % interval of the median by the bootstrap percentile method",
     f"({RESAMPLES:,} resamples, seeded)",
     f"of fewer than {WORDS[INTERVAL_SAMPLES]} strikes the range",
+    f"Histories of methods before {SINCE} have no manifest",
+    f"never more than {HOLE_S:g} s apart",
+    f"up to {MOST_TEXT_BYTES >> 20} MiB each, a part of a table up to {MOST_PART_BYTES >> 30} GiB",
     f"CPU and RSS every {SAMPLE_S:g} s, PSS every {WORDS[int(PSS_S)]} seconds",
 )
 """What METHOD.md says with a constant of the code in it."""
@@ -84,6 +90,7 @@ OF_NO_CODE = (
     "below 2^63",
     "exceed 32 bits",
     "integers of 64 bits",
+    "the SHA-256 of",
     "0 means that the band was never left",
     "max(0, baseline rate − rate)",
 )

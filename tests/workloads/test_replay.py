@@ -17,9 +17,10 @@ import pytest
 
 from tests.conformance.reference import rows
 from tests.workloads.made import BASE_MS, WORKLOADS, decoded
+from workloads import recording
 from workloads.query import Query
 from workloads.stream import Events, Segment
-from workloads.workload import Preparing, Unfit
+from workloads.workload import Keeping, Preparing, Unfit
 
 WORKLOAD = WORKLOADS["replay"]
 TABLE = {
@@ -162,6 +163,97 @@ def test_a_file_that_changed_since_it_was_planned_is_no_longer_replayed(tmp_path
     path.unlink()
     with pytest.raises(Unfit, match="cannot be read"):
         replayed(parameters)
+
+
+KEPT_OF = {"Price (EUR)": [5, 1, 2, 0], "n": [7, 8, 9, 2**53 - 1]}
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv", "ndjson"])
+def test_what_is_kept_makes_the_same_events_wherever_it_is(tmp_path: Path, kind: str) -> None:
+    assert isinstance(WORKLOAD, Keeping)
+    path = written(tmp_path, {**TABLE, **KEPT_OF}, kind)
+    parameters = prepared(path)
+    _, first = replayed(parameters, 9)
+    folder = tmp_path / "run" / "kept"
+    folder.parent.mkdir()
+    WORKLOAD.keep(parameters, folder)
+    WORKLOAD.keep(parameters, folder)
+    path.unlink()
+    moved = tmp_path / "elsewhere" / "run"
+    moved.parent.mkdir()
+    folder.parent.rename(moved)
+    found = dict(WORKLOAD.kept(parameters, moved / "kept"))
+    query, again = replayed(found, 9)
+    assert query == WORKLOAD.query(parameters)
+    assert (again.times.tolist(), list(again.labels)) == (first.times.tolist(), list(first.labels))
+    assert again.keys.tolist() == first.keys.tolist()
+    assert {name: column.tolist() for name, column in again.values.items()} == {
+        name: column.tolist() for name, column in first.values.items()
+    }
+
+
+@pytest.mark.parametrize("damage", ["gone", "no parquet", "another", "a pipe", "led out"])
+def test_what_was_kept_and_is_no_longer_that_is_not_replayed(tmp_path: Path, damage: str) -> None:
+    assert isinstance(WORKLOAD, Keeping)
+    parameters = prepared(written(tmp_path, TABLE))
+    folder = tmp_path / "run" / "kept"
+    folder.parent.mkdir()
+    WORKLOAD.keep(parameters, folder)
+    (path,) = folder.iterdir()
+    content = path.read_bytes()
+    path.unlink()
+    match damage:
+        case "no parquet":
+            path.write_bytes(content[:-9])
+        case "another":
+            pq.write_table(pq.read_table(pa.BufferReader(content)).slice(1), path)
+        case "a pipe":
+            os.mkfifo(path)
+        case "led out":
+            (tmp_path / "elsewhere").write_bytes(content)
+            path.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(Unfit, match="kept of the recording"):
+        replayed(dict(WORKLOAD.kept(parameters, folder)))
+
+
+def test_a_run_from_before_recordings_were_kept_reads_its_file(tmp_path: Path) -> None:
+    assert isinstance(WORKLOAD, Keeping)
+    parameters = prepared(written(tmp_path, TABLE))
+    del parameters["recording"]
+    assert WORKLOAD.kept(parameters, tmp_path) == parameters
+    replayed(parameters)
+
+
+@pytest.mark.parametrize("digest", ["../../x", "0" * 63, "g" * 64])
+def test_a_name_that_a_plan_makes_up_is_no_path(tmp_path: Path, digest: str) -> None:
+    assert isinstance(WORKLOAD, Keeping)
+    with pytest.raises(Unfit, match="is no SHA-256 sum"):
+        WORKLOAD.kept({**WORKLOAD.defaults, "recording": digest}, tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "ndjson"])
+def test_what_is_no_plain_file_is_refused_at_once(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"mine.{kind}"
+    os.mkfifo(path)
+    with pytest.raises(Unfit, match="cannot be read: not a regular file"):
+        prepared(path)
+    for target in ("/dev/zero", path.name):
+        path.unlink()
+        path.symlink_to(target)
+        with pytest.raises(Unfit):
+            prepared(path)
+    path.unlink()
+    with path.open("wb") as file:
+        file.truncate(recording.MOST_BYTES + 1)
+    with pytest.raises(Unfit, match="more than the"):
+        prepared(path)
+    path.unlink()
+
+
+def test_a_link_to_ones_own_file_is_followed(tmp_path: Path) -> None:
+    path = written(tmp_path, TABLE)
+    (tmp_path / "linked.parquet").symlink_to(path)
+    replayed(prepared(tmp_path / "linked.parquet"))
 
 
 def test_without_a_file_there_is_something_lacking(tmp_path: Path) -> None:

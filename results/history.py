@@ -32,7 +32,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from results.bounds import Limits, impossible
+from results.limits import Limits, impossible
 from results.plan import Count, Nanoseconds, Rate, Seconds, Some, TrialPlan
 from workloads.regular_file import open_regular, read_regular
 

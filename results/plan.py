@@ -28,7 +28,7 @@ def _in_its_folder(name: str) -> str:
     return name
 
 
-Name = Annotated[str, Field(pattern=r"^[^/\\\x00]+$", max_length=_LONGEST), AfterValidator(_in_its_folder)]
+Name = Annotated[str, Field(pattern=r"^[^/\\\x00]+$"), AfterValidator(_in_its_folder)]
 """A part of a file's name, which leads nowhere else."""
 
 
@@ -157,12 +157,6 @@ class AskedCase(_Model):
             parts += [self.strikes.fault, self.strikes.aim, self.strikes.timeouts]
         return ".".join(parts)
 
-    @model_validator(mode="after")
-    def _is_of_a_files_length(self) -> Self:
-        if len(self.name.encode()) > _LONGEST:
-            raise ValueError(f"its parts make a name of more than {_LONGEST} bytes")
-        return self
-
 
 class CasePlan(AskedCase):
     """One deployment of one engine, given the drain and then the paced phase, during which strikes may fall."""
@@ -191,6 +185,13 @@ class CasePlan(AskedCase):
     """None for no drain."""
     strikes: Strikes | None = None
     """What strikes during the paced phase; None for nothing."""
+
+    @model_validator(mode="after")
+    def _is_of_a_files_length(self) -> Self:
+        """A judge reads plans with longer names, and says of each such case that it cannot be read."""
+        if len(self.name.encode()) > _LONGEST:
+            raise ValueError(f"its parts make a name of more than {_LONGEST} bytes")
+        return self
 
     @property
     def timeouts(self) -> Literal["default", "tuned"]:

@@ -118,16 +118,15 @@ def _judged(folder: Path, asked: AskedCase, told: Mapping[str, Any]) -> list[Cas
         return _unjudged(asked, asked.blocked.outcome, why)
     try:
         history = within(folder, CASES, asked.name)
-    except LeadsOutside as error:
-        what = f"{error.what}, and is not followed ({error.where.relative_to(folder)})"
-        return _unjudged(asked, "unknown", f"damaged history: {what}")
-    try:
         if not history.is_dir():
             return _unjudged(asked, "unknown", "did not run: the run ended before this case began")
         found = _contradiction(History(history).plan, {**told, "name": asked.name})
         if found is not None:
             return _unjudged(asked, "unknown", f"damaged history: {found} ({CASES}/{asked.name}/{TRIAL})")
         return judge(history)
+    except LeadsOutside as error:
+        what = f"{error.what}, and is not followed ({error.where.relative_to(folder)})"
+        return _unjudged(asked, "unknown", f"damaged history: {what}")
     except DamagedHistory as damage:
         return _unjudged(asked, "unknown", damage.within(folder))
     except OSError as error:

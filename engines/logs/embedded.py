@@ -2,7 +2,8 @@
 
 A row is a frame: records of one partition that were written together. `synchronous` is NORMAL: a commit is in the page
 cache when it returns, so kill -9 of any process loses nothing, and the file survives a power cut in one piece, though
-perhaps without its last commits (a Kafka broker at its defaults promises no more on one machine).
+perhaps without its last commits (a Kafka broker at its defaults promises no more on one machine). Longer than most:
+one file is the whole log, from the bytes of a frame to the reader.
 """
 
 from __future__ import annotations

@@ -29,6 +29,7 @@ from harness.faults import discover as discover_faults
 from harness.faults.fault import Fault, Need
 from harness.host import facts
 from harness.host.disk import SmallDisk, separate
+from harness.host.subreaper import subreaper
 from harness.host.warden import Warden, marked
 from harness.instruments.proxy import Proxy
 from harness.problem import ExitCode, Problem
@@ -75,7 +76,7 @@ def execute(plan: RunPlan, provisioned: Mapping[str, Provisioned], folder: Path,
         return
     if "disk" in _needs(left):
         separate()
-    with Warden(folder.name, scratch), ExitStack() as stack:
+    with subreaper(), Warden(folder.name, scratch), ExitStack() as stack:
         log = _broker(plan, left, provisioned, folder, scratch, stack, display)
         all_engines, all_workloads = discover_engines(), discover_workloads()
         for case in left:

@@ -6,8 +6,9 @@ A fault touches only what it is given in a `Target`: processes that we started, 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -48,7 +49,9 @@ class Target:
     job and submit it again, with this parallelism (None: as before); returns once it is ready. broker, link: None where
     the trial has none of its own. state: the job's state directory. disk: the small one that it is on, where the fault
     needs it. write: put one record that is no event, given as key and value, into the input; returns once it is
-    acknowledged, and who reads events there passes over it. chance: the trial's own, seeded.
+    acknowledged, and who reads events there passes over it. chance: the trial's own, seeded. choose: whose turn
+    it is of some workers. descendants: of processes, these and all that they started, also what has left them since.
+    engine: all that the engine started.
     """
 
     processes: Callable[[], Mapping[Role, list[int]]]
@@ -63,6 +66,13 @@ class Target:
     parallelism: int
     chance: random.Random
     disk: SmallDisk | None = None
+    choose: Callable[[Sequence[int]], int] = itemgetter(0)
+    descendants: Callable[[Collection[int]], list[int]] = list
+    engine: Callable[[], list[int]] = list
+
+    def victim(self) -> int:
+        """Pid of the worker that is struck, where one is."""
+        return self.choose(self.occupied())
 
     def lacks(self, needs: frozenset[Need]) -> str | None:
         """Which of the needs is not there, in words, or None."""

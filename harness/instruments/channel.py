@@ -19,6 +19,7 @@ from typing import IO, Any
 
 from engines.process import tail
 from harness.failure import TrialFailure
+from harness.host import own
 
 Message = dict[str, Any]
 
@@ -43,6 +44,7 @@ class Instrument:
                 text=True,
                 bufsize=1,
             )
+        own.register(self._child.pid)
         self._stdin: IO[str] = self._child.stdin  # type: ignore[assignment]  # both are pipes
         self._answers = _lines(self._child.stdout)  # type: ignore[arg-type]
         self.send(setup)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 from engines.logs.protocol import Isolation
 from engines.protocol import Role
@@ -20,7 +21,8 @@ from harness.deployment import Deployment
 from harness.equipment import Equipment
 from harness.failure import TrialFailure
 from harness.faults.fault import Fault, Target, Unconfirmed
-from harness.faults.processes import kill
+from harness.faults.processes import kill_family
+from harness.host.engine_processes import EngineProcesses
 from harness.strikes.first_row import FirstRow
 from harness.strikes.gauge import Gauge, Reading
 from harness.strikes.output_rate import OutputRate, Steady, output_rate
@@ -66,8 +68,11 @@ class Campaign:
         equipment: Equipment,
         output: str,
         write: Callable[[bytes, bytes], None],
+        engine: EngineProcesses | None = None,
     ) -> None:
-        """fault: the trial's own. mark: writes to the history. output: the topic. write: as in a fault's Target."""
+        """fault: the trial's own. mark: writes to the history. output: the topic. write: as in a fault's Target.
+        engine: None where nothing but what the deployment names is struck.
+        """
         self._plan, self._fault, self._deployment, self._gauge, self._mark = plan, fault, deployment, gauge, mark
         self._interval_s = case.interval_ms / 1000
         self._at_most_once = case.guarantee == "at-most-once"
@@ -100,6 +105,8 @@ class Campaign:
             parallelism=deployment.parallelism,
             chance=self._chance,
             disk=equipment.disk,
+            descendants=engine.descendants if engine is not None else list,
+            engine=engine.pids if engine is not None else list,
         )
         self._stop = threading.Event()
         self._error: Exception | None = None
@@ -218,7 +225,7 @@ class Campaign:
             fresh = [pid for pid in self._pids("worker") if pid not in known]
             if fresh:
                 try:
-                    kill(fresh[:1])
+                    kill_family(fresh[:1], partial(self._target.descendants, fresh[:1]))
                 except Unconfirmed as error:
                     self._note(number, "unconfirmed", str(error))
                 else:

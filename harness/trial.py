@@ -23,7 +23,7 @@ from harness.deployment import Deployment
 from harness.display import Display
 from harness.equipment import Equipment
 from harness.failure import TrialFailure
-from harness.faults.fault import Fault
+from harness.faults.fault import Fault, has_one_victim
 from harness.host.engine_processes import EngineProcesses
 from harness.host.signals import held_still
 from harness.host.stacks import dump
@@ -34,6 +34,7 @@ from harness.quiescence import Rest
 from harness.readback import read_back, read_outputs
 from harness.strikes.campaign import Campaign
 from harness.strikes.gauge import Gauge
+from harness.strikes.row_counts import RowCounts
 from results.history import (
     Closing,
     Committed,
@@ -247,12 +248,16 @@ class Trial:
         strikes, log = self._case.strikes, self._equipment.gauge_log
         if strikes is None or self._fault is None or log is None:
             return None
-        gauge = Gauge(log, (self._input, self._output), self._case.partitions, self._deployment.progress)
+        fault, partitions = self._fault(), self._case.partitions
+        # What a single worker has at stake is told by what was made from its partitions.
+        by_worker = has_one_victim(fault) and self._deployment.rollback == "worker"
+        rows = RowCounts(log, self._output, partitions) if by_worker else None
+        gauge = Gauge(log, (self._input, self._output), partitions, self._deployment.progress, rows)
         stack.enter_context(gauge)
         campaign = Campaign(
             self._case,
             strikes,
-            self._fault(),
+            fault,
             self._query,
             self._deployment,
             gauge,

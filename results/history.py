@@ -213,6 +213,9 @@ class Strike(_Mark):
 
     injected: confirmed (the process is gone, the link cut). unconfirmed: it could not be, so the trial proves nothing.
     healed: undone, and what died was started again. missed: the aim was not met in time, nothing was done.
+
+    slot: of the worker that is struck, where one is; parts: the slots that had a part of the job as it was chosen.
+    Histories of method 7 and older have neither.
     """
 
     mark: Literal["strike"] = "strike"
@@ -221,6 +224,8 @@ class Strike(_Mark):
     step: Literal["injecting", "injected", "unconfirmed", "healing", "healed", "missed"]
     aimed: str = ""
     detail: str = ""
+    slot: int | None = None
+    parts: list[int] = []
 
 
 class Exposed(_Mark):
@@ -230,6 +235,9 @@ class Exposed(_Mark):
     seen. inputs: input records appended since then. unanswered: input records behind the last commit whose rows are
     not in the output log; None where that cannot be told (windowed queries; engines that do not say). aborted: of the
     outputs, those in a transaction that was open. commit_age_s: how old that commit was.
+
+    scope: of all of the job, or of the partitions of the worker that was struck, since their last commit; where it is
+    not known which these are, `untold`, and nothing counts.
     """
 
     mark: Literal["exposed"] = "exposed"
@@ -239,6 +247,7 @@ class Exposed(_Mark):
     unanswered: int | None = None
     aborted: int = 0
     commit_age_s: float
+    scope: Literal["job", "worker", "untold"] = "job"
 
     def at_stake(self, log: str, at_most_once: bool) -> int:
         """Records that a weaker guarantee than the claimed one would have lost or repeated.

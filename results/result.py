@@ -112,13 +112,14 @@ class Series(_Model):
 class StrikeResult(_Model):
     """One strike: what was done, what was at stake, and how the engine came back. Seconds count from the injection.
 
-    at_s: when it was injected, after the paced phase began; None where it was not. aim, detail: in words. exposed:
-    whether it counts as a test of the guarantee. outputs, inputs, unanswered, aborted, commit_age_s: as in
-    `results.history.Exposed`. sign: of the engine, that it noticed. healed_s: until what was done was undone, and what
-    died was started again. caught_up_s: None where it did not catch up within watched_s, the time until the next strike
-    or the end of the load. cores, memory_bytes: of the engine, mean and peak, until it had caught up, or for as long as
-    it was watched. repeated: rows that were there before and came again, until the next strike. aborted_copies:
-    records of aborted transactions that were appended since the strike before was healed, until this one was.
+    slot: of the worker that was struck, None where not one was. at_s: when it was injected, after the paced phase
+    began; None where it was not. aim, detail: in words. exposed: whether it counts as a test of the guarantee. outputs,
+    inputs, unanswered, aborted, commit_age_s: as in `results.history.Exposed`. sign: of the engine, that it noticed.
+    healed_s: until what was done was undone, and what died was started again. caught_up_s: None where it did not catch
+    up within watched_s, the time until the next strike or the end of the load. cores, memory_bytes: of the engine, mean
+    and peak, until it had caught up, or for as long as it was watched. repeated: rows that were there before and came
+    again, until the next strike. aborted_copies: records of aborted transactions that were appended since the strike
+    before was healed, until this one was.
     """
 
     number: int
@@ -126,6 +127,7 @@ class StrikeResult(_Model):
     aim: str
     detail: str
     state: Literal["confirmed", "unconfirmed", "missed"]
+    slot: int | None = None
     exposed: bool = False
     outputs: int | None = None
     inputs: int | None = None

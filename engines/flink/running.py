@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from engines.process import Process, tail
-from engines.protocol import Counter, EngineFailure, Job, Progress, Role
+from engines.protocol import Counter, EngineFailure, Job, Progress, Role, Slot
 
 from . import metrics, settings
 from .api import PYTHON_MODE
@@ -71,7 +71,7 @@ class FlinkJob:
             time.sleep(_POLL_S)
 
     def processes(self) -> Mapping[Role, list[int]]:
-        """TaskManagers are workers (Python workers are their children); the JobManager, and the client while it
+        """TaskManagers are workers (Python workers are started by them); the JobManager, and the client while it
         submits the job, are the coordinator.
         """
         manager = [self._manager.pid] if self._manager.exit_code is None else []
@@ -89,6 +89,10 @@ class FlinkJob:
             return []
         ports = {int(subtask["endpoint"].rpartition(":")[2]) for own in subtasks for subtask in own}
         return [worker.pid for worker in self._workers if worker.exit_code is None and ports & listened(worker.pid)]
+
+    def slots(self) -> list[Slot]:
+        """A revived TaskManager takes the place of the dead one. Which partitions one reads is not told."""
+        return [Slot(worker.pid if worker.exit_code is None else None) for worker in self._workers]
 
     def failure(self) -> EngineFailure | None:
         dead = self._manager.died("while the job ran")

@@ -24,6 +24,7 @@ from engines.protocol import (
     LogKind,
     Poison,
     Role,
+    Rollback,
     RunningJob,
     Site,
     Support,
@@ -89,6 +90,10 @@ class KafkaStreams:
         early = "windows not yet emitted may be lost on a fail-over, or as event time jumps by more than size + grace"
         lost = "" if mode == _RETENTION else early
         return Claim(processing=guarantee, delivery=guarantee, note=lost, lossy=mode != _RETENTION)
+
+    def rollback(self, query: Query, mode: str) -> Rollback:  # noqa: ARG002
+        """An instance that dies takes the transaction of its one thread with it; the others commit by themselves."""
+        return "worker"
 
     def open(self, site: Site) -> KafkaStreamsCluster:
         return KafkaStreamsCluster(site)

@@ -89,6 +89,11 @@ class Target:
         return f"the trial has no {' and no '.join(lacking)} of its own" if lacking else None
 
 
+def has_one_victim(fault: Fault | type[Fault]) -> bool:
+    """Whether it says that it strikes one worker."""
+    return getattr(fault, "one_victim", False)
+
+
 class Fault(Protocol):
     """A class of which each trial makes a fault of its own: what it keeps from strike to strike is that trial's.
 
@@ -101,6 +106,9 @@ class Fault(Protocol):
     needs: frozenset[Need]
     hold_s: float
     """How long it lasts by default before it is healed, in seconds; 0 where injecting leaves nothing to last."""
+    one_victim: bool
+    """Whether it strikes one worker, `Target.victim`: then they take turns. None is struck by a fault that has no such
+    attribute."""
     graceful: bool
     """Whether the job is asked to end: at stake is what was so when it was asked, since it may commit as it ends."""
 

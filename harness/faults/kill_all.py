@@ -11,6 +11,7 @@ class KillAll:
     story = "every process of the job is killed (SIGKILL) at once; the job is submitted again, and that time counts"
     needs: frozenset[Need] = frozenset({"worker"})
     hold_s = 0.0
+    one_victim = False
     graceful = False
 
     def inject(self, target: Target) -> str:

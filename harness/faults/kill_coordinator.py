@@ -11,6 +11,7 @@ class KillCoordinator:
     story = "the coordinator is killed (SIGKILL); the job is submitted again as an operator would, and that time counts"
     needs: frozenset[Need] = frozenset({"coordinator"})
     hold_s = 0.0
+    one_victim = False
     graceful = False
 
     def inject(self, target: Target) -> str:

@@ -11,6 +11,7 @@ class KillWorker:
     story = "one worker is killed (SIGKILL) with all its children and, where nothing else does that, started again"
     needs: frozenset[Need] = frozenset({"worker"})
     hold_s = 0.0
+    one_victim = True
     graceful = False
 
     def inject(self, target: Target) -> str:

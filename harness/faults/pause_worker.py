@@ -11,6 +11,7 @@ class PauseWorker:
     story = "one worker is stopped (SIGSTOP), children too, for longer than a session may last, and then goes on"
     needs: frozenset[Need] = frozenset({"worker"})
     hold_s = 60.0
+    one_victim = True
     graceful = False
 
     def __init__(self) -> None:

@@ -22,6 +22,7 @@ class SqueezeCpu:
     story = "twice as many processes as the machine has cores do nothing but compute beside the job for a while"
     needs: frozenset[Need] = frozenset({"worker"})
     hold_s = 10.0
+    one_victim = False
     graceful = False
 
     def __init__(self) -> None:

@@ -15,6 +15,7 @@ class SqueezeMemory:
     story = "one worker is refused any further memory (RLIMIT_DATA at what it has) for a while; what dies is restarted"
     needs: frozenset[Need] = frozenset({"worker"})
     hold_s = 10.0
+    one_victim = True
     graceful = False
 
     def __init__(self) -> None:

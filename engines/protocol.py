@@ -20,6 +20,10 @@ LogKind = Literal["embedded", "kafka"]
 Role = Literal["worker", "coordinator"]
 Poison = Literal["skipped", "fatal"]
 Counter = Literal["late", "broken"]
+Rollback = Literal["job", "worker"]
+"""What goes back to its last commit when a worker dies: all of the job, or that worker's partitions alone, each to the
+last commit of its own."""
+
 Timeouts = Literal["default", "tuned"]
 """`default`: every time-out that says how long a dead process goes unnoticed is the engine's own. `tuned`: as its
 manual recommends for fast recovery."""
@@ -135,20 +139,33 @@ class Job:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a job is, as the engine or the log says; seen from outside, and cheap enough to ask 50 times a second.
-
-    commits: grows with each durable commit (a checkpoint, a batch, committed offsets), whatever it is by itself; never
-    falls, also over a restart. inputs: how many input records of all partitions are behind the last commit (offsets
-    summed up), None where that cannot be told. committing: whether a commit is under way just now (a checkpoint in
-    progress, a batch whose offsets are logged and which is not committed). state: the engine's own word for how the
-    job is (`RUNNING`, `RESTARTING`, a group's `STABLE`), empty where it has none: a change after a fault is its
-    detection.
-    """
+    """How far a job is, as the engine or the log says; seen from outside, and cheap enough to ask 50 times a second."""
 
     commits: int
+    """Grows with each durable commit (a checkpoint, a batch, committed offsets), whatever it is by itself; never falls,
+    also over a restart."""
     inputs: int | None = None
+    """Input records of all partitions behind the last commit (offsets summed up); None where that cannot be told."""
     committing: bool = False
+    """Whether a commit is under way just now (a checkpoint in progress, a batch whose offsets are logged and which is
+    not committed)."""
     state: str = ""
+    """The engine's own word for how the job is (`RUNNING`, `RESTARTING`, a group's `STABLE`), empty where it has none:
+    a change after a fault is its detection."""
+    positions: Mapping[int, int] | None = None
+    """The committed input offset of each partition; None where that cannot be told."""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A worker's place in a job, from its start on: a successor takes that of the worker that died.
+
+    pid: None while no process is in it. partitions: of the input, those that the worker answers for; of a dead one,
+    those that it answered for. None where that cannot be told.
+    """
+
+    pid: int | None
+    partitions: frozenset[int] | None = None
 
 
 class RunningJob(Protocol):
@@ -162,7 +179,11 @@ class RunningJob(Protocol):
         ...
 
     def processes(self) -> Mapping[Role, list[int]]:
-        """Pids of every process that serves the job, cluster included, asked anew at each call."""
+        """Pids of the processes that serve the job, cluster included, asked anew at each call.
+
+        Workers stand in the order of their slots, and behind them what helps them. What they start need not be named:
+        all that descends from a process is struck and counted with it.
+        """
         ...
 
     def failure(self) -> EngineFailure | None:
@@ -195,7 +216,17 @@ class Placed(Protocol):
     """A running job of which some workers may have no part, as they stand by for those that fail."""
 
     def occupied(self) -> list[int]:
-        """Pids of the workers that have a part of the job just now; empty where that cannot be told."""
+        """Pids of the workers that have a part of the job just now, in the order of their slots; empty where that
+        cannot be told."""
+        ...
+
+
+@runtime_checkable
+class Slotted(Protocol):
+    """A running job that tells which worker is in which slot. Of others, `processes` tells it."""
+
+    def slots(self) -> list[Slot]:
+        """By number; cheap."""
         ...
 
 
@@ -207,6 +238,17 @@ class Revivable(Protocol):
         """Start again what died of the job's processes, its cluster's included, and name it; nothing where nothing is
         dead, or where the engine itself starts it again. Returns once they are started, not once they are ready;
         `failure` is None again then, as long as they live. Raises EngineFailure where it cannot be done.
+        """
+        ...
+
+
+@runtime_checkable
+class RollsBack(Protocol):
+    """An engine that says what goes back when a worker dies: so much is at stake when one is struck."""
+
+    def rollback(self, query: Query, mode: str) -> Rollback | None:
+        """None where it cannot be told: such a strike tests nothing. A job of which workers go back each by itself
+        tells their partitions (`Slotted`) and how far these are committed (`Progress.positions`).
         """
         ...
 

@@ -27,6 +27,7 @@ from engines.ports import reserved
 from engines.process import Process, tail
 from engines.protocol import EngineFailure
 from harness.failure import TrialFailure, as_trial_failure
+from harness.host import own
 from harness.problem import ExitCode, Problem
 from harness.provisioning.folders import lacking_space
 
@@ -223,7 +224,9 @@ class Broker:
 
     def _run(self, part: str, heap: str, settings: Path, log: Path) -> Process:
         with as_trial_failure():
-            return Process(f"Kafka's {part}", self._command(heap, "kafka.Kafka", str(settings)), log)
+            process = Process(f"Kafka's {part}", self._command(heap, "kafka.Kafka", str(settings)), log)
+        own.register(process.pid)
+        return process
 
     def _await_answers(self, broker: Process) -> None:
         _await_start(broker)

@@ -33,6 +33,7 @@ from harness.faults import discover as discover_faults
 from harness.faults.fault import Fault, Need
 from harness.host import facts
 from harness.host.disk import SmallDisk, separate
+from harness.host.subreaper import subreaper
 from harness.host.warden import Warden
 from harness.instruments.proxy import Proxy
 from harness.planning import catalogue
@@ -92,7 +93,7 @@ def execute(plan: RunPlan, provisioned: Mapping[str, Provisioned], folder: Path,
     if "disk" in _needs(left):
         separate()
     scratch = home() / "scratch" / folder.name
-    with Warden(folder.name, scratch), ExitStack() as stack:
+    with subreaper(), Warden(folder.name, scratch), ExitStack() as stack:
         log = _broker(plan, left, provisioned, folder, scratch, stack, display)
         for case, (engine, workload, fault) in zip(left, parts, strict=True):
             _run_case(case, engine, workload, fault, provisioned[case.engine], log, folder, scratch, display)

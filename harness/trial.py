@@ -7,30 +7,35 @@ experiment, top to bottom.
 from __future__ import annotations
 
 import math
+import os
 import time
 import traceback
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, replace
 from typing import Any
 
 from engines.failure import Failure
-from engines.protocol import Engine, Job, LogKind, Topic
+from engines.protocol import Engine, Job, LogKind, Role, Topic
 from harness.broken_records import BrokenRecords
 from harness.deadline import Deadline
 from harness.deployment import Deployment
 from harness.display import Display
 from harness.equipment import Equipment
 from harness.failure import TrialFailure
-from harness.faults.fault import Fault
+from harness.faults.fault import Fault, has_one_victim
+from harness.host.engine_processes import EngineProcesses
 from harness.host.signals import held_still
 from harness.host.stacks import dump
 from harness.instruments.channel import Instrument
 from harness.instruments.generator import closing_keys
+from harness.instruments.sampler import OURS
 from harness.quiescence import Rest
 from harness.readback import read_back, read_outputs
 from harness.record import Record
 from harness.strikes.campaign import Campaign
 from harness.strikes.gauge import Gauge
+from harness.strikes.row_counts import RowCounts
 from results.history import (
     Closing,
     Committed,
@@ -106,14 +111,15 @@ class Trial:
         self._base_ms = time.time_ns() // 1_000_000 // self._unit_ms * self._unit_ms
         self._deadline = Deadline(case)
         self._attended_s = 0.0
-        self._watched: dict[str, list[int]] = {}
         self._instruments: list[Instrument] = []
         self._record = Record(equipment.folder)
+        self._processes = EngineProcesses()
 
     def conduct(self) -> None:
         """Run the experiment. What goes wrong becomes the mark `failed`; only an interruption is raised."""
         try:
             with ExitStack() as stack:
+                stack.enter_context(self._processes)
                 self._set_up(stack)
                 self._deploy(stack)
                 # Backlogs first: they warm what a steady load would leave cold through all of its warm-up.
@@ -181,9 +187,12 @@ class Trial:
             },
         )
         self._collector = self._instrument(stack, "collector", common | {"topic": self._output})
-        self._sampler = self._instrument(stack, "sampler", {"folder": str(self._equipment.folder)})
+        self._sampler = self._instrument(
+            stack, "sampler", {"folder": str(self._equipment.folder), "director": os.getpid()}
+        )
         for instrument in (self._generator, self._collector, self._sampler):
             instrument.wait_ready()
+        self._tell_sampler(dict)
 
     def _instrument(self, stack: ExitStack, name: str, setup: dict[str, Any]) -> Instrument:
         log = self._equipment.folder / "logs" / f"{name}.log"
@@ -213,6 +222,7 @@ class Trial:
             timeouts=self._case.timeouts,
         )
         self._deployment = Deployment(self._engine, self._equipment.site, job, READY_S)
+        stack.callback(self._end_engine)
         stack.callback(self._deployment.close)
         startup_s = self._deployment.start()
         self._marks.write(
@@ -270,12 +280,16 @@ class Trial:
         strikes, log = self._case.strikes, self._equipment.gauge_log
         if strikes is None or self._fault is None or log is None:
             return None
-        gauge = Gauge(log, (self._input, self._output), self._case.partitions, self._deployment.progress)
+        fault, partitions = self._fault(), self._case.partitions
+        # What a single worker has at stake is told by what was made from its partitions.
+        by_worker = has_one_victim(fault) and self._deployment.rollback == "worker"
+        rows = RowCounts(log, self._output, partitions) if by_worker else None
+        gauge = Gauge(log, (self._input, self._output), partitions, self._deployment.progress, rows)
         stack.enter_context(gauge)
         campaign = Campaign(
             self._case,
             strikes,
-            self._fault(),
+            fault,
             self._query,
             self._deployment,
             gauge,
@@ -283,6 +297,7 @@ class Trial:
             self._equipment,
             self._output,
             self._broken.write,
+            self._processes,
         )
         stack.callback(campaign.end)
         return campaign
@@ -344,7 +359,8 @@ class Trial:
         A commit makes partitions visible one after the other, within milliseconds. An engine whose watermark is the
         largest over all partitions (Spark's) would take the rest for late if it looked in between; so none can.
         """
-        with held_still([pid for pids in self._deployment.processes().values() for pid in pids]):
+        named = [pid for pids in self._deployment.processes().values() for pid in pids]
+        with held_still(named, self._processes.pids):
             # What the engine had asked the log before it was stopped is answered before the commit.
             time.sleep(_SETTLE_S)
             self._generator.ask({"do": "commit"}, _ANSWER_S)
@@ -450,17 +466,29 @@ class Trial:
         )
         if failure is not None:
             raise failure
+        self._tell_sampler(self._deployment.processes)
+        self._attended_s = time.monotonic()
+
+    def _tell_sampler(self, name: Callable[[], Mapping[Role, list[int]]]) -> None:
+        """Which processes are whose: what the engine names, ours, and last what dead orphans of the engine took."""
+        as_of_ns = time.monotonic_ns()
+        named = name()
+        ended = [asdict(one) for one in self._processes.reap(named)]
         watched: dict[str, list[int]] = {
-            **{str(role): pids for role, pids in self._deployment.processes().items()},
+            OURS: self._processes.ours(),
+            **{str(role): pids for role, pids in named.items()},
             **self._equipment.bystanders(),
             "generator": [self._generator.pid],
             "collector": [self._collector.pid],
             "sampler": [self._sampler.pid],
         }
-        if watched != self._watched:
-            self._sampler.ask({"do": "watch", "roles": watched}, _ANSWER_S)
-            self._watched = watched
-        self._attended_s = time.monotonic()
+        self._sampler.ask({"do": "watch", "roles": watched, "as_of_ns": as_of_ns, "ended": ended}, _ANSWER_S)
+
+    def _end_engine(self) -> None:
+        """Nothing of the engine outlives its trial; what it took is sampled to its end."""
+        self._processes.end()
+        with suppress(TrialFailure):  # A sampler that is gone was missed before.
+            self._tell_sampler(dict)
 
     def _dump_threads(self) -> None:
         """What every process of the engine was doing as it failed; a hang says no more than this."""

@@ -117,7 +117,7 @@ class Row:
 
     @property
     def seen_in_words(self) -> str:
-        """What was seen of delivery; untested where strikes were asked for, none was exposed and all was exact."""
+        """What was seen of delivery; untested where strikes were asked for, too few were exposed and all was exact."""
         return self._in_words(self.seen)
 
     def delivery_in_words(self, short: Mapping[str, str]) -> str:
@@ -130,7 +130,8 @@ class Row:
 
     def _in_words(self, seen: Seen) -> str:
         struck = self.asked is not None and self.asked.strikes is not None
-        untested = struck and not any(strike.exposed for strike in self.strikes)
+        short = any(case.observed.startswith("untested") for case in self.cases)
+        untested = struck and (short or not any(strike.exposed for strike in self.strikes))
         return "untested" if untested and seen == "exact" else seen
 
     @property

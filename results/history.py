@@ -260,6 +260,10 @@ class Strike(_Mark):
     """What it was aimed at, in words; empty before that is known."""
     detail: str = ""
     """What was done, or why it is not confirmed, in words; may be empty."""
+    slot: Count | None = None
+    """Of the worker that is struck, where one is. Histories of method 7 and older have none."""
+    parts: list[Count] = []
+    """The slots that had a part of the job as it was chosen. Histories of method 7 and older have none."""
 
 
 class Exposed(_Mark):
@@ -280,6 +284,9 @@ class Exposed(_Mark):
     """Of the outputs, those in a transaction that was open."""
     commit_age_s: Seconds
     """How old that commit was, in seconds."""
+    scope: Literal["job", "worker", "untold"] = "job"
+    """`job`: of all of the job. `worker`: of the partitions of the worker that was struck, since their last commit.
+    `untold`: it is not known which these are, and nothing counts."""
 
     def at_stake(self, log: str, at_most_once: bool) -> int:
         """Records that a weaker guarantee than the claimed one would have lost or repeated.

@@ -122,9 +122,7 @@ class _Case:
             outcome=outcome,
             reason="; ".join([reason, *self.measured.notes]),
             verdict=found.verdict,
-            observed=in_words(
-                processing, delivery, plan.fault, self.struck is not None and untested(self.struck) is not None
-            ),
+            observed=in_words(processing, delivery, plan.fault, self._untested),
             processing=Guarantee(claimed=plan.processing_claimed, seen=processing),
             delivery=Guarantee(claimed=plan.delivery_claimed, seen=delivery),
             claim_note=plan.claim_note,
@@ -214,6 +212,13 @@ class _Case:
 
     def _part(self, name: str, part: Callable[[], Any]) -> Any:
         return _guarded(name, part, self.doubts)
+
+    @property
+    def _untested(self) -> str | None:
+        """Why strikes that were asked for tested nothing, in short."""
+        if self.struck is None or (why := untested(self.struck)) is None:
+            return None
+        return why if any(strike.exposed for strike in self.struck) else "untested, no strike was exposed"
 
     def _conclusion(self, found: Findings, forbidden: list[Kind]) -> tuple[Outcome, str]:
         """The outcome, and the reason in one line."""

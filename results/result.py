@@ -153,6 +153,8 @@ class StrikeResult(_Model):
     """What was done, or why nothing was, in words."""
     state: Literal["confirmed", "unconfirmed", "missed"]
     """`unconfirmed`: whether it took effect could not be told. `missed`: its aim was not met, nothing was done."""
+    slot: int | None = None
+    """Slot of the worker that was struck; None where not one was."""
     exposed: bool = False
     """Whether it counts as a test of the guarantee."""
     outputs: int | None = None

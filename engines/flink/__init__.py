@@ -8,8 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from engines.protocol import Claim, Cluster, EngineFailure, Environment, Guarantee, LogKind, Poison, Role, Site, Support
-from workloads.query import Query
+from engines.protocol import (
+    Claim,
+    Cluster,
+    EngineFailure,
+    Environment,
+    Guarantee,
+    LogKind,
+    Poison,
+    Role,
+    Rollback,
+    Site,
+    Support,
+)
+from workloads.query import Project, Query
 
 from . import settings
 from .api import PYTHON_MODE, support
@@ -42,6 +54,12 @@ class Flink:
 
     def claim(self, guarantee: Guarantee, mode: str) -> Claim:  # noqa: ARG002
         return Claim(processing=guarantee, delivery=guarantee)
+
+    def rollback(self, query: Query, mode: str) -> Rollback | None:  # noqa: ARG002
+        """What is connected by a shuffle starts again together, from the last checkpoint. A projection has none: there
+        each subtask starts again by itself, and which partitions it reads is not told.
+        """
+        return None if isinstance(query.shape, Project) and query.deduplicate is None else "job"
 
     def open(self, site: Site) -> Cluster:
         """Raises EngineFailure for an address: only a cluster started here can be run on."""

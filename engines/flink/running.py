@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from engines.process import Process, tail
-from engines.protocol import Counter, EngineFailure, Job, Progress, Role
+from engines.protocol import Counter, EngineFailure, Job, Progress, Role, Slot
 
 from . import metrics, settings
 from .client import Submission
@@ -80,6 +80,10 @@ class FlinkJob:
             return []
         ports = {int(subtask["endpoint"].rpartition(":")[2]) for own in subtasks for subtask in own}
         return [worker.pid for worker in self._workers if worker.exit_code is None and ports & listened(worker.pid)]
+
+    def slots(self) -> list[Slot]:
+        """A revived TaskManager takes the place of the dead one. Which partitions one reads is not told."""
+        return [Slot(worker.pid if worker.exit_code is None else None) for worker in self._workers]
 
     def failure(self) -> EngineFailure | None:
         dead = self._manager.died("while the job ran")

@@ -25,6 +25,7 @@ from engines.protocol import (
     LogKind,
     Poison,
     Role,
+    Rollback,
     RunningJob,
     Site,
     Support,
@@ -91,6 +92,10 @@ class KafkaStreams:
         early = "closed windows may be lost: on a fail-over, as event time is caught up, sessions also without either"
         lost = "" if mode == _RETENTION else early
         return Claim(processing=guarantee, delivery=guarantee, note=lost, lossy=mode != _RETENTION)
+
+    def rollback(self, query: Query, mode: str) -> Rollback:  # noqa: ARG002
+        """An instance that dies takes the transaction of its one thread with it; the others commit by themselves."""
+        return "worker"
 
     def open(self, site: Site) -> KafkaStreamsCluster:
         return KafkaStreamsCluster(site)

@@ -6,8 +6,9 @@ A fault touches only what it is given in a `Target`: processes that we started, 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -68,6 +69,16 @@ class Target:
     """The trial's own source of random numbers, seeded."""
     disk: SmallDisk | None = None
     """The small one that the job's state is on; None where the fault does not need it."""
+    choose: Callable[[Sequence[int]], int] = itemgetter(0)
+    """Whose turn it is, of some workers, given and returned as pids."""
+    descendants: Callable[[Collection[int]], list[int]] = list
+    """Of some pids, these and all that they started, also what has left them since."""
+    engine: Callable[[], list[int]] = list
+    """Pids of all that the engine started."""
+
+    def victim(self) -> int:
+        """Pid of the worker that is struck, where one is."""
+        return self.choose(self.occupied())
 
     def lacks(self, needs: frozenset[Need]) -> str | None:
         """Which of the needs is not there, in words, or None."""
@@ -82,6 +93,11 @@ class Target:
         }
         lacking = sorted(need for need in needs if not there[need])
         return f"the trial has no {' and no '.join(lacking)} of its own" if lacking else None
+
+
+def has_one_victim(fault: Fault | type[Fault]) -> bool:
+    """Whether it says that it strikes one worker."""
+    return getattr(fault, "one_victim", False)
 
 
 class Fault(Protocol):
@@ -99,6 +115,9 @@ class Fault(Protocol):
     """What the trial must have for it: without one of these the case cannot run."""
     hold_s: float
     """How long it lasts by default before it is healed, in seconds; 0 where injecting leaves nothing to last."""
+    one_victim: bool
+    """Whether it strikes one worker, `Target.victim`: then they take turns. None is struck by a fault that has no such
+    attribute."""
     graceful: bool
     """Whether the job is asked to end: at stake is what was so when it was asked, since it may commit as it ends."""
 

@@ -21,6 +21,7 @@ from typing import IO, Any
 from engines.failure import Failure
 from engines.process import tail
 from harness.failure import TrialFailure
+from harness.host import own
 from harness.host.interpreter import command, environment
 from results.history import NotStored
 from workloads.workload import Unfit
@@ -50,6 +51,7 @@ class Instrument:
                 text=True,
                 bufsize=1,
             )
+        own.register(self._child.pid)
         self._stdin: IO[str] = self._child.stdin  # type: ignore[assignment]  # both are pipes
         self._answers = _lines(self._child.stdout)  # type: ignore[arg-type]
         self.send(setup)

@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from engines.protocol import Engine, Guarantee, LogKind
+from harness.faults.fault import has_one_victim
 from harness.host import disk
 from harness.planning.catalogue import Catalogue
 from harness.planning.suite import InvalidRequest, Suite, parameter
@@ -83,8 +84,10 @@ def make(
 ) -> RunPlan:
     """The cases of a suite: every engine, in each of its modes, with every workload, on the log that was chosen.
 
-    Raises InvalidRequest for parameters that a workload cannot have, and for names and numbers that no run can have.
+    Raises InvalidRequest for parameters that a workload cannot have, for names and numbers that no run can have,
+    and for fewer strikes than there are workers to be struck.
     """
+    _enough_strikes(suite, catalogue)
     try:
         cases = _cases(suite, selection, catalogue, log, available)
         return RunPlan(
@@ -207,6 +210,19 @@ def _campaigns(suite: Suite, engine: str, mode: str, catalogue: Catalogue) -> Se
             )
         )
     return found
+
+
+def _enough_strikes(suite: Suite, catalogue: Catalogue) -> None:
+    """Where workers are struck in turn, each must have one. Raises InvalidRequest."""
+    table = suite.faults
+    if table is None or table.most >= suite.parallelism:
+        return
+    named = {name for names in (table.inject, *table.instead.values()) for name in names}
+    found = ((name, catalogue.faults[name]) for name in sorted(named))
+    singles = [name for name, fault in found if not isinstance(fault, Unavailable) and has_one_victim(fault)]
+    if singles:
+        what = f"`most` is {table.most}: {singles[0]} strikes one worker at a time, and there are {suite.parallelism}"
+        raise InvalidRequest([Problem(what, "faults.most", "Raise `most`, or lower `parallelism`", ExitCode.USAGE)])
 
 
 def _repeated(case: CasePlan, engine: Engine, workload: Workload, guarantees: Sequence[Guarantee]) -> Blocked | None:

@@ -48,7 +48,8 @@ class Samples:
         _, begins = np.unique(column["pid"], return_index=True)
         self._all = [
             _Process(
-                role=str(column["role"][part[0]]),
+                # What a process is may be known only some time after it began.
+                role=str(column["role"][part[-1]]),
                 at_ns=column["at_ns"][part],
                 cpu_s=column["cpu_s"][part],
                 rss_bytes=column["rss_bytes"][part].astype(np.float64),

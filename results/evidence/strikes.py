@@ -35,6 +35,10 @@ class Struck:
     """What was at stake as it was injected; None where that was not recorded."""
     exposed: bool
     """Whether something was at stake that a weaker guarantee would have lost or repeated."""
+    slot: int | None = None
+    """Slot of the worker that was struck; None where not one was."""
+    parts: tuple[int, ...] = ()
+    """The slots that had a part of the job as it was chosen."""
 
     @property
     def missed(self) -> bool:
@@ -82,6 +86,8 @@ def _struck(history: History, number: int) -> Struck:
         sign=noticed[0].sign if noticed else "",
         unconfirmed=unconfirmed,
         exposure=exposure,
+        slot=next((mark.slot for mark in steps if mark.slot is not None), None),
+        parts=tuple(sorted({slot for mark in steps for slot in mark.parts})),
         exposed=bool(injected)
         and not failed
         and exposure is not None
@@ -99,12 +105,20 @@ def unproven(struck: list[Struck]) -> list[str]:
 
 
 def untested(struck: list[Struck]) -> str | None:
-    """Why the guarantee was not tested, or None if it was."""
-    if any(strike.exposed for strike in struck):
-        return None
+    """Why the guarantee was not tested, or None if it was: of each worker that had a part, where they take turns."""
     if not struck:
         return "untested: no strike was tried"
-    return f"untested: none of {len(struck)} strike{'s' if len(struck) > 1 else ''} was exposed"
+    if not any(strike.exposed for strike in struck):
+        return f"untested: none of {len(struck)} strike{'s' if len(struck) > 1 else ''} was exposed"
+    parts = {slot for strike in struck if strike.slot is not None for slot in strike.parts}
+    left = sorted(parts - {strike.slot for strike in struck if strike.exposed})
+    if not left:
+        return None
+    tries = [sum(strike.slot == slot for strike in struck) for slot in left]
+    return "untested for " + " and ".join(
+        f"worker {slot} (none of {count} strike{'s' if count != 1 else ''} on it was exposed)"
+        for slot, count in zip(left, tries, strict=True)
+    )
 
 
 def tested(plan: TrialPlan, struck: list[Struck], weakness: bool) -> str:

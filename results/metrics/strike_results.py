@@ -47,6 +47,7 @@ def _tried(strike: Struck, start_ns: int | None) -> StrikeResult:
         aim=strike.aimed,
         detail=strike.detail,
         state="unconfirmed" if strike.unconfirmed else "missed" if strike.missed else "confirmed",
+        slot=strike.slot,
         exposed=strike.exposed,
         outputs=exposure.outputs if exposure else None,
         inputs=exposure.inputs if exposure else None,

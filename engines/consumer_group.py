@@ -18,7 +18,7 @@ from typing import get_args
 
 from engines.logs.offsets import CommittedOffsets
 from engines.process import Process, tail
-from engines.protocol import Counter, EngineFailure, Progress, Role
+from engines.protocol import Counter, EngineFailure, Progress, Role, Slot
 
 _POLL_S = 0.05
 TUNED_SESSION_MS = 6_000
@@ -98,7 +98,7 @@ class Worker:
 
 
 class ConsumerGroup:
-    """Implements `engines.protocol.RunningJob`, `Observable`, `Placed` and `Revivable` for such a job."""
+    """Implements `engines.protocol.RunningJob`, `Observable`, `Placed`, `Slotted` and `Revivable` for such a job."""
 
     def __init__(
         self,
@@ -150,6 +150,10 @@ class ConsumerGroup:
         workers = [worker.process for worker in self._workers if worker.assigned()]
         return [process.pid for process in workers if process.exit_code is None]
 
+    def slots(self) -> list[Slot]:
+        workers = [(worker.process, worker.assigned()) for worker in self._workers]
+        return [Slot(process.pid if process.exit_code is None else None, own) for process, own in workers]
+
     def failure(self) -> EngineFailure | None:
         return None if self._stopped else self._died("while the job ran")
 
@@ -160,14 +164,15 @@ class ConsumerGroup:
         The state is what the workers said last, and how often: a dead one is believed until the group gives its
         partitions to another, so a change shows when the group noticed, and not when a process died.
         """
-        total = self._offsets.total()
+        positions = self._offsets.positions()
+        total = None if positions is None else sum(positions.values())
         said = [worker.assigned_last() for worker in self._workers]
         answering = [own for own, _ in said if own is not None]
         state = (
             f"{sum(map(bool, answering))} of {len(said)} workers answer for "
             f"{len(frozenset().union(*answering))} partitions, assignment {sum(times for _, times in said)}"
         )
-        return Progress(commits=total or 0, inputs=total, state=state if answering else "")
+        return Progress(commits=total or 0, inputs=total, state=state if answering else "", positions=positions)
 
     def revive(self) -> list[str]:
         """The group gives a new worker partitions only once it knows that the dead one is gone: its session time-out

@@ -22,11 +22,38 @@ class Stat(NamedTuple):
     rss_bytes: int
 
 
+class Origin(NamedTuple):
+    """parent: its pid. started: when it began, in clock ticks since the machine did: with the pid, it names a process
+    for good.
+    """
+
+    parent: int
+    started: int
+
+
+def _fields(stat: bytes) -> list[bytes]:
+    # The command name, in parentheses, may hold anything; fields are counted from behind it: 3, 4, 6, 14-17, 22, 24.
+    return stat[stat.rindex(b")") + 2 :].split()
+
+
 def parse(stat: bytes) -> Stat:
     """What the file says."""
-    # The command name, in parentheses, may hold anything; fields are counted from behind it: 3, 6, 14-17, 24.
-    fields = stat[stat.rindex(b")") + 2 :].split()
+    fields = _fields(stat)
     return Stat(fields[0].decode(), int(fields[3]), sum(map(int, fields[11:15])) / _TICKS, int(fields[21]) * _PAGE)
+
+
+def waited_s(stat: bytes) -> float:
+    """CPU seconds, by the file, of the children that it waited for: a part of `Stat.cpu_s`."""
+    return sum(map(int, _fields(stat)[13:15])) / _TICKS
+
+
+def origin(pid: int) -> Origin | None:
+    """None if the process is gone."""
+    try:
+        fields = _fields(Path(f"/proc/{pid}/stat").read_bytes())
+    except OSError:
+        return None
+    return Origin(int(fields[1]), int(fields[19]))
 
 
 def read(pid: int) -> Stat | None:

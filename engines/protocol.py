@@ -20,6 +20,10 @@ LogKind = Literal["embedded", "kafka"]
 Role = Literal["worker", "coordinator"]
 Poison = Literal["skipped", "fatal"]
 Counter = Literal["late", "broken"]
+Rollback = Literal["job", "worker"]
+"""What goes back to its last commit when a worker dies: all of the job, or that worker's partitions alone, each to the
+last commit of its own."""
+
 Timeouts = Literal["default", "tuned"]
 """`default`: every time-out that says how long a dead process goes unnoticed is the engine's own. `tuned`: as its
 manual recommends for fast recovery."""
@@ -39,17 +43,18 @@ class Support:
 
 @dataclass(frozen=True)
 class Claim:
-    """What an engine's manual promises in a mode: effect on state, and records at the sink.
-
-    emits: `final` rows only, or `updates` of a row, of which the last one counts. lossy: whatever the manual promises,
-    rows were seen to be missing though nothing failed; the note says when.
-    """
+    """What an engine's manual promises in a mode."""
 
     processing: Guarantee
+    """How often each event takes effect on the state."""
     delivery: Guarantee
+    """How often each row reaches the sink."""
     note: str = ""
+    """What a reader must know beside it, in a sentence; may be empty."""
     emits: Literal["final", "updates"] = "final"
+    """`final` rows only, or `updates` of a row, of which the last one counts."""
     lossy: bool = False
+    """Whatever the manual promises, rows were seen to be missing though nothing failed; the note says when."""
 
 
 @dataclass(frozen=True)
@@ -58,31 +63,35 @@ class Environment:
 
     group: dependency group of pyproject.toml that its Python runs in, None for the harness's own environment.
     jars: names of jar sets in harness/provisioning/jars.toml. java: lowest JDK feature version, None for none.
+    embeds_python: whether processes that are not Python's load Python as a library (libpython).
     """
 
     group: str | None = None
     jars: tuple[str, ...] = ()
     java: int | None = None
+    embeds_python: bool = False
 
 
 @dataclass(frozen=True)
 class Site:
-    """Where a cluster may put its files and what it runs with. Everything in it exists already.
-
-    directory: the cluster's own, empty. logs: where each process writes `NAME.log`. python: interpreter of the engine's
-    environment. java_home: the JDK (bin/java, bin/javac) or None. jars: paths by jar set. root: the checkout or
-    install folder that holds the packages `engines` and `workloads`, for PYTHONPATH.
-    address: an existing cluster to use, None to start one here. cache: survives runs (compiled classes, say).
-    """
+    """Where a cluster may put its files and what it runs with. Everything in it exists already."""
 
     directory: Path
+    """The cluster's own folder, empty."""
     logs: Path
+    """Folder where each process writes `NAME.log`."""
     cache: Path
+    """Folder that survives runs, for compiled classes and the like."""
     python: Path
+    """Interpreter of the engine's environment."""
     root: Path
+    """The checkout or install folder that holds the packages `engines` and `workloads`, for PYTHONPATH."""
     java_home: Path | None = None
+    """The JDK (bin/java, bin/javac); None where nothing here needs one."""
     jars: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
+    """Paths of jars, by jar set."""
     address: str | None = None
+    """An existing cluster to use; None to start one here."""
 
 
 @dataclass(frozen=True)
@@ -97,10 +106,7 @@ class Topic:
 
 @dataclass(frozen=True)
 class Job:
-    """One query to run. name is unique on the log: use it for group, application and transactional ids.
-
-    interval_ms: the trigger, checkpoint and commit interval. memory_mb: limit of one worker process.
-    directory: the job's own state directory; what it holds survives a restart of the engine.
+    """One query to run.
 
     Where the query is `ordered`, all rows of a key go to one partition of the output and stay in it for the whole of
     the job's life, restarts and rescaling included: the log keeps the order of a partition only. Other rows may go to
@@ -108,34 +114,58 @@ class Job:
     """
 
     name: str
+    """Unique on the log: use it for group, application and transactional ids."""
     query: Query
+    """What is asked of the input."""
     input: Topic
+    """Topic to read, from its beginning at first."""
     output: Topic
+    """Topic to write the rows to."""
     guarantee: Guarantee
+    """The guarantee to run with; `Engine.support` did not refuse it."""
     mode: str
+    """One of `Engine.modes`."""
     parallelism: int
+    """How many workers or tasks work side by side, as the engine counts them."""
     interval_ms: int
+    """The trigger, checkpoint and commit interval."""
     memory_mb: int
+    """Limit of one worker process, in MiB."""
     directory: Path
+    """The job's own state directory; what it holds survives a restart of the engine."""
     timeouts: Timeouts = "default"
+    """Which time-outs say that a process is dead: see `Timeouts`."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a job is, as the engine or the log says; seen from outside, and cheap enough to ask 50 times a second.
-
-    commits: grows with each durable commit (a checkpoint, a batch, committed offsets), whatever it is by itself; never
-    falls, also over a restart. inputs: how many input records of all partitions are behind the last commit (offsets
-    summed up), None where that cannot be told. committing: whether a commit is under way just now (a checkpoint in
-    progress, a batch whose offsets are logged and which is not committed). state: the engine's own word for how the
-    job is (`RUNNING`, `RESTARTING`, a group's `STABLE`), empty where it has none: a change after a fault is its
-    detection.
-    """
+    """How far a job is, as the engine or the log says; seen from outside, and cheap enough to ask 50 times a second."""
 
     commits: int
+    """Grows with each durable commit (a checkpoint, a batch, committed offsets), whatever it is by itself; never falls,
+    also over a restart."""
     inputs: int | None = None
+    """Input records of all partitions behind the last commit (offsets summed up); None where that cannot be told."""
     committing: bool = False
+    """Whether a commit is under way just now (a checkpoint in progress, a batch whose offsets are logged and which is
+    not committed)."""
     state: str = ""
+    """The engine's own word for how the job is (`RUNNING`, `RESTARTING`, a group's `STABLE`), empty where it has none:
+    a change after a fault is its detection."""
+    positions: Mapping[int, int] | None = None
+    """The committed input offset of each partition; None where that cannot be told."""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A worker's place in a job, from its start on: a successor takes that of the worker that died.
+
+    pid: None while no process is in it. partitions: of the input, those that the worker answers for; of a dead one,
+    those that it answered for. None where that cannot be told.
+    """
+
+    pid: int | None
+    partitions: frozenset[int] | None = None
 
 
 class RunningJob(Protocol):
@@ -149,7 +179,11 @@ class RunningJob(Protocol):
         ...
 
     def processes(self) -> Mapping[Role, list[int]]:
-        """Pids of every process that serves the job, cluster included, asked anew at each call."""
+        """Pids of the processes that serve the job, cluster included, asked anew at each call.
+
+        Workers stand in the order of their slots, and behind them what helps them. What they start need not be named:
+        all that descends from a process is struck and counted with it.
+        """
         ...
 
     def failure(self) -> EngineFailure | None:
@@ -182,7 +216,17 @@ class Placed(Protocol):
     """A running job of which some workers may have no part, as they stand by for those that fail."""
 
     def occupied(self) -> list[int]:
-        """Pids of the workers that have a part of the job just now; empty where that cannot be told."""
+        """Pids of the workers that have a part of the job just now, in the order of their slots; empty where that
+        cannot be told."""
+        ...
+
+
+@runtime_checkable
+class Slotted(Protocol):
+    """A running job that tells which worker is in which slot. Of others, `processes` tells it."""
+
+    def slots(self) -> list[Slot]:
+        """By number; cheap."""
         ...
 
 
@@ -194,6 +238,17 @@ class Revivable(Protocol):
         """Start again what died of the job's processes, its cluster's included, and name it; nothing where nothing is
         dead, or where the engine itself starts it again. Returns once they are started, not once they are ready;
         `failure` is None again then, as long as they live. Raises EngineFailure where it cannot be done.
+        """
+        ...
+
+
+@runtime_checkable
+class RollsBack(Protocol):
+    """An engine that says what goes back when a worker dies: so much is at stake when one is struck."""
+
+    def rollback(self, query: Query, mode: str) -> Rollback | None:
+        """None where it cannot be told: such a strike tests nothing. A job of which workers go back each by itself
+        tells their partitions (`Slotted`) and how far these are committed (`Progress.positions`).
         """
         ...
 
@@ -210,11 +265,15 @@ class Engine(Protocol):
     """A folder engines/NAME/ whose package has `engine` is one; the name is the folder's, with - for _."""
 
     name: str
+    """As users type it."""
     version: str
+    """Version of the engine's own software, as its makers number it."""
     modes: Mapping[str, str]
     """Mode names with a line about each; the first is the default."""
     logs: tuple[LogKind, ...]
+    """Kinds of log that it can read and write."""
     environment: Environment
+    """What it needs on the machine before it can run."""
     roles: tuple[Role, ...]
     """Which processes a job has: workers, and a coordinator where there is one."""
 

@@ -4,7 +4,7 @@
 # The first Python 3.11 or 3.12 on the PATH.
 find_python() {
     for candidate in python3 python3.12 python3.11 python; do
-        if "$candidate" -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null; then
+        if "$candidate" -I -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null; then
             command -v "$candidate"
             return
         fi

@@ -1,8 +1,9 @@
 """The Kafka broker: one real node in KRaft mode and its controller as processes of ours, or one that is there already.
 
 The controller is a process of its own, as in production. Where it dies with the broker, a broker that is started
-again takes itself for the leader until its old session has timed out, and Kafka 4.3.1 then drops the markers of the
-transactions that were being ended (KAFKA-20734): committed rows stay hidden and group offsets pending for ever.
+again takes itself for the leader until its old session has timed out; then its partitions have no leader for a moment.
+Kafka 4.3.0 to 4.4.0 drop the markers of transactions that are being ended meanwhile (KAFKA-20734): committed rows stay
+hidden and group offsets pending for ever.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from engines.ports import reserved
 from engines.process import Process, tail
 from engines.protocol import EngineFailure
 from harness.failure import TrialFailure, as_trial_failure
+from harness.host import own
 from harness.problem import ExitCode, Problem
 from harness.provisioning.folders import lacking_space
 
@@ -222,7 +224,9 @@ class Broker:
 
     def _run(self, part: str, heap: str, settings: Path, log: Path) -> Process:
         with as_trial_failure():
-            return Process(f"Kafka's {part}", self._command(heap, "kafka.Kafka", str(settings)), log)
+            process = Process(f"Kafka's {part}", self._command(heap, "kafka.Kafka", str(settings)), log)
+        own.register(process.pid)
+        return process
 
     def _await_answers(self, broker: Process) -> None:
         _await_start(broker)

@@ -29,17 +29,22 @@ _ENDS = {0: "abort", 1: "commit"}
 
 
 class Batch(NamedTuple):
-    """Records of one producer, offsets first to last in a partition; end: `commit` or `abort` for the marker that ends
-    its transaction there, else empty. time_ms: the largest timestamp, which for our topics is when it was appended.
-    """
+    """Records of one producer in a partition, or the marker that ends its transaction there."""
 
     partition: int
+    """Number of the partition, from 0."""
     first: int
+    """Offset of the first record, or of the marker."""
     last: int
+    """Offset of the last record; a marker's is `first`."""
     producer: int
+    """The broker's id of the producer."""
     epoch: int
+    """Of the producer: the broker raises it to shut out an older one with the same id."""
     time_ms: int
+    """The largest timestamp, epoch ms; for our topics that is when it was appended."""
     end: str
+    """`commit` or `abort` for a marker; empty for records."""
 
 
 def batches(folder: Path, partition: int) -> Iterator[Batch]:

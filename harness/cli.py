@@ -21,7 +21,10 @@ from typing import IO, TYPE_CHECKING, Annotated, Literal
 import typer
 from typer.exceptions import TyperException
 
+from harness.outlet import open_outlets
 from harness.problem import ExitCode, Problem
+from results.folder import write_whole
+from results.printable import printable, printable_lines
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -65,11 +68,15 @@ DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback o
 def main() -> None:
     """Run the command line and exit with the code that the README lists."""
     signal.signal(signal.SIGTERM, _interrupt)
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure:  # A terminal that knows no arrows shows a question mark, and the run goes on.
-            reconfigure(errors="replace")
-    sys.exit(execute(sys.argv[1:]))
+    out, err = open_outlets()
+    code = execute(sys.argv[1:])
+    out.flush()
+    if out.failure is not None:
+        what = f"standard output cannot be written: {out.failure.strerror}"
+        untold = _tell([Problem(what, "", "What a run recorded and its result are kept", ExitCode.UNFINISHED)])
+        code = code or untold
+    err.flush()
+    sys.exit(code)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -86,7 +93,7 @@ def execute(arguments: Sequence[str]) -> int:
         return ExitCode.INTERRUPTED
     except Exception as error:
         if "--debug" in arguments:
-            traceback.print_exc()
+            sys.stderr.write(printable_lines(traceback.format_exc()))
         return _tell(_problems(error))
     return ExitCode.GOOD if code is None else code
 
@@ -144,7 +151,7 @@ def _show_version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        typer.echo(f"streamgauge {version('streamgauge')}")
+        _say(f"streamgauge {version('streamgauge')}")
         raise typer.Exit
 
 
@@ -214,7 +221,7 @@ def run(
     ]
     log_choice = planner.choose_log(selection, loaded, readiness.has_java, readiness.without_kafka)
     readiness.own_broker = log_choice[0] == "kafka" and kafka is None
-    name = Path(source).stem
+    name = request.run_name(source)
     command = shlex.join([_program(), *sys.argv[1:]])
     planned = planner.make(name, content, selection, known, log_choice, readiness.available, command)
     return _execute(planned, readiness, running.new_folder(out, name), output_format, no_progress)
@@ -231,6 +238,8 @@ def _resume(folder: Path, output_format: Format, no_progress: bool) -> int:
     readiness.own_broker = planned.log == "kafka" and planned.kafka is None
     engines = discover().loaded
     for name in {case.engine for case in planned.runnable}:
+        if name not in engines:
+            raise Problem(f"there is no engine {name} here", str(folder), "begin a new run", ExitCode.USAGE)
         blocked = readiness.available(engines[name], planned.log)
         if blocked is not None:
             raise Problem(f"{name} cannot run here any more: {blocked.reason}", str(folder), blocked.remedy)
@@ -246,8 +255,10 @@ def _execute(planned: RunPlan, readiness: Readiness, folder: Path, output_format
             running.execute(planned, readiness.provisioned(planned), folder, display)
     except (KeyboardInterrupt, Exception) as error:
         what = "interrupted" if isinstance(error, KeyboardInterrupt) else "the run ended early"
-        again = f"{_program()} run --resume {folder}"
-        sys.stderr.write(f"{what}; what is known is kept\n  {folder}\n  {_program()} judge {folder}\n  {again}\n")
+        where, program = printable(str(folder)), _program()
+        sys.stderr.write(
+            f"{what}; what is known is kept\n  {where}\n  {program} judge {where}\n  {program} run --resume {where}\n"
+        )
         raise
     return _conclude(folder, output_format)
 
@@ -273,12 +284,16 @@ def report(
     folder = _folder(run)
     result = store.load(folder) if (folder / store.RESULT).exists() else _judge(folder)
     path = output or folder / "report.html"
-    page = html.render(result, _command(folder))
+    page = html.render(result, _command(folder)).encode()
     try:
-        path.write_text(page, encoding="utf-8")
+        if output is None:
+            # The folder may come from anyone, and its report.html may be a link.
+            write_whole(path, page)
+        else:
+            path.write_bytes(page)
     except OSError as error:
         raise Problem(f"the report cannot be written: {error.strerror}", str(path), "Choose a file with -o") from error
-    typer.echo(str(path))
+    _say(printable(str(path)))
 
 
 @app.command("list")
@@ -297,7 +312,7 @@ def list_(
         return
     entries = LISTS[what]()
     if as_json:
-        typer.echo(json.dumps(entries, indent=2, ensure_ascii=False))
+        _say(json.dumps(entries, indent=2, ensure_ascii=False))
         return
     width = _console(sys.stdout).width
     for entry in entries:
@@ -305,9 +320,9 @@ def list_(
         for first, words in ((f"{entry['name']:<16} ", entry["about"]), (" " * 17, parameters)):
             lines = textwrap.wrap(words, width, initial_indent=first, subsequent_indent=" " * 17)
             if lines:
-                typer.echo("\n".join(lines))
+                _say("\n".join(lines))
     if not entries:
-        typer.echo(f"no {what} yet")
+        _say(f"no {what} yet")
 
 
 def _show_matrix(what: str, as_json: bool) -> None:
@@ -318,9 +333,9 @@ def _show_matrix(what: str, as_json: bool) -> None:
         raise Problem(f"there is no matrix of {what}", "option --matrix", "Use: list engines --matrix", ExitCode.USAGE)
     columns = matrix.columns(discover())
     if as_json:
-        typer.echo(json.dumps([column.entry() for column in columns], indent=2, ensure_ascii=False))
+        _say(json.dumps([column.entry() for column in columns], indent=2, ensure_ascii=False))
     else:
-        typer.echo(matrix.text(columns, _console(sys.stdout).width))
+        _say(matrix.text(columns, _console(sys.stdout).width))
 
 
 @app.command()
@@ -333,9 +348,9 @@ def doctor(as_json: JsonOption = False) -> int:
 
     findings = examine(discover().engines)
     if as_json:
-        typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2, ensure_ascii=False))
+        _say(json.dumps([asdict(finding) for finding in findings], indent=2, ensure_ascii=False))
     else:
-        typer.echo("\n".join(lines(findings)))
+        _say("\n".join(lines(findings)))
     ready = any(finding.kind == "engine" and finding.state == "ok" for finding in findings)
     return ExitCode.GOOD if ready else ExitCode.ENVIRONMENT
 
@@ -370,8 +385,13 @@ def setup(
     problems += [problem for problem in brought.values() if isinstance(problem, Problem)]
     if problems:
         return _tell(problems)
-    typer.echo(f"ready: {', '.join(wanted)}")
+    _say(f"ready: {', '.join(wanted)}")
     return ExitCode.GOOD
+
+
+def _say(text: str) -> None:
+    """Print lines, JSON as well: what is shown by its number there is the same text to who reads it."""
+    typer.echo(printable_lines(text))
 
 
 def _folder(run: str) -> Path:
@@ -396,7 +416,7 @@ def _conclude(folder: Path, output_format: Format) -> int:
 
     result = _judge(folder)
     if output_format == "json":
-        typer.echo(json.dumps(document(result, folder), indent=2, ensure_ascii=False))
+        _say(json.dumps(document(result, folder), indent=2, ensure_ascii=False))
     else:
         terminal.render(result, str(folder), _console(sys.stdout), _program())
     outcome = worst(result.cases)
@@ -406,7 +426,11 @@ def _conclude(folder: Path, output_format: Format) -> int:
 def _judge(folder: Path) -> RunResult:
     from results import store
 
-    return store.judge_again(folder)
+    try:
+        return store.judge_again(folder)
+    except OSError as error:
+        what, remedy = f"the result cannot be written: {error.strerror}", "see to its permissions and the disk's space"
+        raise Problem(what, str(folder / store.RESULT), remedy) from error
 
 
 def _program() -> str:

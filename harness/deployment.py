@@ -19,9 +19,14 @@ from engines.protocol import (
     Progress,
     Revivable,
     Role,
+    Rollback,
+    RollsBack,
     RunningJob,
     Site,
+    Slot,
+    Slotted,
 )
+from engines.slots import filled
 from harness.failure import TrialFailure
 
 _REVIVALS = 3
@@ -39,6 +44,7 @@ class Deployment:
         self._lock = threading.Lock()
         self._under_fault = False
         self._commits = 0
+        self._by_slot: list[int | None] = []
 
     def start(self) -> float:
         """Submit the job and wait until it is ready; seconds that took. Raises EngineFailure."""
@@ -71,6 +77,21 @@ class Deployment:
         workers = running.processes().get("worker", [])
         placed = running.occupied() if isinstance(running, Placed) else []
         return [pid for pid in workers if pid in placed] or workers
+
+    def slots(self) -> list[Slot]:
+        """The job's workers by slot; what is not told of them is None."""
+        running = self._now()
+        if isinstance(running, Slotted):
+            return running.slots()
+        with self._lock:
+            self._by_slot = filled(self._by_slot, running.processes().get("worker", []))
+            return [Slot(pid) for pid in self._by_slot]
+
+    @property
+    def rollback(self) -> Rollback | None:
+        """What goes back to its last commit when a worker dies; None where the engine does not say."""
+        engine = self._engine
+        return engine.rollback(self._job.query, self._job.mode) if isinstance(engine, RollsBack) else None
 
     def counters(self) -> Mapping[Counter, int]:
         return self._now().counters()
@@ -143,7 +164,7 @@ class Deployment:
             raise RuntimeError("a job is submitted before its cluster was opened")
         running = self._cluster.submit(job)
         with self._lock:
-            self._running = running
+            self._running, self._by_slot = running, []
         running.wait_ready(self._ready_s)
 
     def _now(self) -> RunningJob:

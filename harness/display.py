@@ -17,6 +17,8 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from results.printable import printable
+
 _REFRESHES_PER_S = 4
 """Drawing takes CPU from what is being measured."""
 
@@ -59,7 +61,7 @@ class Plain(Silent):
     def step(self, case: str, text: str) -> None:
         if (case, text) != self._last:
             self._last = (case, text)
-            self._console.print(f"{case}: {text}", markup=False, highlight=False, soft_wrap=True)
+            self._console.print(printable(f"{case}: {text}"), markup=False, highlight=False, soft_wrap=True)
 
     def progress(self, case: str, phase: str, done: float, total: float, text: str) -> None:  # noqa: ARG002
         self.step(case, f"{phase}: {text}")
@@ -93,22 +95,23 @@ class Live(Silent):
         self._bar.stop()
 
     def step(self, case: str, text: str) -> None:
-        self._bar.update(self._task(case), description=escape(text), total=None)
+        self._bar.update(self._task(case), description=escape(printable(text)), total=None)
 
     def progress(self, case: str, phase: str, done: float, total: float, text: str) -> None:
         # A bar that stands at nothing says less than one that moves.
         known = total if done > 0 else None
-        self._bar.update(self._task(case), description=escape(f"{phase}: {text}"), completed=done, total=known)
+        description = escape(printable(f"{phase}: {text}"))
+        self._bar.update(self._task(case), description=description, completed=done, total=known)
 
     def finished(self, case: str, outcome_text: str) -> None:
         task = self._tasks.pop(case, None)
         if task is not None:
             self._bar.remove_task(task)
-        self._console.print(f"  {case}: {outcome_text}", markup=False, highlight=False, soft_wrap=True)
+        self._console.print(printable(f"  {case}: {outcome_text}"), markup=False, highlight=False, soft_wrap=True)
 
     def _task(self, case: str) -> TaskID:
         if case not in self._tasks:
-            self._tasks[case] = self._bar.add_task("", total=None, case=escape(case))
+            self._tasks[case] = self._bar.add_task("", total=None, case=escape(printable(case)))
         return self._tasks[case]
 
 
@@ -121,7 +124,7 @@ class Bars:
         self._tasks: dict[str, TaskID] = {}
 
     def step(self, text: str) -> None:
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self._console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
 
     def progress(self, what: str, done: int, total: int) -> None:
         if self._bar is None:
@@ -134,7 +137,7 @@ class Bars:
             self._bar = Progress(*columns, console=self._console, transient=True)
             self._bar.start()
         if what not in self._tasks:
-            self._tasks[what] = self._bar.add_task("", total=total, what=escape(what))
+            self._tasks[what] = self._bar.add_task("", total=total, what=escape(printable(what)))
         self._bar.update(self._tasks[what], completed=done, total=total)
         if done == total:
             self._bar.remove_task(self._tasks.pop(what))

@@ -21,7 +21,9 @@ from harness.provisioning.environments import ensure_environment, environment_st
 from harness.provisioning.folders import ROOT, home
 from harness.provisioning.jars import ensure_jars, missing_jars
 from harness.provisioning.java import PREFERRED, Java, ensure_java, find_java
+from harness.provisioning.libpython import ensure_library
 from harness.provisioning.progress import Report
+from results.printable import printable
 from workloads.discovery import Unavailable
 
 State = Literal["ok", "warning", "missing"]
@@ -37,13 +39,18 @@ _DISK = 5e9  # All environments and jars take about 3 GB; a run's topics and sta
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at. repair: a command where one repairs it, else advice, else empty."""
+    """One thing that was looked at."""
 
     kind: Literal["machine", "tool", "broker", "engine"]
+    """What sort of thing it is; the last line counts those of kind `engine`."""
     name: str
+    """What was looked at, in a word, such as `memory` or an engine's name."""
     state: State
+    """`warning`: runs are possible, but less well or not all of them. `missing`: it cannot be used."""
     what: str
+    """What was found, in words: a version, a size, or what is wrong."""
     repair: str = ""
+    """A command where one repairs it, else advice; empty where there is neither."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +92,7 @@ def lines(findings: Iterable[Finding]) -> list[str]:
     text = []
     for finding in found:
         repair = f"  -> {finding.repair}" if finding.repair else ""
-        text.append(f"{_MARKS[finding.state]} {finding.name:{width}}  {finding.what}{repair}")
+        text.append(printable(f"{_MARKS[finding.state]} {finding.name:{width}}  {finding.what}{repair}"))
     engines = [finding for finding in found if finding.kind == "engine"]
     ready = sum(finding.state == "ok" for finding in engines)
     return [*text, f"{ready} of {len(engines)} engines ready."]
@@ -98,6 +105,8 @@ def _provision(engine: Engine, own_broker: bool, report: Report) -> Provisioned:
     sets = dict.fromkeys([*needs.jars, broker.JARS] if own_broker else needs.jars)
     jars = {name: ensure_jars(name, report) for name in sets}
     python = ensure_environment(needs.group, report)
+    if needs.embeds_python:
+        ensure_library(python, report)
     return Provisioned(python, java.home if java else None, java.version if java else None, jars)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from results.printable import printable
+
 
 class ExitCode(IntEnum):
     """How a command ends. WRONG_RESULTS outranks REGRESSION."""
@@ -28,5 +30,10 @@ class Problem(Exception):
         self.what, self.where, self.remedy, self.exit_code = what, where, remedy, exit_code
 
     def text(self, label: str = "error") -> str:
-        """What, where and what to do, those that are known, each on a line."""
-        return "\n  ".join(part for part in (f"{label}: {self.what}", self.where, self.remedy) if part)
+        """What, where and what to do, those that are known, each on a line and fit for a terminal.
+
+        Further lines of what (the last ones of a log, say) stand below it, further in: none looks like one of ours.
+        """
+        first, *further = self.what.split("\n")
+        told = [f"{label}: {printable(first)}", *(f"    {printable(line)}" for line in further)]
+        return "\n".join([*told, *(f"  {printable(part)}" for part in (self.where, self.remedy) if part)])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import math
+import re
 import secrets
 import shutil
 import time
@@ -11,12 +14,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import TypeVar
 
 import confluent_kafka
+import numpy as np
 from pydantic import ValidationError
 
 import engines
-from engines.discovery import discover as discover_engines
 from engines.logs import connect
 from engines.ports import free_ports
 from engines.protocol import Engine, Site
@@ -29,19 +33,26 @@ from harness.faults import discover as discover_faults
 from harness.faults.fault import Fault, Need
 from harness.host import facts
 from harness.host.disk import SmallDisk, separate
-from harness.host.warden import Warden, marked
+from harness.host.subreaper import subreaper
+from harness.host.warden import Warden
 from harness.instruments.proxy import Proxy
+from harness.planning import catalogue
+from harness.planning.catalogue import Catalogue
 from harness.problem import ExitCode, Problem
 from harness.provisioning import home
-from harness.provisioning.folders import write_whole
 from harness.trial import Trial
 from results import manifest
-from results.history import METHOD_VERSION, DamagedHistory, Ended, History, stored_in
+from results.folder import LeadsOutside, refuse_links, within, write_whole
+from results.history import METHOD_VERSION, DamagedHistory, Ended, History, first_problem, stored_in
 from results.plan import KEPT, CasePlan, RunPlan, TrialPlan, clock
 from workloads.discovery import Unavailable
 from workloads.regular_file import read_regular
+from workloads.stream import Segment
 from workloads.workload import Keeping, Unfit, Workload
-from workloads.workload import discover as discover_workloads
+
+_PLAN = "plan.json"
+
+T = TypeVar("T")
 
 
 def new_folder(parent: Path, suite: str) -> Path:
@@ -65,68 +76,106 @@ def new_folder(parent: Path, suite: str) -> Path:
 def execute(plan: RunPlan, provisioned: Mapping[str, Provisioned], folder: Path, display: Display) -> None:
     """Run every runnable case of the plan; histories and logs are in `folder` when this returns or raises.
 
-    A case whose history is complete already, of a run that goes on, is kept. provisioned: what each engine runs with,
-    by name. Raises Problem or TrialFailure if the log cannot be had, and KeyboardInterrupt, after everything that was
-    started has ended.
+    A case whose history is complete already, of a run that goes on, is kept; one that was cut off is removed when it
+    begins anew, and not before. provisioned: what each engine runs with, by name. Raises Problem or TrialFailure if a
+    case or the log cannot be had, and KeyboardInterrupt, after everything that was started has ended.
     """
     folder = folder.resolve()  # Engines run elsewhere and are given its parts.
-    write_whole(folder / "plan.json", plan.model_dump_json(indent=2).encode())
-    scratch = home() / "scratch" / folder.name
-    left = [case for case in plan.runnable if not _recorded(folder / "cases" / case.name)]
+    if not (folder / _PLAN).exists():
+        write_whole(folder / _PLAN, plan.model_dump_json(indent=2).encode())
+    left = [case for case in plan.runnable if not _recorded(_history(folder, case))]
     if not left:
         return
-    _keep(left, folder / KEPT)
+    known = catalogue.discover()
+    parts = [_parts(case, known, folder) for case in left]
+    for case, (_, workload, _) in zip(left, parts, strict=True):
+        _keep(case, workload, folder / KEPT)
     if "disk" in _needs(left):
         separate()
-    with Warden(folder.name, scratch), ExitStack() as stack:
+    scratch = home() / "scratch" / folder.name
+    with subreaper(), Warden(folder.name, scratch), ExitStack() as stack:
         log = _broker(plan, left, provisioned, folder, scratch, stack, display)
-        all_engines, all_workloads = discover_engines(), discover_workloads()
-        for case in left:
-            engine, workload = all_engines[case.engine], all_workloads[case.workload]
-            if isinstance(engine, Unavailable) or isinstance(workload, Unavailable):
-                raise Problem(f"case {case.name} was planned, but cannot be loaded", str(folder), "run `doctor`")
-            _run_case(case, engine, workload, provisioned[case.engine], log, folder, scratch, display)
+        for case, (engine, workload, fault) in zip(left, parts, strict=True):
+            _run_case(case, engine, workload, fault, provisioned[case.engine], log, folder, scratch, display)
 
 
 def resumed(folder: Path) -> RunPlan:
-    """The plan of an interrupted run that is to go on. Raises Problem if there is none, or if the run still goes on."""
+    """The plan of an interrupted run that is to go on; nothing is changed. Raises Problem if there is none, or if the
+    folder leads elsewhere.
+    """
     try:
-        plan = RunPlan.model_validate_json(read_regular(folder / "plan.json", folder))
+        plan = RunPlan.model_validate_json(read_regular(folder / _PLAN, folder))
     except (OSError, ValidationError) as error:
-        why = str(error).splitlines()[0]
-        raise Problem(
-            f"the run has no plan to go on with: {why}", str(folder), "begin a new one", ExitCode.USAGE
-        ) from None
-    if marked(folder.resolve().name):
-        raise Problem("the run is still going on", str(folder), "wait for its end, or interrupt it", ExitCode.USAGE)
+        why = first_problem(error) if isinstance(error, ValidationError) else str(error)
+        raise _hopeless(f"the run has no plan to go on with: {why}", folder) from None
+    if not folder.resolve().name:
+        raise _hopeless("this folder has no name, and so its run has none", folder)
+    try:
+        refuse_links(within(folder, "logs"))
+        for case in plan.runnable:
+            _history(folder, case)
+    except LeadsOutside as error:
+        raise _hopeless(f"the run does not go on: {error.what}", error.where) from None
     return plan
 
 
-def _keep(cases: Sequence[CasePlan], folder: Path) -> None:
-    """Keep what the events of these cases are made of. Raises Problem where it cannot be had."""
-    workloads = discover_workloads()
-    for case in cases:
-        workload = workloads[case.workload]
-        if not isinstance(workload, Keeping):
-            continue
-        try:
-            workload.keep(case.parameters, folder)
-        except Unfit as unfit:
-            raise Problem(unfit.what, f"workload {case.workload}", unfit.remedy, ExitCode.USAGE) from unfit
-        except OSError as error:
-            why = f"what workload {case.workload} replays cannot be kept: {error.strerror or error}"
-            raise Problem(why, str(folder), "choose a folder with space with --out") from error
+def _hopeless(what: str, where: Path) -> Problem:
+    return Problem(what, str(where), "begin a new one", ExitCode.USAGE)
+
+
+def _history(folder: Path, case: CasePlan) -> Path:
+    """Where a case is recorded. Raises LeadsOutside."""
+    return within(folder, "cases", case.name)
+
+
+def _keep(case: CasePlan, workload: Workload, folder: Path) -> None:
+    """Keep what the events of a case are made of. Raises Problem where it cannot be had."""
+    if not isinstance(workload, Keeping):
+        return
+    try:
+        workload.keep(case.parameters, folder)
+    except Unfit as unfit:
+        raise Problem(unfit.what, f"workload {case.workload}", unfit.remedy, ExitCode.USAGE) from unfit
+    except OSError as error:
+        why = f"what workload {case.workload} replays cannot be kept: {error.strerror or error}"
+        raise Problem(why, str(folder), "choose a folder with space with --out") from error
 
 
 def _recorded(history: Path) -> bool:
-    """Whether a case's history is complete; one that was cut off is removed, to be recorded anew."""
+    """Whether a case's history is complete."""
     try:
-        if manifest.exists(history) and History(history).of(Ended):
-            return True
+        return manifest.exists(history) and bool(History(history).of(Ended))
     except DamagedHistory:
-        pass
-    shutil.rmtree(history, ignore_errors=True)
-    return False
+        return False
+
+
+def _parts(case: CasePlan, known: Catalogue, folder: Path) -> tuple[Engine, Workload, type[Fault] | None]:
+    """The engine, the workload and the fault of a case. Raises Problem where its plan, which may be of another version
+    or from anyone, names what does not exist here.
+    """
+    engine = _loaded(known.engines, "engine", case.engine, case, folder)
+    workload = _loaded(known.workloads, "workload", case.workload, case, folder)
+    fault = _loaded(known.faults, "fault", case.strikes.fault, case, folder) if case.strikes else None
+    if case.mode not in engine.modes:
+        raise _hopeless(f"case {case.name} needs {case.engine}'s mode {case.mode}, which does not exist", folder)
+    try:
+        # As the planner tries them: on one event.
+        math.lcm(workload.query(case.parameters).alignment_ms)
+        workload.events(case.parameters, case.seed, Segment(0, 1, 0, case.event_rate), np.array([0]))
+    except Exception as error:
+        # A workload may come from anyone, and so may the parameters.
+        raise _hopeless(
+            f"case {case.name}: its parameters do not fit: {type(error).__name__}: {error}", folder
+        ) from error
+    return engine, workload, fault
+
+
+def _loaded(known: Mapping[str, T | Unavailable], what: str, name: str, case: CasePlan, folder: Path) -> T:
+    found = known.get(name)
+    if found is None or isinstance(found, Unavailable):
+        why = f": {found.why}" if found is not None else ""
+        raise _hopeless(f"case {case.name} needs the {what} {name}, which cannot be loaded{why}", folder)
+    return found
 
 
 @dataclass(frozen=True)
@@ -186,36 +235,36 @@ def _run_case(
     case: CasePlan,
     engine: Engine,
     workload: Workload,
+    fault: type[Fault] | None,
     tools: Provisioned,
     run_log: _RunLog,
     folder: Path,
     scratch: Path,
     display: Display,
 ) -> None:
-    history, work = folder / "cases" / case.name, scratch / case.name
+    history, work = _history(folder, case), scratch / case.name
+    # What a run that was cut off recorded of it.
+    shutil.rmtree(history, ignore_errors=True)
     with stored_in(history):
         history.mkdir(parents=True)
     work.mkdir(parents=True)
-    fault = _fault(case, folder)
     with ExitStack() as stack:
         equipment = _equipment(case, fault, run_log, _site(history, work, tools), history, work, stack)
         with stored_in(history):
             write_whole(history / "trial.json", _trial_plan(case, engine, tools).model_dump_json(indent=2).encode())
         began_s = time.monotonic()
         try:
-            Trial(case, engine, workload, equipment, f"sg-{folder.name[-4:]}-{case.name}", display, fault).conduct()
+            Trial(case, engine, workload, equipment, f"sg-{_tag(folder)}-{case.name}", display, fault).conduct()
         finally:
             display.finished(case.name, f"recorded in {time.monotonic() - began_s:.0f} s")
 
 
-def _fault(case: CasePlan, folder: Path) -> type[Fault] | None:
-    """The fault that strikes in a case, None where nothing strikes. Raises Problem if it cannot be loaded."""
-    if case.strikes is None:
-        return None
-    found = discover_faults()[case.strikes.fault]
-    if isinstance(found, Unavailable):
-        raise Problem(f"fault {found.name} was planned, but cannot be loaded: {found.why}", str(folder))
-    return found
+def _tag(folder: Path) -> str:
+    """What tells a run's topics from another's: the end of its name, unless its user renamed it to what no topic may
+    be called.
+    """
+    end = folder.name[-4:]
+    return end if re.fullmatch("[A-Za-z0-9_-]+", end) else hashlib.sha256(folder.name.encode()).hexdigest()[:4]
 
 
 def _site(history: Path, work: Path, tools: Provisioned) -> Site:

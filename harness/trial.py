@@ -7,35 +7,41 @@ experiment, top to bottom.
 from __future__ import annotations
 
 import math
+import os
 import time
 import traceback
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, replace
 from typing import Any
 
 from engines.failure import Failure
-from engines.protocol import Engine, Job, LogKind, Topic
+from engines.protocol import Engine, Job, LogKind, Role, Topic
 from harness.broken_records import BrokenRecords
 from harness.deadline import Deadline
 from harness.deployment import Deployment
 from harness.display import Display
 from harness.equipment import Equipment
 from harness.failure import TrialFailure
-from harness.faults.fault import Fault
+from harness.faults.fault import Fault, has_one_victim
+from harness.host.engine_processes import EngineProcesses
 from harness.host.signals import held_still
 from harness.host.stacks import dump
 from harness.instruments.channel import Instrument
 from harness.instruments.generator import closing_keys
+from harness.instruments.sampler import OURS
 from harness.quiescence import Rest
 from harness.readback import read_back, read_outputs
 from harness.record import Record
 from harness.strikes.campaign import Campaign
 from harness.strikes.gauge import Gauge
+from harness.strikes.row_counts import RowCounts
 from results.history import (
     Closing,
     Committed,
     Complete,
     Counters,
+    Decoyed,
     Ended,
     EngineReady,
     Failed,
@@ -63,6 +69,9 @@ CLOSING_LEAD_MS = 60_000
 CLOSING_ROUND_S: dict[LogKind, float] = {"kafka": 1.1, "embedded": 0.5}
 """Closing rounds are this far apart: Kafka Streams looks for due windows on a record, and at most once a second."""
 
+DECOYS_WARMUP_S = 2.0
+"""In the middle of a warm-up of at least so long, decoys are written."""
+
 _BASE_MS = 60_000
 _LEAD_NS = 300_000_000
 _LOOK_S = 0.1
@@ -70,6 +79,7 @@ _ATTEND_S = 1.0
 _SETTLE_S = 0.02
 _ANSWER_S = 60.0
 _BACKLOG_S = 600.0
+_DECOYS_S = 120.0
 
 
 class Trial:
@@ -101,14 +111,15 @@ class Trial:
         self._base_ms = time.time_ns() // 1_000_000 // self._unit_ms * self._unit_ms
         self._deadline = Deadline(case)
         self._attended_s = 0.0
-        self._watched: dict[str, list[int]] = {}
         self._instruments: list[Instrument] = []
         self._record = Record(equipment.folder)
+        self._processes = EngineProcesses()
 
     def conduct(self) -> None:
         """Run the experiment. What goes wrong becomes the mark `failed`; only an interruption is raised."""
         try:
             with ExitStack() as stack:
+                stack.enter_context(self._processes)
                 self._set_up(stack)
                 self._deploy(stack)
                 # Backlogs first: they warm what a steady load would leave cold through all of its warm-up.
@@ -176,9 +187,12 @@ class Trial:
             },
         )
         self._collector = self._instrument(stack, "collector", common | {"topic": self._output})
-        self._sampler = self._instrument(stack, "sampler", {"folder": str(self._equipment.folder)})
+        self._sampler = self._instrument(
+            stack, "sampler", {"folder": str(self._equipment.folder), "director": os.getpid()}
+        )
         for instrument in (self._generator, self._collector, self._sampler):
             instrument.wait_ready()
+        self._tell_sampler(dict)
 
     def _instrument(self, stack: ExitStack, name: str, setup: dict[str, Any]) -> Instrument:
         log = self._equipment.folder / "logs" / f"{name}.log"
@@ -208,6 +222,7 @@ class Trial:
             timeouts=self._case.timeouts,
         )
         self._deployment = Deployment(self._engine, self._equipment.site, job, READY_S)
+        stack.callback(self._end_engine)
         stack.callback(self._deployment.close)
         startup_s = self._deployment.start()
         self._marks.write(
@@ -224,7 +239,14 @@ class Trial:
         start_ns = time.monotonic_ns() + _LEAD_NS
         self._begin("paced", segment, start_ns)
         self._generator.send(
-            {"do": "paced", "phase": "paced", "segment": asdict(segment), "rate": paced.rate, "start_ns": start_ns}
+            {
+                "do": "paced",
+                "phase": "paced",
+                "segment": asdict(segment),
+                "rate": paced.rate,
+                "start_ns": start_ns,
+                "decoys_s": self._decoys_s(paced),
+            }
         )
         with ExitStack() as stack:
             campaign = self._campaign(stack)
@@ -245,6 +267,8 @@ class Trial:
                 self._attend()
             if campaign is not None:
                 campaign.stop()
+        if answered["decoys"]:
+            self._marks.write(Decoyed(phase="paced", **answered["decoys"]))
         sent = int(answered["count"])
         if cut:
             segment = replace(segment, count=sent)
@@ -256,12 +280,16 @@ class Trial:
         strikes, log = self._case.strikes, self._equipment.gauge_log
         if strikes is None or self._fault is None or log is None:
             return None
-        gauge = Gauge(log, (self._input, self._output), self._case.partitions, self._deployment.progress)
+        fault, partitions = self._fault(), self._case.partitions
+        # What a single worker has at stake is told by what was made from its partitions.
+        by_worker = has_one_victim(fault) and self._deployment.rollback == "worker"
+        rows = RowCounts(log, self._output, partitions) if by_worker else None
+        gauge = Gauge(log, (self._input, self._output), partitions, self._deployment.progress, rows)
         stack.enter_context(gauge)
         campaign = Campaign(
             self._case,
             strikes,
-            self._fault(),
+            fault,
             self._query,
             self._deployment,
             gauge,
@@ -269,9 +297,17 @@ class Trial:
             self._equipment,
             self._output,
             self._broken.write,
+            self._processes,
         )
         stack.callback(campaign.end)
         return campaign
+
+    def _decoys_s(self, paced: Paced) -> float | None:
+        """When decoys are written beside the load: in the warm-up, for an open transaction holds back every
+        read_committed reader for some milliseconds. None where there is no time for them, or no transaction to see.
+        """
+        enough = paced.warmup_s >= DECOYS_WARMUP_S
+        return paced.warmup_s / 2 if enough and self._equipment.kind == "kafka" else None
 
     def _run_drains(self, drain: Drain) -> None:
         """Give the idle engine ever larger backlogs until one lasts long enough or the budget is spent.
@@ -300,6 +336,9 @@ class Trial:
         self._phase = phase
         segment = Segment(self._next_id, events, self._base_ms, self._case.event_rate)
         self._begin("drain", segment, time.monotonic_ns())
+        if self._equipment.kind == "kafka":
+            written = self._generator.ask({"do": "decoys", "segment": asdict(segment)}, _DECOYS_S)
+            self._marks.write(Decoyed(phase=phase, **{name: written[name] for name in ("first_id", "count", "at_ns")}))
         self._progress(0, 1, f"writing a backlog of {events:,} events")
         self._generator.send({"do": "backlog", "phase": phase, "segment": asdict(segment)})
         deadline_s = time.monotonic() + _BACKLOG_S
@@ -320,7 +359,8 @@ class Trial:
         A commit makes partitions visible one after the other, within milliseconds. An engine whose watermark is the
         largest over all partitions (Spark's) would take the rest for late if it looked in between; so none can.
         """
-        with held_still([pid for pids in self._deployment.processes().values() for pid in pids]):
+        named = [pid for pids in self._deployment.processes().values() for pid in pids]
+        with held_still(named, self._processes.pids):
             # What the engine had asked the log before it was stopped is answered before the commit.
             time.sleep(_SETTLE_S)
             self._generator.ask({"do": "commit"}, _ANSWER_S)
@@ -426,17 +466,29 @@ class Trial:
         )
         if failure is not None:
             raise failure
+        self._tell_sampler(self._deployment.processes)
+        self._attended_s = time.monotonic()
+
+    def _tell_sampler(self, name: Callable[[], Mapping[Role, list[int]]]) -> None:
+        """Which processes are whose: what the engine names, ours, and last what dead orphans of the engine took."""
+        as_of_ns = time.monotonic_ns()
+        named = name()
+        ended = [asdict(one) for one in self._processes.reap(named)]
         watched: dict[str, list[int]] = {
-            **{str(role): pids for role, pids in self._deployment.processes().items()},
+            OURS: self._processes.ours(),
+            **{str(role): pids for role, pids in named.items()},
             **self._equipment.bystanders(),
             "generator": [self._generator.pid],
             "collector": [self._collector.pid],
             "sampler": [self._sampler.pid],
         }
-        if watched != self._watched:
-            self._sampler.ask({"do": "watch", "roles": watched}, _ANSWER_S)
-            self._watched = watched
-        self._attended_s = time.monotonic()
+        self._sampler.ask({"do": "watch", "roles": watched, "as_of_ns": as_of_ns, "ended": ended}, _ANSWER_S)
+
+    def _end_engine(self) -> None:
+        """Nothing of the engine outlives its trial; what it took is sampled to its end."""
+        self._processes.end()
+        with suppress(TrialFailure):  # A sampler that is gone was missed before.
+            self._tell_sampler(dict)
 
     def _dump_threads(self) -> None:
         """What every process of the engine was doing as it failed; a hang says no more than this."""

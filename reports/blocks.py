@@ -119,14 +119,20 @@ class Checks:
 
 @dataclass(frozen=True)
 class Figure:
-    """A chart, with the same numbers as a table. spec: Vega-Lite. full: as wide as the page."""
+    """A chart, with the same numbers as a table."""
 
     title: str
+    """Stands over the chart, and is the caption of its table."""
     hint: str
+    """A sentence under the title: how to read the chart."""
     spec: dict[str, Any]
+    """The chart in Vega-Lite."""
     head: Sequence[str]
+    """Headings of the table; the first is that of the rows' names."""
     rows: Sequence[Sequence[str]]
+    """The table's cells, as texts; the first of a row is its name."""
     full: bool = False
+    """Whether the chart is as wide as the page."""
 
     @property
     def table(self) -> Table:

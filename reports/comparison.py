@@ -117,7 +117,7 @@ class Row:
 
     @property
     def seen_in_words(self) -> str:
-        """What was seen of delivery; untested where strikes were asked for, none was exposed and all was exact."""
+        """What was seen of delivery; untested where strikes were asked for, too few were exposed and all was exact."""
         return self._in_words(self.seen)
 
     def delivery_in_words(self, short: Mapping[str, str]) -> str:
@@ -130,13 +130,20 @@ class Row:
 
     def _in_words(self, seen: Seen) -> str:
         struck = self.asked is not None and self.asked.strikes is not None
-        untested = struck and not any(strike.exposed for strike in self.strikes)
+        short = any(case.observed.startswith("untested") for case in self.cases)
+        untested = struck and (short or not any(strike.exposed for strike in self.strikes))
         return "untested" if untested and seen == "exact" else seen
 
     @property
     def claim_notes(self) -> list[str]:
         """What an engine's claim leaves out or rests on."""
         return list(dict.fromkeys(case.claim_note for case in self.cases if case.claim_note))
+
+    @property
+    def isolation(self) -> list[str]:
+        """Why it was not tested that the engine reads only what is committed; empty where it was."""
+        told = (case.isolation for case in self.cases if case.isolation not in ("", "tested"))
+        return [f"isolation: {why}" for why in dict.fromkeys(told)]
 
     @property
     def notes(self) -> list[str]:
@@ -203,18 +210,22 @@ def _over_phases(guarantees: Iterable[Guarantee | None]) -> Seen:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Rows that may be compared: same workload and parameters, same log, same fault, same guarantee asked for.
-
-    aim, timeouts: of the strikes, empty where there were none.
-    """
+    """Rows that may be compared: same workload and parameters, same log, same fault, same guarantee asked for."""
 
     workload: str
+    """Name of the workload, as in result.json."""
     log: str
+    """Kind of log: `embedded` or `kafka`."""
     fault: str
+    """Name of the fault that was injected; `none` where there was none."""
     guarantee: str
+    """The guarantee that was asked for; what an engine claims may be less."""
     rows: tuple[Row, ...]
+    """One for each engine and mode, in the order in which their cases ran."""
     aim: str = ""
+    """When the strikes were to fall, as `results.plan.Aim` says; empty where there were none."""
     timeouts: str = ""
+    """The engines' time-outs under strikes, `default` or `tuned`; empty where there were none."""
 
     @property
     def title(self) -> str:

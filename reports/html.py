@@ -1,4 +1,8 @@
-"""One self-contained HTML page for a run. It loads nothing, and everything that comes from results is escaped."""
+"""One self-contained HTML page for a run. It loads nothing, and everything that comes from results is escaped.
+
+What cannot be seen as itself is shown by its number, as in a terminal: marks that turn the direction of writing would
+move figures from cell to cell.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,7 @@ from reports.blocks import Block, Paragraph, Table
 from reports.comparison import compare
 from reports.sections import Unavailable
 from reports.sections.section import PagePart, Report, Section, failure
+from results.printable import printable, printable_lines
 from results.result import RunResult
 
 _FOLDER = Path(__file__).parent
@@ -37,8 +42,11 @@ class _Made:
 
 def render(run: RunResult, command: str) -> str:
     """The page. command: what to type to run the same again."""
-    report = Report(run, tuple(compare(run)), command)
-    environment = Environment(loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined)
+    # On one line: what is copied from a page and pasted into a shell must not run by itself.
+    report = Report(run, tuple(compare(run)), printable(command))
+    environment = Environment(
+        loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined, finalize=_visible
+    )
     template = environment.get_template("section.html")
     made: list[_Made] = []
     charts: list[Markup] = []
@@ -58,6 +66,11 @@ def render(run: RunResult, command: str) -> str:
         run_json=htmlsafe_json_dumps(run.model_dump(mode="json")),
         charts_json=Markup("[{}]").format(Markup(", ").join(charts)),
     )
+
+
+def _visible(value: Any) -> Any:
+    """What the templates print, but for HTML that was made already."""
+    return printable_lines(value) if type(value) is str else value
 
 
 def _parts() -> Iterator[tuple[str, PagePart]]:

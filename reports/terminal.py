@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from rich.console import Console, RenderableType
-from rich.segment import Segments
+from rich.segment import Segment, Segments
 from rich.text import Text
 
 from reports import sections, units
 from reports.comparison import Comparison, compare
 from reports.sections import Unavailable
 from reports.sections.section import Section, TerminalPart, failure
+from results.printable import printable, printable_lines, printable_values
 from results.result import RunResult
 
 
@@ -20,16 +21,21 @@ def render(run: RunResult, path: str, console: Console, program: str = "streamga
     found = sections.discover().values()
     parts = [(section.name, section.terminal) for section in found if isinstance(section, Section) and section.terminal]
     parts.sort(key=lambda named: (named[1].order, named[0]))
-    for comparison in compare(run):
+    # Before anything is laid out: what is shown by its number is wider.
+    shown_run = RunResult.model_validate(printable_values(run.model_dump()))
+    for comparison in compare(shown_run):
         console.print()
         console.print(Text(comparison.title, "bold"))
-        if run.machine is not None:
-            console.print(Text(units.machine(run.machine), "dim"))
+        if shown_run.machine is not None:
+            console.print(Text(units.machine(shown_run.machine), "dim"))
         _print((shown for name, part in parts for shown in _shown(name, part, comparison, console)), console)
-    _print((Text(f"{missing.name}: {missing.why}") for missing in found if isinstance(missing, Unavailable)), console)
+    _print(
+        (Text(printable(f"{missing.name}: {missing.why}")) for missing in found if isinstance(missing, Unavailable)),
+        console,
+    )
     console.print()
-    for name, value in (("results", path), ("report", f"{program} report {path}")):
-        console.print(Text.assemble((f"{name:<9}", "dim"), value), soft_wrap=True)
+    for label, value in (("results", path), ("report", f"{program} report {path}")):
+        console.print(Text.assemble((f"{label:<9}", "dim"), printable(value)), soft_wrap=True)
 
 
 def _shown(name: str, part: TerminalPart, comparison: Comparison, console: Console) -> Iterator[RenderableType]:
@@ -37,15 +43,20 @@ def _shown(name: str, part: TerminalPart, comparison: Comparison, console: Conso
     try:
         shown = [_text_or_segments(item, console) for item in part.show(comparison, console.width)]
     except Exception as error:
-        shown = [Text.assemble((f"{name}: ", "dim"), failure(error))]
+        shown = [Text.assemble((f"{name}: ", "dim"), printable(failure(error)))]
     yield from shown
 
 
 def _text_or_segments(item: RenderableType, console: Console) -> Text | Segments:
+    """A section from outside may show what it read elsewhere: that is made printable as well."""
     if isinstance(item, str):
         # As it stands: a name from a result is no markup.
-        return Text(item)
-    return item if isinstance(item, Text) else Segments(list(console.render(item)))
+        return Text(printable_lines(item))
+    if isinstance(item, Text):
+        visible = printable_lines(item.plain)
+        return item if visible == item.plain else Text(visible, item.style)
+    rendered = console.render(item)
+    return Segments([Segment(printable_lines(part.text), part.style) for part in rendered if not part.control])
 
 
 def _print(shown: Iterable[RenderableType], console: Console) -> None:

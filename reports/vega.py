@@ -1,7 +1,8 @@
 """Charts of a report, as Vega-Lite specifications: plain data, drawn by the page that embeds them.
 
 Colours are the page's CSS variables, so that one drawing serves light, dark and print. Names come from results and are
-untrusted: they appear in data and scale domains only, never in an expression.
+untrusted: we put them into data, sorts and scale domains only. Vega makes expressions of sorts and scales itself, in
+which some characters cannot stand even in a quoted text (U+2028 ends the line): so every text is printable.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
+
+from results.printable import printable_values
 
 SERIES_COLOURS = 8
 """The page defines --series-1 .. --series-8; further series begin again at 1."""
@@ -271,5 +274,5 @@ def _finish(chart: Any) -> dict[str, Any]:
         )
         .configure_legend(labelColor="var(--ink)", labelFontSize=13)
     )
-    spec: dict[str, Any] = finished.to_dict()
+    spec: dict[str, Any] = printable_values(finished.to_dict())
     return spec | {"autosize": {"type": "fit-x", "contains": "padding"}}

@@ -32,7 +32,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from results.bounds import Limits, impossible
+from results.limits import Limits, impossible
 from results.plan import Count, Nanoseconds, Rate, Seconds, Some, TrialPlan
 from workloads.regular_file import open_regular, read_regular
 
@@ -141,10 +141,15 @@ class SegmentMark(_Model):
     """A `workloads.stream.Segment`, as stored."""
 
     first: Count
+    """Id of the first event."""
     count: Some
+    """Number of events that were planned."""
     base_ms: Count
+    """Event time of the first event, disorder apart."""
     rate: Rate
+    """Events per second of event time, on average."""
     curve: tuple[tuple[float, float], ...] = ()
+    """How the rate varies; empty: it is steady."""
 
 
 class _Mark(_Model):
@@ -160,14 +165,19 @@ class EngineReady(_Mark):
 
 
 class PhaseBegin(_Mark):
-    """A segment of the stream is about to be sent; event i of a paced phase is planned the segment's `planned_ns` of it
-    after start_ns. In a drain phase planned times do not exist; start_ns is when writing began."""
+    """A segment of the stream is about to be sent."""
 
     mark: Literal["phase-begin"] = "phase-begin"
+    """Says in the file which mark this is."""
     phase: str
+    """Name of the phase, unique in the trial."""
     kind: Literal["paced", "drain"]
+    """`paced`: every event has a planned time. `drain`: the events are written as fast as the log takes them."""
     segment: SegmentMark
+    """The events that are about to be sent."""
     start_ns: Nanoseconds
+    """Event i of a paced phase is planned the segment's `planned_ns` of it after this. In a drain phase planned times
+    do not exist; this is when writing began."""
 
 
 class Committed(_Mark):
@@ -178,6 +188,16 @@ class Committed(_Mark):
 
     mark: Literal["committed"] = "committed"
     phase: str
+
+
+class Decoyed(_Mark):
+    """A transaction with valid events of ids first_id .. first_id + count - 1 was written over all partitions of the
+    input and aborted; it has ended. Whoever counts one of them reads what is not committed."""
+
+    mark: Literal["decoyed"] = "decoyed"
+    phase: str
+    first_id: int
+    count: int
 
 
 class Loaded(_Mark):
@@ -224,36 +244,49 @@ class Counters(_Mark):
 
 
 class Strike(_Mark):
-    """A step of a strike, numbered from 1. aimed: in words. detail: what was done, or why it is not confirmed.
-
-    injected: confirmed (the process is gone, the link cut). unconfirmed: it could not be, so the trial proves nothing.
-    healed: undone, and what died was started again. missed: the aim was not met in time, nothing was done.
-    """
+    """A step of a strike."""
 
     mark: Literal["strike"] = "strike"
+    """Says in the file which mark this is."""
     number: Some
+    """Strikes of a trial are numbered from 1."""
     fault: str
+    """Name of the fault."""
     step: Literal["injecting", "injected", "unconfirmed", "healing", "healed", "missed"]
+    """`injecting`, `healing`: about to be done. `injected`: confirmed (the process is gone, the link cut).
+    `unconfirmed`: it could not be, so the trial proves nothing. `healed`: undone, and what died was started again.
+    `missed`: the aim was not met in time, nothing was done."""
     aimed: str = ""
+    """What it was aimed at, in words; empty before that is known."""
     detail: str = ""
+    """What was done, or why it is not confirmed, in words; may be empty."""
+    slot: Count | None = None
+    """Of the worker that is struck, where one is. Histories of method 7 and older have none."""
+    parts: list[Count] = []
+    """The slots that had a part of the job as it was chosen. Histories of method 7 and older have none."""
 
 
 class Exposed(_Mark):
-    """What was at stake as a strike was injected: what a weaker guarantee would have lost or repeated.
-
-    outputs: records physically in the output log (also of open transactions) since the last durable commit that was
-    seen. inputs: input records appended since then. unanswered: input records behind the last commit whose rows are
-    not in the output log; None where that cannot be told (windowed queries; engines that do not say). aborted: of the
-    outputs, those in a transaction that was open. commit_age_s: how old that commit was.
-    """
+    """What was at stake as a strike was injected: what a weaker guarantee would have lost or repeated."""
 
     mark: Literal["exposed"] = "exposed"
+    """Says in the file which mark this is."""
     number: Some
+    """Number of the strike."""
     outputs: Count
+    """Records physically in the output log (also of open transactions) since the last durable commit that was seen."""
     inputs: Count
+    """Input records appended since then."""
     unanswered: Count | None = None
+    """Input records behind the last commit whose rows are not in the output log; None where that cannot be told
+    (windowed queries; engines that do not say)."""
     aborted: Count = 0
+    """Of the outputs, those in a transaction that was open."""
     commit_age_s: Seconds
+    """How old that commit was, in seconds."""
+    scope: Literal["job", "worker", "untold"] = "job"
+    """`job`: of all of the job. `worker`: of the partitions of the worker that was struck, since their last commit.
+    `untold`: it is not known which these are, and nothing counts."""
 
     def at_stake(self, log: str, at_most_once: bool) -> int:
         """Records that a weaker guarantee than the claimed one would have lost or repeated.
@@ -278,13 +311,18 @@ class Noticed(_Mark):
 
 
 class Failed(_Mark):
-    """The trial could not go on: what happened in which phase, where to look."""
+    """The trial could not go on."""
 
     mark: Literal["failed"] = "failed"
+    """Says in the file which mark this is."""
     phase: str
+    """What the trial was at: the name of a phase, or a step such as `set-up`."""
     what: str
+    """What happened, in its first line; below it, what a process printed last."""
     where: str
+    """Where to look, such as a file; empty where nothing is to be seen."""
     interrupted: bool = False
+    """Whether the run was interrupted from outside."""
 
 
 class Ended(_Mark):
@@ -297,6 +335,7 @@ Mark = Annotated[
     EngineReady
     | PhaseBegin
     | Committed
+    | Decoyed
     | Loaded
     | Closing
     | Complete

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from results.evidence.committed_input import isolation
 from results.evidence.completeness import incomplete, older
 from results.evidence.phases import Phase, last_lines, obstacle, phases, unfinished
 from results.evidence.regenerated import CannotJudge
@@ -71,16 +72,24 @@ def _told(history: History, why: str | None, lacking: list[str]) -> list[str]:
 
 @dataclass
 class _Case:
-    """What is found out about the phases of one kind. doubts: why there can be no verdict."""
+    """What is found out about the phases of one kind."""
 
     history: History
+    """The trial's."""
     began: list[Phase]
+    """All phases that began, of either kind."""
     seen: Examination | None
+    """None where the history does not allow matching."""
     kind: PhaseKind
+    """The kind of phase that is judged here."""
     given: list[str]
+    """Doubts about the whole trial, found before."""
     doubts: list[str] = field(init=False)
+    """Why there can be no verdict, each in a line; those given are the first."""
     measured: Measured = field(default_factory=Measured)
+    """Metrics so far, and why others are absent."""
     strikes: list[StrikeResult] = field(default_factory=list)
+    """The strikes of the trial; empty where none were planned, and in a drain."""
 
     def __post_init__(self) -> None:
         self.measured.notes += older(self.history)
@@ -120,12 +129,11 @@ class _Case:
             outcome=outcome,
             reason="; ".join([reason, *self.measured.notes]),
             verdict=found.verdict,
-            observed=in_words(
-                processing, delivery, plan.fault, self.struck is not None and untested(self.struck) is not None
-            ),
+            observed=in_words(processing, delivery, plan.fault, self._untested),
             processing=Guarantee(claimed=plan.processing_claimed, seen=processing),
             delivery=Guarantee(claimed=plan.delivery_claimed, seen=delivery),
             claim_note=plan.claim_note,
+            isolation=isolation(self.history, self.phases),
             metrics=dict(sorted(self.measured.metrics.items())),
             absent=dict(sorted(self.measured.absent.items())),
             notes=self.measured.notes,
@@ -211,6 +219,13 @@ class _Case:
 
     def _part(self, name: str, part: Callable[[], Any]) -> Any:
         return _guarded(name, part, self.doubts)
+
+    @property
+    def _untested(self) -> str | None:
+        """Why strikes that were asked for tested nothing, in short."""
+        if self.struck is None or (why := untested(self.struck)) is None:
+            return None
+        return why if any(strike.exposed for strike in self.struck) else "untested, no strike was exposed"
 
     def _conclusion(self, found: Findings, forbidden: list[Kind]) -> tuple[Outcome, str]:
         """The outcome, and the reason in one line."""

@@ -8,15 +8,23 @@ read whatever else there is; the models made from them hold the rest, by which a
 from __future__ import annotations
 
 import time
+from collections import Counter
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from results.printable import printable
+
+_LONGEST = 200
+"""Bytes of a case's name: a file may have 255, a topic of Kafka 249, and both have more in their names."""
 
 
 def _in_its_folder(name: str) -> str:
     if name in (".", ".."):
         raise ValueError("names a folder")
+    if printable(name) != name or "\t" in name:
+        raise ValueError("has a character that cannot be seen")
     return name
 
 
@@ -47,15 +55,18 @@ Few = Annotated[int, Field(gt=0, le=2**20)]
 
 
 class Paced(_Model):
-    """Open loop at a mean rate (events/s), steady without a profile; latency is judged on what closes in the measured
-    part."""
+    """Open loop at a given rate; latency is judged on what closes in the measured part."""
 
     rate: Rate
+    """Events per second, on average."""
     warmup_s: Seconds
+    """How long the part lasts that is thrown away."""
     measured_s: Seconds = Field(gt=0)
+    """How long the part lasts that is judged."""
     profile: str = ""
-    """How the rate varies, in words; `curve` says it exactly, as in `workloads.stream.Segment`."""
+    """How the rate varies, in words; empty where it is steady. `curve` says it exactly."""
     curve: tuple[tuple[float, float], ...] = ()
+    """As in `workloads.stream.Segment`; empty where the rate is steady."""
 
     @property
     def duration_s(self) -> float:
@@ -89,19 +100,21 @@ class AskedStrikes(_Model):
 
 
 class Strikes(AskedStrikes):
-    """Faults of one kind, one after the other, while the load goes on.
-
-    wanted: so many exposed strikes make a claim tested. most: no more than this are tried. hold_s: how long one lasts
-    before it is healed. rows: the last so many fall as soon as a row is visible that was not seen before: between a
-    sink's commit and its engine's own. Points of the commit interval are drawn from 0.1 to 0.9, seeded.
-    """
+    """Faults of one kind, one after the other, while the load goes on."""
 
     aim: Aim
+    """At what moment each falls. Points of the commit interval are drawn from 0.1 to 0.9, seeded."""
     wanted: Some
+    """So many exposed strikes make a claim tested."""
     most: Some
+    """No more than this are tried."""
     hold_s: Seconds
+    """How long one lasts before it is healed."""
     rows: Count = 0
+    """The last so many fall as soon as a row is visible that was not seen before: between a sink's commit and its
+    engine's own."""
     timeouts: Literal["default", "tuned"]
+    """The engine's time-outs: `default`, its own; `tuned`, as its manual recommends for fast recovery."""
 
 
 class Blocked(_Model):
@@ -113,17 +126,26 @@ class Blocked(_Model):
 
 
 class AskedCase(_Model):
-    """A case that was asked for: one trial, or none if it is blocked. paced, drain: whether it has such a phase."""
+    """A case that was asked for: one trial, or none if it is blocked."""
 
     engine: Name
+    """Name of the engine."""
     mode: Name
+    """One of the engine's modes."""
     workload: Name
-    log: str
+    """Name of the workload."""
+    log: Name
+    """Kind of the log."""
     guarantee: Name
+    """The guarantee that was asked for."""
     paced: object | None = None
+    """None where it has no paced phase; a judge needs to know no more of it."""
     drain: object | None = None
+    """None where it has no drain; a judge needs to know no more of it."""
     strikes: AskedStrikes | None = None
+    """What was to strike; None for nothing."""
     blocked: Blocked | None = None
+    """Why it cannot run; None for a case that is to run."""
 
     @property
     def name(self) -> str:
@@ -137,24 +159,39 @@ class AskedCase(_Model):
 
 
 class CasePlan(AskedCase):
-    """One deployment of one engine, given the drain and then the paced phase, during which strikes may fall.
-
-    event_rate: events per second of event time, in every phase. interval_ms: trigger, checkpoint and commit interval.
-    worker_memory_mb: limit of one worker process. blocked: None for a case that is to run.
-    """
+    """One deployment of one engine, given the drain and then the paced phase, during which strikes may fall."""
 
     log: Literal["embedded", "kafka"]
+    """Kind of the log."""
     guarantee: Literal["at-most-once", "at-least-once", "exactly-once"]
+    """The guarantee that the engine is to be run with."""
     parameters: dict[str, int | float | str]
+    """All parameters of the workload, by name."""
     seed: int
+    """Of the event stream, and of what strikes draw."""
     partitions: Few
+    """Number of partitions of the input, and of the output."""
     parallelism: Few
+    """How many workers or tasks the job has."""
     interval_ms: Some
+    """Trigger, checkpoint and commit interval."""
     worker_memory_mb: Some
+    """Limit of one worker process, in MiB."""
     event_rate: Rate
+    """Events per second of event time, in every phase."""
     paced: Paced | None
+    """None for no paced phase."""
     drain: Drain | None
+    """None for no drain."""
     strikes: Strikes | None = None
+    """What strikes during the paced phase; None for nothing."""
+
+    @model_validator(mode="after")
+    def _is_of_a_files_length(self) -> Self:
+        """A judge reads plans with longer names, and says of each such case that it cannot be read."""
+        if len(self.name.encode()) > _LONGEST:
+            raise ValueError(f"its parts make a name of more than {_LONGEST} bytes")
+        return self
 
     @property
     def timeouts(self) -> Literal["default", "tuned"]:
@@ -169,19 +206,29 @@ class AskedRun(_Model):
 
 
 class RunPlan(AskedRun):
-    """All cases are on one log.
-
-    kafka: bootstrap HOST:PORT of a broker that is already there, None to start one where a case needs it.
-    command: what was typed, ready to be typed again.
-    """
+    """What a run is asked. All of its cases are on one log."""
 
     schema_version: Literal[1] = 1
+    """Version of the form of plan.json."""
     story: str = ""
+    """What the suite is for, in a sentence; may be empty."""
     command: str
+    """What was typed, ready to be typed again."""
     seed: int
+    """That of every case."""
     log: Literal["embedded", "kafka"]
+    """Kind of the log of every case."""
     kafka: str | None
+    """Bootstrap HOST:PORT of a broker that is already there; None to start one where a case needs it."""
     cases: tuple[CasePlan, ...]
+    """The cases in the order in which they run; those that are blocked do not."""
+
+    @model_validator(mode="after")
+    def _has_a_folder_for_each_case(self) -> Self:
+        twice = [name for name, times in Counter(case.name for case in self.cases).items() if times > 1]
+        if twice:
+            raise ValueError(f"{twice[0]} is there twice")
+        return self
 
     @property
     def runnable(self) -> tuple[CasePlan, ...]:
@@ -197,11 +244,17 @@ class Clock(_Model):
 
 class Machine(_Model):
     cpu: str
+    """Model, as the kernel names it."""
     cores: Some
+    """How many this process may use."""
     memory_bytes: Some
+    """All of the machine, whatever is in use."""
     kernel: str
+    """Release of the operating system."""
     python: str
+    """Version of the Python that the harness runs on."""
     java: str | None
+    """Version of the JDK in use; None where none is."""
 
 
 def clock() -> Clock:
@@ -213,31 +266,56 @@ class TrialPlan(_Model):
     """One engine deployed once and given one workload: what was asked, and what it ran on."""
 
     schema_version: Literal[1] = 1
+    """Version of the form of trial.json."""
     method_version: Few
+    """Version of METHOD.md by which the trial was recorded."""
     name: str
+    """That of its case, and of the history's folder."""
     engine: str
+    """Name of the engine."""
     engine_version: str
+    """Version of the engine's own software."""
     mode: str
+    """The engine's mode that ran."""
     workload: str
+    """Name of the workload."""
     parameters: dict[str, int | float | str]
+    """All parameters of the workload, by name."""
     seed: int
+    """Of the event stream, and of what strikes draw."""
     log: Literal["embedded", "kafka"]
+    """Kind of the log."""
     fault: str = "none"
+    """Name of the fault that strikes; `none` for none."""
     guarantee: str
+    """The guarantee that was asked for; the engine may claim less."""
     processing_claimed: str
+    """What the engine's manual promises for the effect of events on the state."""
     delivery_claimed: str
+    """What it promises for the rows at the sink."""
     claim_note: str = ""
+    """What a reader must know beside the claims; may be empty."""
     emits: Literal["final", "updates"] = "final"
     """Whether a row is written once, or several times with growing values of which the last one counts."""
     partitions: Few
+    """Number of partitions of the input, and of the output."""
     parallelism: Few
+    """How many workers or tasks the job had at first."""
     interval_ms: Some
+    """Trigger, checkpoint and commit interval."""
     worker_memory_mb: Some
+    """Limit of one worker process, in MiB."""
     event_rate: Rate
     """Events per second of event time, in every phase."""
     paced: Paced | None
+    """None for no paced phase."""
     drain: Drain | None
+    """None for no drain."""
     strikes: Strikes | None = None
+    """What was to strike during the paced phase; None for nothing."""
     machine: Machine
+    """What it ran on."""
     clock: Clock
+    """Ties the history's monotonic times to wall time."""
     versions: dict[str, str]
+    """By name, of our package, its Kafka client and the engine."""

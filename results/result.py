@@ -30,13 +30,19 @@ Kind = Literal[
     "torn",
     "premature",
     "scattered",
+    "uncommitted read",
 ]
 """What is wrong with a row, in METHOD.md's words."""
 
 
 class _Model(BaseModel):
+    # What is said under a field describes it in the JSON Schema.
     model_config = ConfigDict(
-        extra="forbid", frozen=True, allow_inf_nan=False, json_schema_serialization_defaults_required=True
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        json_schema_serialization_defaults_required=True,
+        use_attribute_docstrings=True,
     )
 
 
@@ -44,52 +50,68 @@ class Verdict(_Model):
     """Counts of rows, by comparison with the oracle; see METHOD.md, "Correctness"."""
 
     match: int = Field(default=0, ge=0)
+    """Rows that are as they should be."""
     missing: int = Field(default=0, ge=0)
+    """Rows that are due and not there."""
     duplicate: int = Field(default=0, ge=0)
+    """Rows that repeat one that is there."""
     wrong: int = Field(default=0, ge=0)
+    """Rows that are due, with other values."""
     unexpected: int = Field(default=0, ge=0)
+    """Rows that no due row asks for, and those that cannot be read."""
     late_dropped: int = Field(default=0, ge=0)
+    """Late events that were not counted, once for each window that they fall into; no error."""
 
 
 class MetricValue(_Model):
-    """A measured value. n: how many rows, events, samples or strikes it rests on, where that says something.
-
-    low, high: of a median over strikes, its 95 % interval; where there are too few for one, their range. Of a figure
-    for which the collector stalled, the ends between which it lies.
-    """
+    """A measured value."""
 
     value: float
+    """The figure, in `unit`."""
     unit: str
+    """Such as `ms`, `bytes`, `events/s`."""
     better: Better
+    """Which way is better; `none` for what ranks nothing."""
     n: int | None = None
+    """How many rows, events, samples or strikes it rests on; None where that says nothing."""
     low: float | None = None
+    """Of a median over strikes, the lower end of its 95 % interval; where there are too few for one, of their range. Of
+    a figure for which the collector stalled, the least that it may be. Else None."""
     high: float | None = None
+    """The upper end likewise."""
 
 
 class Offence(_Model):
-    """A row that is not as it should be, and what the audit sums say about it. count_as: what the verdict counts it as;
-    a row may match and still be out of order, or of an aborted transaction.
-
-    start, end: the time window, epoch ms. identity: what else names the row, by name. partition, offset: where the row
-    stands in the output log; None for a missing row.
-    expected, found: fields by name; found holds the raw text of a malformed row. ids: the first events concerned,
-    ids_count: how many there are.
-    """
+    """A row that is not as it should be, and what the audit sums say about it."""
 
     kind: Kind
+    """What is wrong with it."""
     count_as: Literal["match", "missing", "duplicate", "wrong", "unexpected"]
+    """What the verdict counts it as; a row may match and still be out of order, or of an aborted transaction."""
     phase: str
+    """Name of the phase that it belongs to."""
     key: str | None
+    """The row's key; None where it cannot be read."""
     start: int | None
+    """Begin of its time window, epoch ms; None where it has none."""
     end: int | None
+    """End of its time window, epoch ms, exclusive; None where it has none."""
     identity: dict[str, int] = {}
+    """What else names the row, by name."""
     partition: int | None = None
+    """Where the row stands in the output log; None for a missing row."""
     offset: int | None = None
+    """Where it stands in its partition; None for a missing row."""
     expected: dict[str, int] | None = None
+    """What the row should have, by field; None where no row is due, or where something else is wrong with it."""
     found: dict[str, int] | str | None = None
+    """What it has, by field; the raw text of a malformed row; None for a missing row."""
     ids: list[int] = []
+    """The first events concerned."""
     ids_count: int = 0
+    """How many events are concerned; 0 where that cannot be told."""
     explanation: str
+    """What became of those events, or why the row is wrong, in words."""
 
 
 class Guarantee(_Model):
@@ -103,99 +125,158 @@ class Series(_Model):
     """Points for a chart, drawn from raw data: x ascends."""
 
     name: str
+    """By which reports find it."""
     x_label: str
+    """What x is, with its unit."""
     y_label: str
+    """What y is, with its unit."""
     x: list[float]
+    """In ascending order."""
     y: list[float]
+    """One for each x."""
 
 
 class StrikeResult(_Model):
-    """One strike: what was done, what was at stake, and how the engine came back. Seconds count from the injection.
+    """One strike: what was done, what was at stake, and how the engine came back.
 
-    at_s: when it was injected, after the paced phase began; None where it was not. aim, detail: in words. exposed:
-    whether it counts as a test of the guarantee. outputs, inputs, unanswered, aborted, commit_age_s: as in
-    `results.history.Exposed`. sign: of the engine, that it noticed. healed_s: until what was done was undone, and what
-    died was started again. caught_up_s: None where it did not catch up within watched_s, the time until the next strike
-    or the end of the load. cores, memory_bytes: of the engine, mean and peak, until it had caught up, or for as long as
-    it was watched. repeated: rows that were there before and came again, until the next strike. aborted_copies:
-    records of aborted transactions that were appended since the strike before was healed, until this one was.
+    Seconds count from the injection where nothing else is said. What cannot be told, for want of output, samples or
+    marks, is None.
     """
 
     number: int
+    """Strikes of a trial are numbered from 1."""
     fault: str
+    """Name of the fault."""
     aim: str
+    """What it was aimed at, in words."""
     detail: str
+    """What was done, or why nothing was, in words."""
     state: Literal["confirmed", "unconfirmed", "missed"]
+    """`unconfirmed`: whether it took effect could not be told. `missed`: its aim was not met, nothing was done."""
+    slot: int | None = None
+    """Slot of the worker that was struck; None where not one was."""
     exposed: bool = False
+    """Whether it counts as a test of the guarantee."""
     outputs: int | None = None
+    """Output records written since the last durable commit, as in `results.history.Exposed`."""
     inputs: int | None = None
+    """Input records appended since then."""
     unanswered: int | None = None
+    """Input records behind that commit without a row in the output log; None where that cannot be told."""
     aborted: int | None = None
+    """Of the outputs, those in a transaction that was open."""
     commit_age_s: float | None = None
+    """How old that commit was at the injection, in seconds."""
     at_s: float | None = None
+    """When it was injected, after the paced phase began; None where it was not."""
     sign: str = ""
+    """By what the engine showed that it noticed; empty where it did not."""
     detected_s: float | None = None
+    """Until the engine showed that."""
     healed_s: float | None = None
+    """Until what was done was undone, and what died was started again."""
     first_output_s: float | None = None
+    """Until the first new row could be read; None where none could before the next strike."""
     caught_up_s: float | None = None
+    """Until latency and lag were as before; None where the engine did not catch up within watched_s."""
     watched_s: float | None = None
+    """Until the next strike or the end of the load."""
     max_latency_ms: float | None = None
+    """The largest result latency while it was watched."""
     lost_service_s: float | None = None
+    """Seconds' worth of output that did not come in its time."""
     cores: float | None = None
+    """CPU of the engine, on average, until it had caught up, or for as long as it was watched."""
     memory_bytes: int | None = None
+    """Memory of the engine at its peak, in the same time."""
     repeated: int | None = None
+    """Rows that were there before and came again, until the next strike."""
     aborted_copies: int | None = None
+    """Records of aborted transactions that were appended since the strike before was healed, until this one was."""
 
 
 class CaseResult(_Model):
-    """One engine in one phase. guarantee: of delivery, as claimed in the mode that ran.
-
-    observed: the verdict in words. absent: why a metric is not there, by its name. notes: what a reader must know
-    beside the numbers. last_lines: what a process that failed printed last. kinds: how many rows were wrong in which
-    way. offences: the first of each count. asked: the trial's plan, None where there was no trial. not_judged: unknown
-    because the judge lacked something here or crashed, which says nothing of the trial.
-    """
+    """One engine in the phases of one kind."""
 
     engine: str
+    """Name of the engine."""
     mode: str
+    """The engine's mode that ran."""
     workload: str
+    """Name of the workload."""
     log: str
+    """Kind of the log."""
     fault: str
+    """Name of the fault; `none` for none."""
     guarantee: str
+    """Of delivery, as claimed in the mode that ran; where nothing ran, as asked for."""
     phase: PhaseKind
+    """The kind of phases that is judged."""
     outcome: Outcome
+    """`pass`: the engine does what it claims. `fail`: it does not. `unknown`: that cannot be told. `unsupported`,
+    `unavailable`: it could not run."""
     reason: str
+    """Why that is the outcome, in a line; the notes follow."""
     verdict: Verdict = Verdict()
+    """Rows by count; all 0 where nothing was counted."""
     observed: str = "unknown"
+    """The verdict in words."""
     processing: Guarantee | None = None
+    """Claimed and seen for the effect of events on the state; None where no trial was judged."""
     delivery: Guarantee | None = None
+    """Claimed and seen for the rows at the sink; None where no trial was judged."""
     claim_note: str = ""
+    """What a reader must know beside the claims; may be empty."""
+    isolation: str = ""
+    """Whether it was tested that the engine reads only what is committed: `tested`, or why it was not; empty where
+    nothing can be said."""
     metrics: dict[str, MetricValue] = {}
+    """Measured values, by the metric's name."""
     absent: dict[str, str] = {}
+    """Why a metric is not there, by its name."""
     notes: list[str] = []
+    """What a reader must know beside the numbers."""
     last_lines: list[str] = []
+    """What a process that failed printed last."""
     kinds: dict[Kind, int] = {}
+    """How many rows were wrong in which way."""
     offences: list[Offence] = []
+    """The first offending rows of each count and kind."""
     series: list[Series] = []
+    """Points for charts."""
     strikes: list[StrikeResult] = []
+    """The strikes that were tried, in order; empty where none were."""
     settings: dict[str, str] = {}
+    """Engine settings that differ from its defaults, by the engine's own names."""
     engine_version: str = ""
+    """Version of the engine's own software; empty where no trial was judged."""
     trial: str = ""
+    """Name of the trial, and of its history's folder."""
     asked: TrialPlan | None = None
+    """The trial's plan; None where no trial was judged."""
     not_judged: bool = False
+    """Unknown because the judge lacked something here or crashed, which says nothing of the trial."""
     schema_version: Literal[1] = 1
+    """Version of the form of this."""
     method_version: int = METHOD_VERSION
+    """Version of METHOD.md by which it was judged."""
 
 
 class RunResult(_Model):
-    """A judged run. run: its folder's name. machine: None if nothing ran."""
+    """A judged run."""
 
     schema_version: Literal[1] = 1
+    """Version of the form of result.json."""
     method_version: int = METHOD_VERSION
+    """Version of METHOD.md by which it was judged."""
     run: str
+    """Name of the run's folder."""
     suite: str
+    """Name of the suite."""
     machine: Machine | None
+    """What it ran on; None if nothing ran."""
     cases: list[CaseResult]
+    """In the order in which they ran."""
 
 
 _WORST_FIRST: tuple[Outcome, ...] = ("fail", "unknown", "pass", "unavailable", "unsupported")
@@ -212,30 +293,50 @@ def worst(cases: Iterable[CaseResult]) -> Outcome | None:
 
 
 class PublicMetric(_Model):
+    """A measured value. METHOD.md lists the metrics; packages outside may add others."""
+
     value: float
+    """The figure, in `unit`."""
     unit: str
+    """Such as `ms`, `bytes`, `events/s`."""
     better: Better
+    """Which way is better; `none` for what ranks nothing."""
 
 
 class PublicCase(_Model):
+    """One engine in the phases of one kind."""
+
     engine: str
+    """Name of the engine."""
     mode: str
+    """The engine's mode that ran."""
     workload: str
+    """Name of the workload."""
     log: str
+    """Kind of the log."""
     fault: str
+    """Name of the fault; `none` for none."""
     guarantee: str
+    """Of delivery, as claimed; where nothing ran, as asked for."""
     phase: PhaseKind
+    """The kind of phases that is judged."""
     outcome: Outcome
+    """What can be said of the engine's claims; see CaseResult."""
     reason: str
+    """Why that is the outcome, in a line."""
     verdict: Verdict
+    """Rows by count."""
     metrics: dict[str, PublicMetric]
+    """Measured values, by the metric's name, without what they rest on."""
 
 
 class Document(_Model):
     """What `--format json` prints."""
 
     run: str
+    """The run's folder, as its user calls it."""
     cases: list[PublicCase]
+    """In the order of the plan, the paced phase of a trial before its drains."""
 
 
 def document(run: RunResult, folder: Path) -> dict[str, Any]:

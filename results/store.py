@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from results.folder import LeadsOutside, within, write_whole
 from results.history import TRIAL, DamagedHistory, History, first_problem, stored_in
 from results.judge import judge
 from results.plan import AskedCase, AskedRun, CasePlan, TrialPlan
@@ -74,10 +75,9 @@ def _stored(folder: Path) -> list[CaseResult]:
 
 def save(folder: Path, run: RunResult) -> Path:
     """Write result.json, whole or not at all; the same result gives the same bytes."""
-    path, partial = folder / RESULT, folder / (RESULT + ".partial")
+    path = folder / RESULT
     text = json.dumps(run.model_dump(mode="json"), sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
-    partial.write_text(text + "\n", encoding="utf-8")
-    partial.replace(path)
+    write_whole(path, f"{text}\n".encode())
     return path
 
 
@@ -117,16 +117,17 @@ def _judged(folder: Path, asked: AskedCase, told: Mapping[str, Any]) -> list[Cas
     if asked.blocked:
         why = asked.blocked.reason + (f"; {asked.blocked.remedy}" if asked.blocked.remedy else "")
         return _unjudged(asked, asked.blocked.outcome, why)
-    history = folder / CASES / asked.name
     try:
+        history = within(folder, CASES, asked.name)
         if not history.is_dir():
             return _unjudged(asked, "unknown", "did not run: the run ended before this case began")
-        if not history.resolve().is_relative_to(folder.resolve()):
-            return _unjudged(asked, "unknown", "damaged history: a link leads out of the run's folder")
         found = _contradiction(History(history).plan, {**told, "name": asked.name})
         if found is not None:
             return _unjudged(asked, "unknown", f"damaged history: {found} ({CASES}/{asked.name}/{TRIAL})")
         return judge(history)
+    except LeadsOutside as error:
+        what = f"{error.what}, and is not followed ({error.where.relative_to(folder)})"
+        return _unjudged(asked, "unknown", f"damaged history: {what}")
     except DamagedHistory as damage:
         return _unjudged(asked, "unknown", damage.within(folder))
     except OSError as error:

@@ -50,12 +50,16 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def stage_on_kafka(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """Runs a query on an engine, over the broker; each engine's cluster starts with the first test that needs it."""
+    """Runs a query on an engine, over the broker; each engine's cluster starts with the first test that needs it, and
+    in a C locale: what an engine reads and writes is UTF-8 there too.
+    """
     from tests.conformance.driver import Stage
 
     stage = Stage(tmp_path_factory.mktemp("stage"), broker)
-    yield stage
-    stage.close()
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("LC_ALL", "C")
+        yield stage
+        stage.close()
 
 
 @pytest.fixture

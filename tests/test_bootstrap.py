@@ -50,6 +50,9 @@ class Checkout:
         for name in ("__init__.py", "problem.py"):
             shutil.copy(ROOT / "harness" / name, self.root / "harness" / name)
         shutil.copytree(ROOT / "harness/provisioning", self.root / "harness/provisioning")
+        (self.root / "results").mkdir()
+        for name in ("__init__.py", "folder.py", "printable.py"):
+            shutil.copy(ROOT / "results" / name, self.root / "results" / name)
         shutil.copy(ROOT / "pyproject.toml", self.root)
         (self.root / "uv.lock").write_text("one\n")
         for place, name, text in [

@@ -27,6 +27,7 @@ from harness.problem import Problem
 from results.result import Outcome
 from tests.judge.recording import perfect
 from tests.playback import CATALOGUE, SUITE, Bench, set_up
+from workloads.query import Aggregate
 from workloads.workload import discover
 
 ROOT = Path(__file__).parent.parent
@@ -448,3 +449,42 @@ def test_without_arguments_there_is_help() -> None:
     done = subprocess.run(program, env=environment, capture_output=True, text=True)
     assert done.returncode == 0
     assert "Usage: streamgauge" in done.stdout
+
+
+def test_a_column_that_no_engine_can_name_is_a_problem_of_the_request(
+    bench: Bench, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = CATALOGUE.workloads["sensors"].query(CATALOGUE.workloads["sensors"].defaults)
+    aggregates = (Aggregate('a "sum"', "sum", "temperature"),)
+    misnamed = dataclasses.replace(query, shape=dataclasses.replace(query.shape, aggregates=aggregates))
+    monkeypatch.setattr(type(CATALOGUE.workloads["sensors"]), "query", lambda self, parameters: misnamed)
+    assert bench("run", "-e", "alpha", "-w", "sensors") == 2
+    assert capsys.readouterr().err.startswith(
+        "error: no column or field can be called 'a \"sum\"': a name has 1 to 100"
+    )
+    assert not bench.plans
+
+
+@pytest.mark.parametrize(
+    ("first", "rate", "why"),
+    [
+        (1_700_000_000_000_000, "5k", None),
+        (1_700_000_000_000_000, "6k", "times 6,000 events/s in a window of 1,000 ms, is 1.02e+19"),
+        (2**52, "2k", None),
+        (2**52, "2100", "times 2,100 events/s in a window of 1,000 ms, is 9.46e+18"),
+    ],
+)
+def test_a_sum_that_would_leave_64_bits_is_refused_when_it_is_planned(
+    bench: Bench, capsys: pytest.CaptureFixture[str], with_all_workloads: None, first: int, rate: str, why: str | None
+) -> None:
+    rows = (json.dumps({"time": 1_700_000_000 + row, "key": "a", "Value!": first + row}) for row in range(9))
+    Path("mine.ndjson").write_text("\n".join(rows))
+    words = ["run", "-e", "alpha", "-w", "replay", "--set", "file=mine.ndjson", "--set", "values=Value!"]
+    code = bench(*words, "--set", f"paced.rate={rate}")
+    if why is None:
+        assert bench.plans
+    else:
+        assert (code, bench.plans) == (2, [])
+        error = capsys.readouterr().err
+        said = re.escape(f"mine.ndjson: column 'Value!': its largest value, {first + 8:,}, {why}")
+        assert re.match(f"error: /.*/{said}, which is not below 2\\*\\*63\n  workload replay\n  give smaller", error)

@@ -11,16 +11,19 @@ from harness.planning import planner, suite
 from harness.planning.planner import Selection
 from harness.planning.request import overrides
 from harness.planning.suite import InvalidRequest
+from harness.problem import ExitCode
 from results.plan import RunPlan
 from tests.playback import CATALOGUE, SUITE
 
 STEADY = "\n".join(line for line in SUITE.splitlines() if not line.startswith("drain"))
 
 
-def planned(tmp_path: Path, faults: str, log: str = "kafka", **chosen: object) -> RunPlan:
+def planned(
+    tmp_path: Path, faults: str, log: str = "kafka", workers: dict[str, str] | None = None, **chosen: object
+) -> RunPlan:
     path = tmp_path / "mine.toml"
     path.write_text(f"{STEADY}\n[faults]\n{faults}\n")
-    content = suite.load(str(path), {}, CATALOGUE)
+    content = suite.load(str(path), workers or {}, CATALOGUE)
     selection = Selection(engines=("alpha",), log=log, **chosen)  # type: ignore[arg-type]
     return planner.make("mine", content, selection, CATALOGUE, (log, None), lambda *_: None, "run")  # type: ignore[arg-type]
 
@@ -54,6 +57,17 @@ def test_a_time_for_an_unknown_fault_or_below_zero_is_an_error(tmp_path):
     assert [problem.what for problem in caught.value.problems] == ["unknown fault `pause-worke`"]
     with pytest.raises(InvalidRequest, match="every fault"):
         planned(tmp_path, 'inject = "kill-worker"\nhold = "-1s"')
+
+
+def test_fewer_strikes_than_workers_are_refused_where_workers_are_struck_in_turn(tmp_path):
+    two = {"parallelism": "2"}
+    with pytest.raises(InvalidRequest) as caught:
+        planned(tmp_path, 'inject = ["cut-network", "pause-worker"]\nexposed = 1\nmost = 1', workers=two)
+    (problem,) = caught.value.problems
+    assert "`most` is 1: pause-worker strikes one worker at a time, and there are 2" in problem.what
+    assert problem.exit_code == ExitCode.USAGE
+    assert planned(tmp_path, 'inject = "cut-network"\nexposed = 1\nmost = 1', workers=two).cases
+    assert planned(tmp_path, 'inject = "pause-worker"\nexposed = 1\nmost = 2', workers=two).cases
 
 
 def test_an_engine_may_be_struck_by_other_faults_than_the_rest(tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,8 @@ import pytest
 
 from engines.logs import connect
 from harness.instruments.generator import Encoder, Generator, closing_keys, split, told_segment
+from tests.conformance.hostile import renamings
+from workloads.control import Control
 from workloads.profile import Profile
 from workloads.sensors import workload
 from workloads.stream import CONTROL_IDS, Segment, checks, partition_of
@@ -163,3 +165,21 @@ def test_disorder_stays_within_its_bound_and_keys_follow_zipfs_law():
     harmonic = sum(1 / rank for rank in range(1, 51))
     expected = 50_000 / harmonic
     assert abs(counts[0] - expected) < 5 * expected**0.5
+
+
+def test_an_event_has_the_columns_names_whatever_they_are() -> None:
+    for renaming in renamings(QUERY):
+        query = renaming.query(QUERY)
+        events = workload.events(PARAMETERS, 7, Segment(0, 3, BASE_MS, 1000.0), np.arange(3))
+        values = {renaming.columns[name]: column for name, column in events.values.items()}
+        encoder = Encoder(query, 4)
+        for value in encoder.rows(replace(events, values=values)).values:
+            assert list(json.loads(value)) == [column.name for column in query.columns]
+        key, value = encoder.control("~close", 5, 1234, Control(6, {renaming.columns["temperature"]: 7}))
+        assert json.loads(value) == {
+            "id": 5,
+            "check": int(checks(np.array([5]))[0]),
+            query.key: key.decode(),
+            query.time: 1240,
+            renaming.columns["temperature"]: 7,
+        }

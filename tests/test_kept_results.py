@@ -1,28 +1,101 @@
-"""The results in docs/results can be read, and each row of them was right."""
+"""The results in docs/results can be read, each row of them was right, and their README says what they say."""
 
 from __future__ import annotations
 
 import lzma
+import re
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
 
 from reports import html
 from results import store
+from results.result import CaseResult, RunResult
 
-KEPT = sorted((Path(__file__).parent.parent / "docs" / "results").glob("*.json.xz"))
+FOLDER = Path(__file__).parent.parent / "docs" / "results"
+KEPT = sorted(FOLDER.glob("*.json.xz"))
+WHOLE = FOLDER / "faults.json.xz"
+"""The results of the suite `faults`, whole; the other files are parts of `faults-full`."""
+
+Place = tuple[str, str]
+"""An engine and a fault."""
+
+
+def read(kept: Path, folder: Path) -> RunResult:
+    (folder / store.RESULT).write_bytes(lzma.decompress(kept.read_bytes()))
+    return store.load(folder)
+
+
+def table(heading: str) -> list[dict[str, str]]:
+    """The rows of the README's table whose first heading this is: cells by heading, names without quotes and modes."""
+    first, *lines = (FOLDER / "README.md").read_text().partition(f"\n| {heading} ")[2].splitlines()
+    written = [first, *takewhile(lambda line: line.startswith("|"), lines)]
+    rows = [[re.sub(r"`| \(.*-.*\)$", "", cell.strip()) for cell in line.strip("| ").split("|")] for line in written]
+    headings = [heading, *(re.sub(r" \(.*\)$", "", name) for name in rows[0])]
+    return [dict(zip(headings, row, strict=True)) for row in rows[2:]]
+
+
+def exposed(case: CaseResult) -> str:
+    found = case.metrics["strikes_exposed"]
+    return f"{found.value:g} of {found.n}"
+
+
+def recovered(case: CaseResult) -> list[float]:
+    """Seconds until each strike was caught up with, of those that were."""
+    return [strike.caught_up_s for strike in case.strikes if strike.caught_up_s is not None]
+
+
+def fewer(case: CaseResult) -> str:
+    """How many strikes were recovered from, where not all were."""
+    k, n = len(recovered(case)), len(case.strikes)
+    return f" ({k} of {n})" if k < n else ""
+
+
+def range_of(case: CaseResult) -> str:
+    """A cell of the table of a few strikes each."""
+    if case.outcome == "unsupported":
+        return "–"  # noqa: RUF001  # the README's dash
+    ends = dict.fromkeys(f"{seconds:.1f}" for seconds in (min(recovered(case)), max(recovered(case))))
+    return f"{exposed(case)}; {' to '.join(ends)}{fewer(case)}"
+
+
+def median_of(case: CaseResult) -> str:
+    """A cell of the table of the whole suite."""
+    found = case.metrics["recovery_caught_up"]
+    return f"{exposed(case)}; {found.value:.1f} [{found.low:.1f}, {found.high:.1f}]{fewer(case)}"
 
 
 @pytest.mark.parametrize("kept", KEPT, ids=lambda path: path.name)
 def test_a_kept_result_can_be_read_and_shown(kept: Path, tmp_path: Path) -> None:
-    (tmp_path / store.RESULT).write_bytes(lzma.decompress(kept.read_bytes()))
-    run = store.load(tmp_path)
-    assert "<!doctype html>" in html.render(run, "streamgauge run").lower()
-    for case in run.cases:
-        if case.outcome != "unsupported":
-            assert case.verdict is not None
-            assert case.verdict.missing == case.verdict.duplicate == case.verdict.wrong == 0
+    assert "<!doctype html>" in html.render(read(kept, tmp_path), "streamgauge run").lower()
 
 
-def test_results_are_kept() -> None:
-    assert KEPT
+@pytest.mark.parametrize("kept", KEPT, ids=lambda path: path.name)
+def test_every_row_of_a_kept_result_was_right_and_a_guarantee_that_nothing_struck_is_called_untested(
+    kept: Path, tmp_path: Path
+) -> None:
+    for case in read(kept, tmp_path).cases:
+        if case.outcome == "unsupported":
+            continue
+        counts = case.verdict
+        assert counts.match > 0
+        assert counts.missing == counts.duplicate == counts.wrong == counts.unexpected == 0
+        if case.metrics["strikes_exposed"].value:
+            assert case.outcome == "pass"
+        else:
+            assert (case.outcome, case.reason.partition(":")[0]) == ("unknown", "untested")
+
+
+def test_the_table_of_a_part_of_faults_full_is_that_of_the_results(tmp_path: Path) -> None:
+    cases = [case for kept in KEPT if kept != WHOLE for case in read(kept, tmp_path).cases]
+    found: dict[Place, str] = {(case.engine, case.fault): range_of(case) for case in cases}
+    assert len(found) == len(cases)
+    rows = table("fault")
+    assert {(engine, row["fault"]): row[engine] for row in rows for engine in row if engine != "fault"} == found
+
+
+def test_the_table_of_the_suite_of_faults_is_that_of_the_results(tmp_path: Path) -> None:
+    found: dict[Place, str] = {(case.engine, case.fault): median_of(case) for case in read(WHOLE, tmp_path).cases}
+    rows = table("engine")
+    assert {(row["engine"], fault): row[fault] for row in rows for fault in row if fault != "engine"} == found

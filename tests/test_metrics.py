@@ -93,6 +93,16 @@ def test_a_metric_that_cannot_be_loaded_is_named_with_the_reason(dropped_in: Pat
         assert any("broken cannot be loaded" in note for note in case.notes)
 
 
+def test_an_entry_point_that_names_no_measurement_is_named_with_the_reason_and_spoils_no_verdict(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    point = EntryPoint("odd", "results.metrics.startup:STARTUP", "streamgauge.metrics")
+    monkeypatch.setattr("workloads.discovery.entry_points", lambda group: [point] if group == point.group else [])
+    for case in judge(perfect().write(tmp_path / "history")):
+        assert case.outcome == "pass"
+        assert "is nothing that streamgauge.metrics may name" in case.absent["odd"]
+
+
 def test_every_metric_says_what_it_is_and_stands_once():
     found = registry.measurements()
     assert all(isinstance(each, Measurement) for each in found.values()), found

@@ -1,4 +1,4 @@
-"""Suite files are read strictly, and everything that is wrong with one is said at once."""
+"""Suite files are read strictly, everything that is wrong with one is said at once, and `all` is all that exists."""
 
 from __future__ import annotations
 
@@ -170,8 +170,8 @@ def test_one_mode_may_stand_without_a_list(tmp_path: Path) -> None:
 
 
 def test_an_unknown_key_is_placed_and_the_nearest_name_offered(tmp_path: Path) -> None:
-    (problem,) = problems(tmp_path, GOOD.replace("warmup", "warmpu") + "")[1:] or [None]
-    assert problem is not None
+    missing, problem = problems(tmp_path, GOOD.replace("warmup", "warmpu"))
+    assert missing.what == "the key `warmup` is missing"
     assert problem.what == "unknown key `warmpu`"
     line = GOOD.splitlines().index('warmup = "10s"') + 1
     assert problem.where.endswith(f"mine.toml:{line} (paced.warmpu)")

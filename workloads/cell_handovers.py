@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import MappingProxyType
 
 from workloads import keys
+from workloads.bounds import Largest
 from workloads.query import WATERMARK_MARGIN_MS, Aggregate, Count, Query, Windowed
 from workloads.stream import Events, Integers, Segment, delayed_ms, draw
 from workloads.workload import Parameters, columns
+
+SIGNALS = 7_000
+"""How many strengths there are, from 0 on."""
 
 
 class CellHandovers:
@@ -38,13 +43,16 @@ class CellHandovers:
             watermark_delay_ms=int(parameters["disorder_ms"]) + WATERMARK_MARGIN_MS,
         )
 
+    def largest(self, parameters: Parameters) -> Mapping[str, Largest]:  # noqa: ARG002
+        return {"signal": Largest(SIGNALS - 1), "failed": Largest(1)}
+
     def events(self, parameters: Parameters, seed: int, segment: Segment, ids: Integers) -> Events:
         towers = keys.select(parameters, seed, ids)
         count = int(parameters["keys"])
         values = {
             # A call comes from one of the six towers around.
             "source": (towers + 1 + keys.evenly(draw(seed, "source", ids), 6)) % count,
-            "signal": keys.evenly(draw(seed, "signal", ids), 7_000),
+            "signal": keys.evenly(draw(seed, "signal", ids), SIGNALS),
             "failed": (keys.evenly(draw(seed, "failed", ids), 50) == 0).astype(ids.dtype),
         }
         times = delayed_ms(seed, segment, ids, towers, int(parameters["disorder_ms"]))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import MappingProxyType
 
 from workloads import keys
+from workloads.bounds import Largest
 from workloads.query import WATERMARK_MARGIN_MS, Linear, Project, Query
 from workloads.stream import Events, Integers, Segment, disordered_ms, draw
 from workloads.workload import Parameters, columns
@@ -40,6 +42,9 @@ class ChurnScore:
             watermark_delay_ms=int(parameters["disorder_ms"]) + WATERMARK_MARGIN_MS,
             derived=(MODEL,),
         )
+
+    def largest(self, parameters: Parameters) -> Mapping[str, Largest]:  # noqa: ARG002
+        return {name: Largest(bound - 1) for name, bound in FEATURES.items()}
 
     def events(self, parameters: Parameters, seed: int, segment: Segment, ids: Integers) -> Events:
         values = {name: keys.evenly(draw(seed, name, ids), bound) for name, bound in FEATURES.items()}

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import MappingProxyType
 
 from workloads import keys
+from workloads.bounds import Largest
 from workloads.query import WATERMARK_MARGIN_MS, Aggregate, Query, Sliding, Windowed
 from workloads.stream import Events, Integers, Segment, disordered_ms, draw
 from workloads.workload import Parameters, columns
+
+TOP_SPEED = 130_000
+"""Metres an hour."""
 
 
 class Gps:
@@ -37,9 +42,12 @@ class Gps:
             watermark_delay_ms=int(parameters["disorder_ms"]) + WATERMARK_MARGIN_MS,
         )
 
+    def largest(self, parameters: Parameters) -> Mapping[str, Largest]:  # noqa: ARG002
+        return {"speed": Largest(TOP_SPEED), "distance": Largest(TOP_SPEED // 36)}
+
     def events(self, parameters: Parameters, seed: int, segment: Segment, ids: Integers) -> Events:
         times = disordered_ms(seed, segment, ids, int(parameters["disorder_ms"]))
-        speed = keys.evenly(draw(seed, "speed", ids), 130_001)
+        speed = keys.evenly(draw(seed, "speed", ids), TOP_SPEED + 1)
         # A report a second: metres an hour are a 36th of that in centimetres a second.
         values = {"speed": speed, "distance": speed // 36}
         cars = keys.select(parameters, seed, ids)

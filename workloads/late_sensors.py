@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import MappingProxyType
 
 import numpy as np
 
 from workloads import keys
+from workloads.bounds import Largest
 from workloads.query import WATERMARK_MARGIN_MS, Aggregate, Query, Tumbling, Windowed
 from workloads.stream import Events, Integers, Segment, disordered_ms, draw
 from workloads.workload import Parameters, Unfit, columns
 
 _RARER = 5
 """Delays come in so many scales, each half as long as the one before, all equally likely."""
+
+COLDEST, SPREAD = 20_000, 15_000
+"""The lowest temperature (thousandths of a degree), and how many there are from it on."""
 
 
 class LateSensors:
@@ -38,6 +43,9 @@ class LateSensors:
             watermark_delay_ms=int(parameters["disorder_ms"]) + WATERMARK_MARGIN_MS,
         )
 
+    def largest(self, parameters: Parameters) -> Mapping[str, Largest]:  # noqa: ARG002
+        return {"temperature": Largest(COLDEST + SPREAD - 1)}
+
     def events(self, parameters: Parameters, seed: int, segment: Segment, ids: Integers) -> Events:
         count, every, late_ms = (int(parameters[name]) for name in ("keys", "every", "late_ms"))
         if min(count, every, late_ms) < 1:
@@ -51,7 +59,7 @@ class LateSensors:
         behind = int(parameters["disorder_ms"]) + WATERMARK_MARGIN_MS + more
         times = disordered_ms(seed, segment, ids, int(parameters["disorder_ms"]))
         times = np.where(late, np.maximum(segment.due_ms(ids) - behind, segment.base_ms), times)
-        temperature = 20_000 + keys.evenly(draw(seed, "temperature", ids), 15_000)
+        temperature = COLDEST + keys.evenly(draw(seed, "temperature", ids), SPREAD)
         return Events(ids, times, sensors, {"temperature": temperature}, keys.labels("sensor", count))
 
 

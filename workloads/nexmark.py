@@ -5,8 +5,9 @@ the hot auction of their time, three in four come from its hot bidder, three in 
 others are spread over the auctions in flight and the active persons, a few of them not yet announced. Prices are
 10 ** u cents for u evenly in [2, 8).
 
-What differs here: all three kinds are in one stream with integer columns (0 where a kind has none), without names and
-padding; random numbers are drawn by the event's number; events carry the id and check that the audit needs.
+What differs here: all three kinds are in one stream with integer columns (0 where a kind has none), without texts and
+padding, and without an auction's end; random numbers are drawn by the event's number; events carry the id and check
+that the audit needs, and so do rows.
 """
 
 from __future__ import annotations
@@ -21,9 +22,21 @@ from workloads.query import Condition
 from workloads.stream import Events, Integers, Segment, disordered_ms, draw
 from workloads.workload import Parameters
 
+STREAM = (
+    " The stream is the published one in its kinds, their order, hot auctions, bidders and sellers, and prices; but it "
+    "has integer columns only (no texts, no `extra`, no `expires`), and an event's random numbers come from its number."
+)
+"""What the stream differs in, for the story of each query."""
+
+WATERMARK = " The published watermark is 4 s behind; here it is 1 s and disorder_ms."
+"""The same of a query that waits for the watermark."""
+
 COLUMNS = ("kind", "auction", "bidder", "price", "seller", "category", "reserve")
 PERSON, AUCTION, BID = 0, 1, 2
 BIDS = (Condition("kind", "=", BID),)
+
+HIGHEST_PRICE = 10**8
+"""No bid reaches this: u stays below 8."""
 
 _PERSONS, _AUCTIONS, _ALL = 1, 3, 50
 _FIRST_ID, _FIRST_CATEGORY, _CATEGORIES = 1000, 10, 5

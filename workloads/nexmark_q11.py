@@ -12,8 +12,9 @@ from workloads.workload import Parameters, columns
 class NexmarkQ11(nexmark.ByPerson):
     name = "nexmark-q11"
     story = (
-        "Nexmark query 11, user sessions: how many bids a bidder makes until a pause of gap_ms. Published with 10 s. "
-        "`keys` bidders are told apart; with more, numbers begin again."
+        "Nexmark query 11, user sessions: how many bids a bidder makes until a pause of gap_ms. Published with 10 s, "
+        "and with Flink's SESSION, which goes on after a pause of exactly the gap; here such a pause ends it. "
+        "`keys` bidders are told apart; with more, numbers begin again." + nexmark.WATERMARK + nexmark.STREAM
     )
     defaults: Parameters = MappingProxyType({"keys": 50_000, "gap_ms": 1000, "disorder_ms": 0})
 

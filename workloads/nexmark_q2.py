@@ -12,8 +12,8 @@ from workloads.workload import Parameters, columns
 class NexmarkQ2(nexmark.ByPerson):
     name = "nexmark-q2"
     story = (
-        "Nexmark query 2, selection: auction and price of the bids on every 123rd auction. As published. The log's key "
-        "is the bidder, of whom `keys` are told apart."
+        "Nexmark query 2, selection: auction and price of the bids on every 123rd auction. The query is as published. "
+        "The log's key is the bidder, of whom `keys` are told apart." + nexmark.STREAM
     )
     defaults: Parameters = MappingProxyType({"keys": 50_000, "disorder_ms": 0})
 

@@ -17,7 +17,7 @@ class NexmarkQ5:
     story = (
         "Nexmark query 5, hot items: the auction with most bids in the last window_ms, every slide_ms anew. Published "
         "with 10 s and 2 s, and with all auctions that share the first place; here the one with the smallest number. "
-        "It is one place for all bids, so they have one key and one partition."
+        "It is one place for all bids, so they have one key and one partition." + nexmark.WATERMARK + nexmark.STREAM
     )
     defaults: Parameters = MappingProxyType({"window_ms": 4000, "slide_ms": 1000, "disorder_ms": 0})
 

@@ -16,8 +16,9 @@ class NexmarkQ7:
     name = "nexmark-q7"
     story = (
         "Nexmark query 7, highest bid: price, auction and bidder of the highest bid of each window. Published with "
-        "10 s, and with all bids of that price; here the first one. It is one highest bid of all, so they have one key "
-        "and one partition."
+        "10 s, with the bid's `dateTime` and `extra`, which are left out here, and with all bids of that price, also "
+        "one at the very end of the window, which is the next window's first moment; here the first one in the window. "
+        "It is one highest bid of all, so they have one key and one partition." + nexmark.WATERMARK + nexmark.STREAM
     )
     defaults: Parameters = MappingProxyType({"window_ms": 1000, "disorder_ms": 0})
 

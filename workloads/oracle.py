@@ -1,4 +1,8 @@
-"""The right answer to a query, computed offline in DuckDB SQL. Shares no code with any engine.
+"""The right answer to a query, computed offline in DuckDB SQL. Shares no code with any engine but the query itself and
+the names in it.
+
+In SQL a column of the user's is called as `workloads.names` numbers it, so it cannot be taken for one of ours, whatever
+its name is: DuckDB takes a column before an alias, and does not tell upper from lower case. Names return at the end.
 
 Where the order of events does not matter, events stream through in pieces, so memory holds the answer and one piece,
 however long the stream is.
@@ -13,6 +17,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from workloads.names import numbered
 from workloads.query import (
     CHECK,
     CODE,
@@ -41,7 +46,7 @@ THREADS = 2
 
 LAST_ID = "last_id"
 
-# Columns of an event beside the query's own; no query names a column like this.
+# Columns of an event beside the query's own.
 _KEY, _TIME, _POSITION = '".key"', '".time"', '".position"'
 _N = '".n"'
 _IN_ORDER = f"PARTITION BY {_KEY} ORDER BY {_POSITION}"
@@ -56,14 +61,15 @@ def expected(query: Query, events: Iterable[Events], threads: int = THREADS) -> 
     data-driven window, the larger one of a pair, else the row's own. Rows ascend by identity, then key. Raises
     duckdb.Error if a sum leaves 64 bits or a derived column's dividend is negative.
     """
-    order = ", ".join(_name(name) for name in (*query.identity, "key"))
-    columns = ", ".join(_name(name) for name in ("key", *query.identity, *query.fields, LAST_ID))
-    return _run(
-        f"WITH prepared AS {_materialised(query)} ({_prepared(query)}), due AS ({_due(query)}) "
-        f"SELECT {columns} FROM due ORDER BY {order}",
+    plain = numbered(query)
+    columns = _list(("key", *plain.row_fields, LAST_ID))
+    found = _run(
+        f"WITH prepared AS {_materialised(plain)} ({_prepared(query)}), due AS ({_due(plain)}) "
+        f"SELECT {columns} FROM due ORDER BY {_list((*plain.identity, 'key'))}",
         threads,
         events=_stream(query, events),
     )
+    return found.rename_columns(["key", *query.row_fields, LAST_ID])
 
 
 def members(query: Query, events: Iterable[Events], wanted: pa.Table, threads: int = THREADS) -> pa.Table:
@@ -71,10 +77,10 @@ def members(query: Query, events: Iterable[Events], wanted: pa.Table, threads: i
 
     wanted: for time windows the columns key, start and end, each window once; for every other shape only key, since
     which events make a row is a matter of the key's whole sequence. Returned are those columns, then all integer
-    columns of the query and derived ones, in the log's order.
+    columns of the query and derived ones, in the log's order. One of these may be called key, start or end too: tell
+    them by their places.
     """
-    names = [column.name for column in query.columns if column.type == "integer"]
-    columns = ", ".join(_name(name) for name in (*names, *(linear.name for linear in query.derived)))
+    columns = _list(_integers(numbered(query)))
     match query.time_window:
         case None:
             source = f'SELECT {_KEY} AS "key", {columns}, {_POSITION} FROM prepared SEMI JOIN wanted ON {_KEY} = "key"'
@@ -90,25 +96,35 @@ def members(query: Query, events: Iterable[Events], wanted: pa.Table, threads: i
                 f'SEMI JOIN wanted ON placed.{_KEY} = wanted."key" AND placed."start" = wanted."start" '
                 'AND placed."end" = wanted."end"'
             )
-    return _run(
+    found = _run(
         f"WITH prepared AS {_materialised(query)} ({_prepared(query)}), found AS ({source}) "
         f"SELECT * EXCLUDE ({_POSITION}) FROM found ORDER BY {_POSITION}",
         threads,
         events=_stream(query, events),
         wanted=wanted,
     )
+    return found.rename_columns([*wanted.column_names, *_integers(query)])
+
+
+def _integers(query: Query) -> list[str]:
+    """Integer columns, and the derived ones."""
+    columns = [column.name for column in query.columns if column.type == "integer"]
+    return [*columns, *(linear.name for linear in query.derived)]
 
 
 def _prepared(query: Query) -> str:
-    """SQL for the events that go into the shape, with derived columns."""
-    derived = "".join(f", {_linear(linear)} AS {_name(linear.name)}" for linear in query.derived)
-    first = ""
-    if query.deduplicate:
-        equal = ", ".join((_KEY, *(_name(column) for column in query.deduplicate.columns)))
+    """SQL for the events that go into the shape, with derived columns. query: under its true names."""
+    plain, first = numbered(query), ""
+    derived = "".join(
+        f", {_linear(linear, called.name)} AS {_name(linear.name)}"
+        for linear, called in zip(plain.derived, query.derived, strict=True)
+    )
+    if plain.deduplicate:
+        equal = ", ".join((_KEY, *(_name(column) for column in plain.deduplicate.columns)))
         first = f" QUALIFY row_number() OVER (PARTITION BY {equal} ORDER BY {_POSITION}) = 1"
     return (
-        f"SELECT *, {_name(query.key)} AS {_KEY}, {_name(query.time)} AS {_TIME}{derived} FROM events "
-        f"WHERE {_all(query.where)}{first}"
+        f"SELECT *, {_name(plain.key)} AS {_KEY}, {_name(plain.time)} AS {_TIME}{derived} FROM events "
+        f"WHERE {_all(plain.where)}{first}"
     )
 
 
@@ -120,7 +136,8 @@ def _materialised(query: Query) -> str:
 def _due(query: Query) -> str:
     match query.shape:
         case Project(fields=fields):
-            return f'SELECT {_KEY} AS "key", {_list((ID, *fields, CHECK))}, {_name(ID)} AS {LAST_ID} FROM prepared'
+            names = dict.fromkeys((ID, *fields, CHECK))
+            return f'SELECT {_KEY} AS "key", {_list(names)}, {_name(ID)} AS {LAST_ID} FROM prepared'
         case Running(outputs=outputs):
             return _running(outputs)
         case Windowed(window=Count(size=size, slide=slide), outputs=outputs):
@@ -260,9 +277,10 @@ def _aggregates(outputs: Sequence[Aggregate]) -> str:
     return ", ".join(calls)
 
 
-def _linear(linear: Linear) -> str:
+def _linear(linear: Linear, called: str) -> str:
+    """called: its true name."""
     dividend = " + ".join([*(f"{weight} * {_name(column)}" for column, weight in linear.weights), str(linear.constant)])
-    complaint = f"the dividend of derived column {linear.name} is negative".replace("'", "''")
+    complaint = f"the dividend of derived column {called} is negative".replace("'", "''")
     return f"CASE WHEN {dividend} < 0 THEN error('{complaint}') ELSE ({dividend}) // {linear.divisor} END"
 
 
@@ -285,8 +303,12 @@ def _name(column: str) -> str:
 
 def _stream(query: Query, events: Iterable[Events]) -> pa.RecordBatchReader:
     """The query's columns, and the position in the log. The key is the index of its label; other texts are left out."""
-    columns = [column.name for column in query.columns if column.type == "integer" or column.name == query.key]
-    schema = pa.schema([*((name, pa.int64()) for name in columns), (_POSITION.strip('"'), pa.int64())])
+    columns = {
+        column.name: plain.name
+        for column, plain in zip(query.columns, numbered(query).columns, strict=True)
+        if column.type == "integer" or column.name == query.key
+    }
+    schema = pa.schema([*((name, pa.int64()) for name in columns.values()), (_POSITION.strip('"'), pa.int64())])
 
     def batches() -> Iterator[pa.RecordBatch]:
         position = 0
@@ -313,12 +335,14 @@ def _run(sql: str, threads: int, **relations: pa.Table | pa.RecordBatchReader) -
 
 @contextmanager
 def _database(threads: int) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A database in memory that reads no file and loads no extension."""
+    """A database in memory that reads no file, loads no extension and prints nothing."""
     database = duckdb.connect(
         ":memory:",
         config={"threads": threads, "autoinstall_known_extensions": False, "autoload_known_extensions": False},
     )
     try:
+        # Under `python -c` it takes itself for a shell, and draws a bar into standard output after two seconds.
+        database.execute("SET enable_progress_bar = false")
         yield database
     finally:
         database.close()

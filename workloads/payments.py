@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import MappingProxyType
 
 from workloads import keys
+from workloads.bounds import Largest
 from workloads.origins import origins
 from workloads.query import WATERMARK_MARGIN_MS, Aggregate, Deduplicate, Query, Running
 from workloads.stream import Events, Integers, Segment, delayed_ms, draw
 from workloads.workload import Parameters, columns
+
+HIGHEST = 50_000
+"""The highest payment, in cents."""
 
 
 class Payments:
@@ -33,10 +38,13 @@ class Payments:
             deduplicate=Deduplicate(("payment",), within_ms),
         )
 
+    def largest(self, parameters: Parameters) -> Mapping[str, Largest]:  # noqa: ARG002
+        return {"amount": Largest(HIGHEST)}
+
     def events(self, parameters: Parameters, seed: int, segment: Segment, ids: Integers) -> Events:
         payments = origins(seed, segment, ids, float(parameters["resent"]), int(parameters["within_ms"]))
         accounts = keys.select(parameters, seed, payments)
-        values = {"payment": payments, "amount": 1 + keys.evenly(draw(seed, "amount", payments), 50_000)}
+        values = {"payment": payments, "amount": 1 + keys.evenly(draw(seed, "amount", payments), HIGHEST)}
         times = delayed_ms(seed, segment, ids, accounts, int(parameters["disorder_ms"]))
         return Events(ids, times, accounts, values, keys.labels("account", int(parameters["keys"])))
 

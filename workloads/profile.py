@@ -33,17 +33,23 @@ _PIECES = 32
 class Profile:
     """A shape of the rate, whatever its mean.
 
-    constant: always the same. step: `factor` times as fast from the share `at` of the time on. ramp: evenly from the
-    first rate to `factor` times that. burst: `factor` times as fast for the first `share` of each period. sine: a wave
-    whose crest is `factor` times its trough. on-off: everything in the first `share` of each period, then nothing.
-    Raises ValueError for values that make no such shape.
+    constant: always the same. step: one rate, and from some time on another. ramp: evenly from one rate to another.
+    burst: a higher rate for the first part of each period. sine: a wave. on-off: everything in the first part of each
+    period, then nothing. `PARAMETERS` says which fields shape which kind; the others say nothing there. Raises
+    ValueError for values that make no such shape.
     """
 
     kind: Kind
+    """Which of the shapes above it is."""
     factor: float = 3.0
+    """How many times as fast the high rate is as the low one: after the step, at the end of the ramp, in the burst, at
+    the crest of the wave. Above 0, at most 1000; less than 1 makes it slower there."""
     at: float = 0.5
+    """When the step comes, as a share of the whole time: between 0 and 1."""
     share: float = 0.2
+    """How much of each period the burst, or the `on` part, takes: between 0 and 1."""
     period_s: float = 5.0
+    """Length of one burst and pause, or of one wave, in seconds: at least 0.1."""
 
     def __post_init__(self) -> None:
         for name, value, fits in (

@@ -27,6 +27,9 @@ CODE = "output"
 WATERMARK_MARGIN_MS = 1_000
 """A watermark delay is the stream's disorder bound and this much more: what is on time is never nearly late."""
 
+_OURS = ("key", "last_id")
+"""Of every row: its key, and in the oracle's answer the id that makes it final."""
+
 
 @dataclass(frozen=True)
 class Column:
@@ -211,10 +214,15 @@ class Join:
     """
 
     left: tuple[Condition, ...]
+    """What an event of the left stream meets: all of these."""
     right: tuple[Condition, ...]
+    """What an event of the right stream meets: all of these."""
     lower_ms: int
+    """The right event's time less the left one's is at least this, in ms of event time."""
     upper_ms: int
+    """It is at most this, in ms of event time. Both bounds are included."""
     fields: tuple[Joined, ...]
+    """The output fields of a row, in their order; `checks` is added to them."""
 
 
 @dataclass(frozen=True)
@@ -254,13 +262,30 @@ class Query:
     """
 
     columns: tuple[Column, ...]
+    """The fields that every event has; an event that does not is broken."""
     time: str
+    """The column that holds the event time, epoch ms."""
     key: str
+    """The column that holds the key, a text."""
     shape: Shape
+    """What becomes of the events that are left at the end; it decides what a row is."""
     watermark_delay_ms: int
+    """How far the watermark stays behind the largest event time seen, in ms."""
     where: tuple[Condition, ...] = ()
+    """An event goes on if it meets all of these; empty: every event does."""
     derived: tuple[Linear, ...] = ()
+    """Columns that are computed for each event that goes on, from columns that it came with."""
     deduplicate: Deduplicate | None = None
+    """Which repeated events are dropped; None: none are."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError where one name would mean two things: to JSON, names differ by case."""
+        columns = [*(column.name for column in self.columns), *(linear.name for linear in self.derived)]
+        # A projection may name id and check, which stand in its rows anyhow.
+        given = [name for name in self.fields if name not in (ID, CHECK)]
+        for what, names in (("column", columns), ("output field", [*_OURS, *self.identity, *given])):
+            if twice := sorted({name for name in names if names.count(name) > 1}):
+                raise ValueError(f"{what} {twice[0]!r} is there twice among {', '.join(map(repr, names))}")
 
     @property
     def identity(self) -> tuple[str, ...]:
@@ -291,6 +316,11 @@ class Query:
                 return (*(field.name for field in joined), "checks")
             case StateMachine():
                 return (CODE, "since", CHECK)
+
+    @property
+    def row_fields(self) -> tuple[str, ...]:
+        """A row's integers in order; one that is both identity and answer stands once."""
+        return tuple(dict.fromkeys((*self.identity, *self.fields)))
 
     @property
     def ordered(self) -> bool:

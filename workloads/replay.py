@@ -5,11 +5,13 @@ from __future__ import annotations
 import errno
 import hashlib
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
 from workloads import recording
+from workloads.bounds import Largest
 from workloads.query import CHECK, ID, WATERMARK_MARGIN_MS, Aggregate, Query, Tumbling, Windowed
 from workloads.regular_file import open_regular
 from workloads.stream import Events, Integers, Segment
@@ -99,6 +101,13 @@ class Replay:
             ),
             watermark_delay_ms=WATERMARK_MARGIN_MS,
         )
+
+    def largest(self, parameters: Parameters) -> Mapping[str, Largest]:
+        recorded, given = _recorded(parameters), _given(parameters)
+        return {
+            name: Largest(int(recorded.values[column].max()), f"{parameters['file']}: column {column!r}")
+            for name, column in zip(_fields(given), given, strict=True)
+        }
 
     def events(self, parameters: Parameters, seed: int, segment: Segment, ids: Integers) -> Events:  # noqa: ARG002
         """Raises Unfit if the file is no longer the one that was planned."""

@@ -22,6 +22,9 @@ CONTROL = "~"
 CONTROL_IDS = 1 << 40
 """Ids of heartbeats and closing events start here; a workload's own events are numbered from 0."""
 
+DECOY_IDS = 1 << 41
+"""Ids of events in transactions that are aborted start here: no row may count one."""
+
 CHECK_BITS = 31
 """The size of an event's check."""
 
@@ -29,6 +32,7 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX2 = np.uint64(0x94D049BB133111EB)
 _CHECK_STREAM = 0x5EED_C4EC
+CHECK_BITS = 31
 
 
 def splitmix64(seed: int, counters: Integers) -> NDArray[np.uint64]:
@@ -92,17 +96,18 @@ def delayed_ms(seed: int, segment: Segment, ids: Integers, keys: Integers, disor
 
 @dataclass(frozen=True)
 class Events:
-    """A run of events in planned order, as columns of equal length.
-
-    ids: number of the event in the stream. times: event time, epoch ms. keys: index into `labels`.
-    values: the workload's integer columns by name.
-    """
+    """A run of events in planned order, as columns of equal length."""
 
     ids: Integers
+    """Number of the event in the stream."""
     times: Integers
+    """Event time, epoch ms."""
     keys: Integers
+    """Index of the event's key in `labels`."""
     values: dict[str, Integers]
+    """The workload's own integer columns, by name."""
     labels: Sequence[str]
+    """All keys of the stream as texts, also those that no event here has."""
 
     @property
     def checks(self) -> Integers:
@@ -135,17 +140,22 @@ def planned_ns(positions: Integers, rate: float, count: int, curve: Curve = ()) 
 
 @dataclass(frozen=True)
 class Segment:
-    """A part of a stream: events first .. first + count - 1, `rate` of them a second of event time, along `curve`.
+    """A part of a stream: events first .. first + count - 1.
 
-    Event i belongs (i - first) / rate seconds (where the rate is steady) after `base_ms` (epoch ms, a multiple of every
-    window size), less its own disorder. When it is sent is another matter.
+    Event i belongs (i - first) / rate seconds (where the rate is steady) after `base_ms`, less its own disorder. When
+    it is sent is another matter.
     """
 
     first: int
+    """Id of the first event."""
     count: int
+    """Number of events."""
     base_ms: int
+    """Event time of the first event, disorder apart: epoch ms, a multiple of every window size."""
     rate: float
+    """Events per second of event time, on average."""
     curve: Curve = ()
+    """How the rate varies around its average, as `Curve` says; empty: it is steady."""
 
     def planned_ns(self, ids: Integers, rate: float) -> Integers:
         """Nanoseconds after its start at which each is due, if `rate` a second are sent on average."""

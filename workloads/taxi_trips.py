@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
 from workloads import keys
+from workloads.bounds import Largest
 from workloads.query import WATERMARK_MARGIN_MS, Aggregate, Condition, Query, Until, Windowed
 from workloads.stream import Events, Integers, Segment, delayed_ms, draw
 from workloads.workload import Parameters, columns
+
+TOP_SPEED = 60
+"""Kilometres an hour."""
 
 
 class TaxiTrips:
@@ -39,19 +45,31 @@ class TaxiTrips:
             watermark_delay_ms=int(parameters["disorder_ms"]) + WATERMARK_MARGIN_MS,
         )
 
+    def largest(self, parameters: Parameters) -> Mapping[str, Largest]:  # noqa: ARG002
+        return {"metres": Largest(_metres(TOP_SPEED)), "fare": Largest(_fare(_metres(TOP_SPEED)))}
+
     def events(self, parameters: Parameters, seed: int, segment: Segment, ids: Integers) -> Events:
-        speed = keys.evenly(draw(seed, "speed", ids), 61)
-        # A report every ten seconds of driving; ten cents begin every 70 metres.
-        metres = speed * 100 // 36
+        speed = keys.evenly(draw(seed, "speed", ids), TOP_SPEED + 1)
+        metres = _metres(speed)
         values = {
             "metres": metres,
-            "fare": -(-metres // 70) * 10,
+            "fare": _fare(metres),
             "speed": speed,
             "ended": (keys.evenly(draw(seed, "ended", ids), int(parameters["reports"])) == 0).astype(np.int64),
         }
         taxis = keys.select(parameters, seed, ids)
         times = delayed_ms(seed, segment, ids, taxis, int(parameters["disorder_ms"]))
         return Events(ids, times, taxis, values, keys.labels("taxi", int(parameters["keys"])))
+
+
+def _metres(speed: Any) -> Any:
+    """Driven in ten seconds, the time from one report to the next; of an integer or an array of them."""
+    return speed * 100 // 36
+
+
+def _fare(metres: Any) -> Any:
+    """Ten cents begin every 70 metres."""
+    return -(-metres // 70) * 10
 
 
 workload = TaxiTrips()

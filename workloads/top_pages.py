@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import MappingProxyType
 
 from workloads import keys
+from workloads.bounds import Largest
 from workloads.query import WATERMARK_MARGIN_MS, Aggregate, Query, Top, Tumbling, Windowed
 from workloads.stream import Events, Integers, Segment, disordered_ms, draw
 from workloads.workload import Parameters, columns
+
+LEAST_BYTES, BYTES = 200, 100_000
+"""The smallest answer, and how many sizes there are from it on."""
 
 
 class TopPages:
@@ -41,10 +46,13 @@ class TopPages:
             watermark_delay_ms=int(parameters["disorder_ms"]) + WATERMARK_MARGIN_MS,
         )
 
+    def largest(self, parameters: Parameters) -> Mapping[str, Largest]:  # noqa: ARG002
+        return {"bytes": Largest(LEAST_BYTES + BYTES - 1)}
+
     def events(self, parameters: Parameters, seed: int, segment: Segment, ids: Integers) -> Events:
         values = {
             "page": keys.zipf_ranks(draw(seed, "page", ids), int(parameters["pages"]), float(parameters["zipf"])),
-            "bytes": 200 + keys.evenly(draw(seed, "bytes", ids), 100_000),
+            "bytes": LEAST_BYTES + keys.evenly(draw(seed, "bytes", ids), BYTES),
             "answer": 1 + keys.evenly(draw(seed, "answer", ids), 2000),
         }
         times = disordered_ms(seed, segment, ids, int(parameters["disorder_ms"]))

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import MappingProxyType
 
 import numpy as np
 
 from workloads import keys
+from workloads.bounds import Largest
 from workloads.query import WATERMARK_MARGIN_MS, Aggregate, Query, Session, Windowed
 from workloads.stream import Events, Integers, Segment, disordered_ms, draw
 from workloads.workload import Parameters, columns
+
+LEAST_BYTES, BYTES = 200, 100_000
+"""The smallest answer, and how many sizes there are from it on."""
 
 
 class WebSessions:
@@ -39,6 +44,9 @@ class WebSessions:
             watermark_delay_ms=int(parameters["disorder_ms"]) + WATERMARK_MARGIN_MS,
         )
 
+    def largest(self, parameters: Parameters) -> Mapping[str, Largest]:  # noqa: ARG002
+        return {"bytes": Largest(LEAST_BYTES + BYTES - 1)}
+
     def events(self, parameters: Parameters, seed: int, segment: Segment, ids: Integers) -> Events:
         visitors, present = int(parameters["keys"]), int(parameters["present"])
         # Visitors come and go in turn: whoever came first leaves as the next one comes.
@@ -47,7 +55,7 @@ class WebSessions:
         answer = draw(seed, "answer", ids)
         values = {
             "page": keys.evenly(draw(seed, "page", ids), int(parameters["pages"])),
-            "bytes": 200 + keys.evenly(draw(seed, "bytes", ids), 100_000),
+            "bytes": LEAST_BYTES + keys.evenly(draw(seed, "bytes", ids), BYTES),
             # Most answers are quick, a few are not: each longer time is half as frequent.
             "answer": 1 + ((answer >> np.uint64(8)) % (np.uint64(2000) >> (answer % np.uint64(8)))).astype(np.int64),
         }

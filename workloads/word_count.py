@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
 
 from workloads import keys
+from workloads.bounds import Largest
 from workloads.query import WATERMARK_MARGIN_MS, Aggregate, Query, Running
 from workloads.stream import Events, Integers, Segment, delayed_ms, draw
 from workloads.workload import Parameters, columns
@@ -22,6 +24,10 @@ def _words(count: int) -> tuple[str, ...]:
 def _word(number: int) -> str:
     number, last = divmod(number, len(_SYLLABLES))
     return (_word(number - 1) if number else "") + _SYLLABLES[last]
+
+
+MOST = 3
+"""How often a word occurs in a line at most."""
 
 
 class WordCount:
@@ -41,10 +47,13 @@ class WordCount:
             watermark_delay_ms=int(parameters["disorder_ms"]) + WATERMARK_MARGIN_MS,
         )
 
+    def largest(self, parameters: Parameters) -> Mapping[str, Largest]:  # noqa: ARG002
+        return {"n": Largest(MOST)}
+
     def events(self, parameters: Parameters, seed: int, segment: Segment, ids: Integers) -> Events:
         words = keys.select(parameters, seed, ids)
         times = delayed_ms(seed, segment, ids, words, int(parameters["disorder_ms"]))
-        values = {"n": 1 + keys.evenly(draw(seed, "n", ids), 3)}
+        values = {"n": 1 + keys.evenly(draw(seed, "n", ids), MOST)}
         return Events(ids, times, words, values, _words(int(parameters["keys"])))
 
 

@@ -8,8 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from engines.protocol import Claim, Cluster, EngineFailure, Environment, Guarantee, LogKind, Poison, Role, Site, Support
-from workloads.query import Query
+from engines.protocol import (
+    Claim,
+    Cluster,
+    EngineFailure,
+    Environment,
+    Guarantee,
+    LogKind,
+    Poison,
+    Role,
+    Rollback,
+    Site,
+    Support,
+)
+from workloads.query import Project, Query
 
 from . import settings
 from .api import PYTHON_MODE, support
@@ -22,10 +34,10 @@ class Flink:
     modes: Mapping[str, str] = {
         "sql": "Flink SQL over the Kafka connector, the Table API and Python where it has no word; state on the heap",
         settings.ROCKSDB_MODE: "the same with its state in RocksDB and incremental checkpoints",
-        PYTHON_MODE: "what comes after the source in PyFlink's DataStream API, by Python workers; state on the heap",
+        PYTHON_MODE: "what comes after the source in PyFlink's DataStream API, in TaskManagers; state on the heap",
     }
     logs: tuple[LogKind, ...] = ("kafka",)
-    environment = Environment(group="flink", jars=("flink-kafka",), java=17)
+    environment = Environment(group="flink", jars=("flink-kafka",), java=17, embeds_python=True)
     roles: tuple[Role, ...] = ("worker", "coordinator")
     poison: Poison = "skipped"
     limits: Mapping[str, str] = {}
@@ -42,6 +54,12 @@ class Flink:
 
     def claim(self, guarantee: Guarantee, mode: str) -> Claim:  # noqa: ARG002
         return Claim(processing=guarantee, delivery=guarantee)
+
+    def rollback(self, query: Query, mode: str) -> Rollback | None:  # noqa: ARG002
+        """What is connected by a shuffle starts again together, from the last checkpoint. A projection has none: there
+        each subtask starts again by itself, and which partitions it reads is not told.
+        """
+        return None if isinstance(query.shape, Project) and query.deduplicate is None else "job"
 
     def open(self, site: Site) -> Cluster:
         """Raises EngineFailure for an address: only a cluster started here can be run on."""

@@ -42,6 +42,8 @@ def _python(query: Query) -> Support:
             return Support("emulated", "a window function in Python that ranks the items")
         case Windowed() if query.time_window is None:
             return Support("emulated", _STEPS)
+        case Windowed() if isinstance(query.time_window, Session):
+            return Support("emulated", "a KeyedProcessFunction in Python that keeps open sessions, with timers")
         case Running() | StateMachine():
             return Support("emulated", _STEPS)
         case Project() | Windowed() if query.deduplicate is not None:

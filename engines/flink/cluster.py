@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from engines.process import Process
 from engines.protocol import EngineFailure, Job, Site
 
 from . import checkpoints, settings
+from .api import api
 from .client import Client
 from .rest import Rest
 from .running import FlinkJob
@@ -48,6 +51,18 @@ def java_options(configuration: Path) -> str:
     if found is None:
         raise EngineFailure("env.java.opts.all is not in the configuration of the Flink wheel", str(configuration))
     return f"-XX:+IgnoreUnrecognizedVMOptions {found[1]}"
+
+
+def refuse_without_library(python: Path) -> None:
+    """Raises EngineFailure where TaskManagers could not load Python."""
+    code = "from find_libpython import find_libpython; print(find_libpython() or '')"
+    asked = subprocess.run([python, "-I", "-c", code], capture_output=True, text=True, check=False)
+    if not asked.stdout.strip():
+        raise EngineFailure(
+            "Flink's TaskManagers cannot load Python, by which this query is answered: there is no libpython",
+            str(python),
+            f"install it (on Debian and Ubuntu: apt-get install libpython3.{sys.version_info.minor})",
+        )
 
 
 def refuse_spaces(*paths: Path) -> None:
@@ -87,6 +102,8 @@ class FlinkCluster:
         self._client = Client(self._start_client, site.directory / "requests")
 
     def submit(self, job: Job) -> FlinkJob:
+        if api(job.query, job.mode) == "datastream":
+            refuse_without_library(self._site.python)
         self._manage(job)
         self._provide(job)
         self._submitted += 1
@@ -168,8 +185,8 @@ class FlinkCluster:
             "FLINK_PID_DIR": str(self._site.directory),
             "FLINK_ENV_JAVA_OPTS": f"{java_options(self._conf / 'config.yaml')} -Djava.io.tmpdir={self._temporary}",
             "TMPDIR": str(self._temporary),
-            # Python workers are children of TaskManagers, and load what a job's functions name.
-            "PYTHONPATH": str(self._site.root),
+            # Python in a TaskManager loads what a job's functions name, and is told of no environment but by this.
+            "PYTHONPATH": os.pathsep.join(map(str, (self._site.root, self._home.parent))),
             # They import for seconds, and for several times as long from source.
             "PYTHONPYCACHEPREFIX": str(self._site.cache / "bytecode"),
         }

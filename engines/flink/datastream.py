@@ -1,4 +1,7 @@
-"""A query as a Flink DataStream in Python. Runs in Flink's own environment."""
+"""A query as a Flink DataStream in Python. Runs in Flink's own environment.
+
+Queries have numbered names here (see `workloads.names`).
+"""
 
 from __future__ import annotations
 
@@ -38,10 +41,10 @@ def answer(query: Query, events: DataStream) -> DataStream:
         return events.flat_map(steps.Projection(query, names), output_type=kind)
     keyed = _by_key(query, events, names)
     if isinstance(query.shape, Windowed) and query.time_window is not None:
-        windowed = keyed.window(windows.assigner(query.time_window))
         if isinstance(query.time_window, Session):
-            return windowed.process(windows.EmitEvents(query, query.shape, names), kind)
-        return windowed.aggregate(
+            sessions = windows.Sessions(query, query.shape, query.time_window, names)
+            return keyed.process(sessions, output_type=kind)
+        return keyed.window(windows.assigner(query.time_window)).aggregate(
             windows.Accumulate(query.shape, names), windows.Emit(query, query.shape), Types.PICKLED_BYTE_ARRAY(), kind
         )
     return keyed.process(steps.Step(query, names), output_type=kind)
@@ -53,5 +56,5 @@ def _by_key(query: Query, events: DataStream, names: Sequence[str]) -> KeyedStre
 
 
 def _rows(query: Query) -> TypeInformation:
-    integers = (*query.identity, *query.fields)
+    integers = query.row_fields
     return Types.ROW_NAMED(["key", *integers], [Types.STRING(), *(Types.LONG() for _ in integers)])

@@ -9,10 +9,9 @@ from dataclasses import replace
 from typing import Any
 
 from engines.process import Process, tail
-from engines.protocol import Counter, EngineFailure, Job, Progress, Role
+from engines.protocol import Counter, EngineFailure, Job, Progress, Role, Slot
 
 from . import metrics, settings
-from .api import PYTHON_MODE
 from .client import Submission
 from .rest import Rest, Unreachable
 
@@ -38,7 +37,7 @@ class FlinkJob:
         the cluster has run, by name, over all of its submissions.
         """
         self.settings: Mapping[str, str] = settings.reported(job)
-        self._name, self._python = job.name, job.mode == PYTHON_MODE
+        self._name = job.name
         self._submission, self._manager, self._workers, self._rest = submission, manager, workers, rest
         self._glance = rest.within(_GLANCE_S)
         self._id: str | None = None
@@ -48,17 +47,9 @@ class FlinkJob:
         self._progress = Progress(self._before)
 
     def wait_ready(self, timeout_s: float) -> None:
-        """Ready: the job was submitted, every subtask runs, and a checkpoint was completed.
-
-        On a busy machine a job with Python workers was seen to take its TaskManager down as it ends (Beam's bundle
-        factory: "Reference count must not be negative"), a second after the next job was submitted. That one is not to
-        blame, so in this mode a TaskManager that dies meanwhile is started again, once.
-        """
+        """Ready: the job was submitted, every subtask runs, and a checkpoint was completed."""
         deadline = time.monotonic() + timeout_s
-        mendable = self._python
         while not self._processing():
-            if mendable and self.revive():
-                mendable = False
             for failure in (*(worker.died("while the job started") for worker in self._workers), self.failure()):
                 if failure:
                     raise failure
@@ -71,8 +62,8 @@ class FlinkJob:
             time.sleep(_POLL_S)
 
     def processes(self) -> Mapping[Role, list[int]]:
-        """TaskManagers are workers (Python workers are their children); the JobManager, and the client while it
-        submits the job, are the coordinator.
+        """TaskManagers are workers (Python runs in them); the JobManager, and the client while it submits the job, are
+        the coordinator.
         """
         manager = [self._manager.pid] if self._manager.exit_code is None else []
         return {
@@ -89,6 +80,10 @@ class FlinkJob:
             return []
         ports = {int(subtask["endpoint"].rpartition(":")[2]) for own in subtasks for subtask in own}
         return [worker.pid for worker in self._workers if worker.exit_code is None and ports & listened(worker.pid)]
+
+    def slots(self) -> list[Slot]:
+        """A revived TaskManager takes the place of the dead one. Which partitions one reads is not told."""
+        return [Slot(worker.pid if worker.exit_code is None else None) for worker in self._workers]
 
     def failure(self) -> EngineFailure | None:
         dead = self._manager.died("while the job ran")

@@ -41,12 +41,14 @@ def workers(job: Job) -> dict[str, str]:
 
 
 SLOTS = "taskmanager.numberOfTaskSlots"
+FETCH_MS = 1000
+"""How old metrics may be until they are asked for again."""
 
 MANAGER: Settings = {
     # Subtasks would otherwise fill the slots of one TaskManager first.
     "taskmanager.load-balance.mode": "SLOTS",
     # Metrics are read as counters, and would otherwise be ten seconds old.
-    "metrics.fetcher.update-interval": "1000 ms",
+    "metrics.fetcher.update-interval": f"{FETCH_MS} ms",
 }
 
 _HEARTBEATS: Settings = {"heartbeat.interval": "1000", "heartbeat.timeout": "5000"}
@@ -94,8 +96,9 @@ def pipeline(job: Job) -> dict[str, str]:
     if job.mode == ROCKSDB_MODE:
         chosen |= {"state.backend.type": "rocksdb", "execution.checkpointing.incremental": "true"}
     if api(job.query, job.mode) == "datastream":
-        # A worker is given events in bundles; the default of a second is what a row would wait.
-        chosen["python.fn-execution.bundle.time"] = "10"
+        # In the TaskManagers' own processes. Beam's servers, which feed Python in processes of its own, listen on every
+        # interface of the machine, without a password, and take no address.
+        chosen["python.execution-mode"] = "thread"
     elif job.query.deduplicate is not None:
         # No other operator that SQL answers with a deduplication has state that this applies to.
         chosen["table.exec.state.ttl"] = f"{deduplicate_ttl_ms(job.query.deduplicate)} ms"

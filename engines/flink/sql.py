@@ -1,5 +1,7 @@
 """A query as Flink SQL: tables, views and the statement that answers it. Pure text; nothing here needs Flink.
 
+Tables have the true names of columns and fields, as the format needs them. Views, and all that is computed, have the
+names that `workloads.names` gives, since Flink has names of its own (`window_start`); rows return by their places.
 Columns that a query does not have begin with @. `@at` is the event time, `@now` the time of processing: its order is
 the log's, since a key's events are in one partition.
 """
@@ -8,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from workloads.names import OURS, numbered
 from workloads.query import (
     CHECK,
     ID,
@@ -33,12 +36,12 @@ _TYPES = {"integer": "BIGINT", "text": "STRING"}
 INPUT = "input"
 OUTPUT = "output"
 EVENTS = "events"
-"""View of what passes the filter, with derived columns, without what repeats."""
+"""View of what passes the filter, with derived columns, without what repeats. Its columns have numbered names."""
 ROWS = "rows"
-"""Rows that something other than SQL answers with."""
+"""Rows that something other than SQL answers with, under numbered names."""
 
-AT = "@at"
-NOW = "@now"
+AT = f"{OURS}at"
+NOW = f"{OURS}now"
 
 
 def quoted(name: str) -> str:
@@ -99,36 +102,39 @@ def input_table(query: Query, connector: Mapping[str, str]) -> str:
 
 
 def output_table(query: Query, connector: Mapping[str, str]) -> str:
-    columns = ", ".join(f"{quoted(name)} BIGINT" for name in (*query.identity, *query.fields))
+    columns = ", ".join(f"{quoted(name)} BIGINT" for name in query.row_fields)
     return f"CREATE TEMPORARY TABLE {quoted(OUTPUT)} (`key` STRING, {columns}) WITH ({options(connector)})"
 
 
 def valid_events(query: Query) -> str:
     """Every event with all its columns: the format leaves null what is missing or cannot be parsed."""
-    columns = ", ".join(quoted(name) for name in (*(column.name for column in query.columns), AT))
-    return f"SELECT {columns} FROM {quoted(INPUT)} WHERE {_valid(query)}"
+    return f"SELECT {', '.join(_columns(query))}, {quoted(AT)} FROM {quoted(INPUT)} WHERE {_valid(query)}"
 
 
 def events_view(query: Query) -> str:
-    columns = [quoted(column.name) for column in query.columns]
-    derived = [f"{linear(wanted)} AS {quoted(wanted.name)}" for wanted in query.derived]
+    plain = numbered(query)
+    derived = [
+        f"{linear(wanted)} AS {quoted(called.name)}"
+        for wanted, called in zip(query.derived, plain.derived, strict=True)
+    ]
     conditions = f"{_valid(query)} AND {conjunction(query.where)}" if query.where else _valid(query)
-    names = ", ".join([*columns, *derived, quoted(AT), quoted(NOW)])
+    names = ", ".join([*_columns(query), *derived, quoted(AT), quoted(NOW)])
     events = f"SELECT {names} FROM {quoted(INPUT)} WHERE {conditions}"
-    if query.deduplicate is not None:
-        events = _first_of_each(query, query.deduplicate, events)
+    if plain.deduplicate is not None:
+        events = _first_of_each(plain, plain.deduplicate, events)
     return f"CREATE TEMPORARY VIEW {quoted(EVENTS)} AS {events}"
 
 
 def answer(query: Query) -> str | None:
     """What fills the output table from the view of events, or None where SQL has no word for the query."""
-    selected = _selected(query)
+    selected = _selected(numbered(query))
     return None if selected is None else f"INSERT INTO {quoted(OUTPUT)} {selected}"
 
 
 def from_rows(query: Query) -> str:
     """What fills the output table with rows that were made elsewhere, in the view of rows."""
-    names = ", ".join(quoted(name) for name in ("key", *query.identity, *query.fields))
+    plain = numbered(query)
+    names = ", ".join(quoted(name) for name in ("key", *plain.row_fields))
     return f"INSERT INTO {quoted(OUTPUT)} SELECT {names} FROM {quoted(ROWS)}"
 
 
@@ -142,6 +148,14 @@ def watermark_delay_ms(query: Query) -> int:
     right after it; and another for a session, which is to Flink a millisecond shorter.
     """
     return query.watermark_delay_ms + (2 if isinstance(query.time_window, Session) else 1)
+
+
+def _columns(query: Query) -> list[str]:
+    """The query's columns out of the input table, renamed."""
+    return [
+        f"{quoted(column.name)} AS {quoted(called.name)}"
+        for column, called in zip(query.columns, numbered(query).columns, strict=True)
+    ]
 
 
 def _valid(query: Query) -> str:
@@ -176,7 +190,7 @@ def _selected(query: Query) -> str | None:
                 f"ORDER BY {quoted(NOW)} ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)"
             )
         case Project(fields=fields):
-            return f"SELECT {key}, {', '.join(quoted(name) for name in (ID, *fields, CHECK))} FROM {events}"
+            return f"SELECT {key}, {', '.join(map(quoted, dict.fromkeys((ID, *fields, CHECK))))} FROM {events}"
         case Join() as join:
             return _join(query, join)
         case _:

@@ -1,4 +1,4 @@
-"""Keyed steps of Flink's DataStream API in Python: they run in a Python worker beside each slot.
+"""Keyed steps of Flink's DataStream API in Python: they run in the TaskManagers.
 
 Runs in Flink's own environment. State is as `engines.sequence` has it.
 """
@@ -18,7 +18,7 @@ from workloads.query import Deduplicate, Query
 
 def row(query: Query, key: str, values: sequence.Row) -> Row:
     """A result as the output table wants it."""
-    return Row(key, *(values[name] for name in (*query.identity, *query.fields)))
+    return Row(key, *(values[name] for name in query.row_fields))
 
 
 class Prepare(FlatMapFunction):  # type: ignore[misc]

@@ -25,6 +25,7 @@ from pyflink.util.exceptions import JavaException
 
 from engines.flink import api, datastream, row_windows, sql
 from engines.flink.rest import Rest, Unreachable
+from workloads.names import numbered
 from workloads.query import Query
 
 _POLL_S = 0.05
@@ -68,8 +69,8 @@ def remote_environment(configuration: Configuration) -> StreamExecutionEnvironme
 
 
 def _insert_stream(tables: StreamTableEnvironment, query: Query) -> None:
-    source = tables.to_data_stream(tables.sql_query(sql.valid_events(query)))
-    tables.create_temporary_view(sql.ROWS, datastream.answer(query, datastream.prepared(query, source)))
+    source, plain = tables.to_data_stream(tables.sql_query(sql.valid_events(query))), numbered(query)
+    tables.create_temporary_view(sql.ROWS, datastream.answer(plain, datastream.prepared(plain, source)))
     statements = tables.create_statement_set()
     statements.add_insert_sql(sql.from_rows(query))
     statements.attach_as_datastream()
@@ -79,7 +80,7 @@ def _insert(tables: StreamTableEnvironment, query: Query) -> TableResult:
     tables.execute_sql(sql.events_view(query))
     statement = sql.answer(query)
     if statement is None:
-        tables.create_temporary_view(sql.ROWS, row_windows.answer(query, tables.from_path(sql.EVENTS)))
+        tables.create_temporary_view(sql.ROWS, row_windows.answer(numbered(query), tables.from_path(sql.EVENTS)))
         statement = sql.from_rows(query)
     return tables.execute_sql(statement)
 

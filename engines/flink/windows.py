@@ -5,33 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from pyflink.common import Row, Time
-from pyflink.datastream import AggregateFunction, ProcessWindowFunction
-from pyflink.datastream.window import (
-    EventTimeSessionWindows,
-    SlidingEventTimeWindows,
-    TumblingEventTimeWindows,
-    WindowAssigner,
-)
-from pyflink.datastream.window import TimeWindow as Bounds
+from pyflink.common import Row, Time, Types
+from pyflink.datastream import AggregateFunction, KeyedProcessFunction, ProcessWindowFunction, RuntimeContext
+from pyflink.datastream.state import ValueStateDescriptor
+from pyflink.datastream.window import SlidingEventTimeWindows, TumblingEventTimeWindows, WindowAssigner
 
 from engines import sequence
-from workloads.query import Query, Session, Sliding, TimeWindow, Top, Tumbling, Windowed
+from workloads.query import Query, Session, Sliding, Top, Tumbling, Windowed
 
-from . import sql, steps
+from . import steps
 
 Groups: TypeAlias = dict[int, list[Any]]
 """Accumulators by item, under 0 alone where the query ranks no items."""
 
 
-def assigner(window: TimeWindow) -> WindowAssigner:
+def assigner(window: Tumbling | Sliding) -> WindowAssigner:
     match window:
         case Tumbling(size_ms=size):
             return TumblingEventTimeWindows.of(Time.milliseconds(size))
         case Sliding(size_ms=size, slide_ms=slide):
             return SlidingEventTimeWindows.of(Time.milliseconds(size), Time.milliseconds(slide))
-        case Session():
-            return EventTimeSessionWindows.with_gap(Time.milliseconds(sql.session_gap_ms(window)))
 
 
 class Accumulate(AggregateFunction):  # type: ignore[misc]
@@ -64,33 +57,62 @@ class Emit(ProcessWindowFunction):  # type: ignore[misc]
 
     def process(self, key: str, context: ProcessWindowFunction.Context, elements: Iterable[Groups]) -> Iterator[Row]:
         for groups in elements:
-            yield from closed(self._query, self._shape, key, context.window(), groups)
+            window = context.window()
+            yield from closed(self._query, self._shape, key, window.start, window.end, groups)
 
 
-class EmitEvents(ProcessWindowFunction):  # type: ignore[misc]
-    """The rows of a window that is closed, from its events. Where windows merge, PyFlink 2.3.0 keeps one accumulator
-    of several (SynchronousAggregatingRuntimeState reads the first), but every event.
+class Sessions(KeyedProcessFunction):  # type: ignore[misc]
+    """Session windows by a state of our own, of a key's open sessions as [start, end, accumulators].
+
+    Flink's own merge, and Flink 2.3.0 takes no checkpoint of windows that merge where Python runs in its TaskManagers
+    (ClassCastException: VoidNamespace cannot be cast to TimeWindow).
     """
 
-    def __init__(self, query: Query, shape: Windowed, names: Sequence[str]) -> None:
-        self._query, self._shape, self._names = query, shape, names
+    def __init__(self, query: Query, shape: Windowed, window: Session, names: Sequence[str]) -> None:
+        self._query, self._shape, self._gap_ms, self._names = query, shape, window.gap_ms, names
+        self._open: Any = None
+        self._late: Any = None
 
-    def process(
-        self, key: str, context: ProcessWindowFunction.Context, elements: Iterable[Sequence[Any]]
-    ) -> Iterator[Row]:
-        accumulate = Accumulate(self._shape, self._names)
-        groups = accumulate.create_accumulator()
-        for event in elements:
-            groups = accumulate.add(event, groups)
-        yield from closed(self._query, self._shape, key, context.window(), groups)
+    def open(self, runtime_context: RuntimeContext) -> None:
+        self._accumulate = Accumulate(self._shape, self._names)
+        self._open = runtime_context.get_state(ValueStateDescriptor("open", Types.PICKLED_BYTE_ARRAY()))
+        # By the name that Flink's own windows use, which is where late events are looked up.
+        self._late = runtime_context.get_metrics_group().counter("numLateRecordsDropped")
+
+    def process_element(self, value: Sequence[Any], ctx: KeyedProcessFunction.Context) -> Iterable[Row]:
+        start = value[self._names.index(self._query.time)]
+        end, groups = start + self._gap_ms, self._accumulate.add(value, self._accumulate.create_accumulator())
+        apart = []
+        for held in self._open.value() or ():
+            if held[0] < end and start < held[1]:
+                start, end = min(start, held[0]), max(end, held[1])
+                groups = self._accumulate.merge(held[2], groups)
+            else:
+                apart.append(held)
+        timers = ctx.timer_service()
+        if end - 1 <= timers.current_watermark():
+            self._late.inc()
+        else:
+            self._open.update([*apart, [start, end, groups]])
+            timers.register_event_time_timer(end - 1)
+        return ()
+
+    def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Row]:
+        held = self._open.value() or ()
+        left = [session for session in held if session[1] - 1 > timestamp]
+        if left:
+            self._open.update(left)
+        else:
+            self._open.clear()
+        for start, end, groups in held:
+            if end - 1 <= timestamp:
+                yield from closed(self._query, self._shape, ctx.get_current_key(), start, end, groups)
 
 
-def closed(query: Query, shape: Windowed, key: str, window: Bounds, groups: Groups) -> Iterator[Row]:
-    more = 1 if isinstance(query.time_window, Session) else 0
-    bounds = {"start": window.start, "end": window.end + more}
+def closed(query: Query, shape: Windowed, key: str, start: int, end: int, groups: Groups) -> Iterator[Row]:
     found = {item: sequence.finish(shape.outputs, held) for item, held in groups.items()}
     for values in found.values() if shape.top is None else ranked(shape.top, found):
-        yield steps.row(query, key, {**bounds, **values})
+        yield steps.row(query, key, {"start": start, "end": end, **values})
 
 
 def ranked(top: Top, found: Mapping[int, sequence.Row]) -> Iterator[sequence.Row]:

@@ -18,7 +18,19 @@ from engines.consumer_group import (
 )
 from engines.logs.offsets import of_group
 from engines.process import Process
-from engines.protocol import Claim, Environment, Guarantee, Job, LogKind, Poison, Role, RunningJob, Site, Support
+from engines.protocol import (
+    Claim,
+    Environment,
+    Guarantee,
+    Job,
+    LogKind,
+    Poison,
+    Role,
+    Rollback,
+    RunningJob,
+    Site,
+    Support,
+)
 from workloads.query import Join, Project, Query, Running, Session, Sliding, StateMachine, Top, Tumbling, Windowed
 
 NAME = __package__.rpartition(".")[2].replace("_", "-")
@@ -57,6 +69,10 @@ class KafkaClient:
         if guarantee == "at-least-once":
             return Claim("exactly-once", "at-least-once", "the state carries its input offset; only rows come again")
         return Claim(guarantee, guarantee)
+
+    def rollback(self, query: Query, mode: str) -> Rollback:  # noqa: ARG002
+        """The group gives the partitions of a dead worker to others, which go on with their own."""
+        return "worker"
 
     def open(self, site: Site) -> KafkaClientCluster:
         return KafkaClientCluster(site)

@@ -43,24 +43,33 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Instructions:
-    """What a worker does.
-
-    input, output, changelog: topics. partitions: of the input, and so of the changelog. changelog_configs: by the
-    broker's names. consumer, producer: arguments of kafka-python's classes.
-    """
+    """What a worker does; it is stored as JSON."""
 
     query: Query
+    """What is asked of the stream."""
     guarantee: Guarantee
+    """How results and state are committed."""
     input: str
+    """Topic that is read."""
     output: str
+    """Topic that rows are written to."""
     changelog: str
+    """Topic that keeps the state; the worker makes it where it is absent."""
     changelog_configs: Mapping[str, str]
+    """Settings of the changelog topic, by the broker's names."""
     partitions: int
+    """Number of partitions of the input, and so of the changelog."""
     interval_s: float
+    """Seconds from one commit to the next."""
     memory_bytes: int
+    """Limit of this process's data (RLIMIT_DATA), in bytes."""
     restore_timeout_s: float
+    """How long the changelog may take to be read, in seconds; a transaction that a dead worker left open has ended by
+    then."""
     consumer: Mapping[str, Any]
+    """Arguments of kafka-python's KafkaConsumer; the broker's address among them."""
     producer: Mapping[str, Any]
+    """Arguments of kafka-python's KafkaProducer."""
 
     @staticmethod
     def read(path: Path) -> Instructions:

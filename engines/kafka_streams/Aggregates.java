@@ -2,6 +2,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * A list of aggregates over events. Their state is one array of numbers: a total for each, then, for each count of
@@ -26,7 +27,7 @@ final class Aggregates {
         List<Function> functions = new ArrayList<>();
         List<Integer> sources = new ArrayList<>();
         for (JsonNode output : outputs) {
-            functions.add(Function.valueOf(output.get("function").asText().toUpperCase()));
+            functions.add(Function.valueOf(output.get("function").asText().toUpperCase(Locale.ROOT)));
             sources.add(output.hasNonNull("column") ? columns.slot(output.get("column").asText()) : 0);
         }
         return new Aggregates(functions, sources);

@@ -2,6 +2,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.File;
 import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.Properties;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -17,7 +19,8 @@ import org.apache.kafka.streams.errors.StreamsUncaughtExceptionHandler.StreamThr
  *
  * <p>Prints {@code assigned PID PARTITION ...} whenever it is running, and without partitions while it rebalances, and
  * {@code counters PID late=N} with the number of records that Kafka Streams dropped, whenever that has grown: one that
- * is late for several windows counts once for each.
+ * is late for several windows counts once for each. Lines that begin with {@code at TIME} say when a state was entered, with
+ * which partitions, and when a store was restored: they are for readers of the log.
  */
 public final class Application {
     private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(10);
@@ -35,12 +38,15 @@ public final class Application {
         streams.setStateListener((now, before) -> {
             if (now == KafkaStreams.State.RUNNING) {
                 report("assigned", partitions(streams));
+                note("runs partitions" + partitions(streams));
             } else if (now == KafkaStreams.State.REBALANCING) {
                 report("assigned", "");
+                note("rebalances");
             } else if (now == KafkaStreams.State.ERROR) {
                 ended.countDown();
             }
         });
+        streams.setGlobalStateRestoreListener(new RestoreLog());
         streams.setUncaughtExceptionHandler(error -> {
             error.printStackTrace();
             cause.compareAndSet(null, error);
@@ -67,6 +73,10 @@ public final class Application {
     static void report(String what, String detail) {
         System.out.println(what + " " + ProcessHandle.current().pid() + detail);
         System.out.flush();
+    }
+
+    static void note(String what) {
+        report("at " + Instant.now().truncatedTo(ChronoUnit.MILLIS), " " + what);
     }
 
     private static String partitions(KafkaStreams streams) {

@@ -1,7 +1,9 @@
 import com.fasterxml.jackson.databind.JsonNode;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
 import org.apache.kafka.common.errors.SerializationException;
 import org.apache.kafka.common.serialization.Deserializer;
 import org.apache.kafka.common.serialization.Serde;
@@ -101,8 +103,9 @@ final class QueryTopology {
         };
     }
 
+    /** A query may name id and check too; each stands once. */
     private KStream<String, Row> projected(KStream<String, long[]> events) {
-        List<Integer> slots = new ArrayList<>(List.of(id));
+        Set<Integer> slots = new LinkedHashSet<>(List.of(id));
         shape.get("fields").forEach(field -> slots.add(columns.slot(field.asText())));
         slots.add(check);
         int[] chosen = slots.stream().mapToInt(Integer::intValue).toArray();

@@ -2,7 +2,8 @@
 
 A row is a frame: records of one partition that were written together. `synchronous` is NORMAL: a commit is in the page
 cache when it returns, so kill -9 of any process loses nothing, and the file survives a power cut in one piece, though
-perhaps without its last commits (a Kafka broker at its defaults promises no more on one machine).
+perhaps without its last commits (a Kafka broker at its defaults promises no more on one machine). Longer than most:
+one file is the whole log, from the bytes of a frame to the reader.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ CREATE TABLE checkpoints (
     PRIMARY KEY (job, task)
 );
 """
-"""`checkpoints` holds what the built-in engines commit together with the frames of their output topic."""
+"""`checkpoints` holds what an engine commits together with the frames of its output topic."""
 
 LINES = 0
 """Layout of a blob: its records joined by newlines; for records without a newline."""
@@ -94,14 +95,20 @@ def unpack(layout: int, blob: bytes, count: int) -> list[bytes]:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Records first .. first + count - 1 of a partition, as stored: see `unpack`."""
+    """Records of a partition that were appended together, as stored."""
 
     partition: int
+    """Number of the partition, from 0."""
     first: int
+    """Offset of the first record; the others follow without a gap."""
     count: int
+    """Number of records, at least 1."""
     time_ms: int
+    """When the frame was appended, epoch ms."""
     layout: int
+    """How the records lie in `body`: LINES or LENGTHS."""
     body: bytes
+    """The records' values in one blob; `unpack` reads it."""
 
     def values(self) -> list[bytes]:
         return unpack(self.layout, self.body, self.count)

@@ -37,10 +37,15 @@ class CommittedOffsets:
 
         None if the log never answered so far. Raises nothing while the log is down.
         """
+        known = self.positions()
+        return None if known is None else sum(known.values())
+
+    def positions(self) -> Mapping[int, int] | None:
+        """The same by partition."""
         with self._lock:
             if not self._closed:
                 self._look()
-            return None if self._known is None else sum(self._known.values())
+            return self._known
 
     def _look(self) -> None:
         try:

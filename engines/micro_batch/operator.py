@@ -38,17 +38,22 @@ _SPARE_LABELS = 65_536
 
 
 class _Snapshot(msgspec.Struct):
-    """Arrays are int64 values in this machine's byte order. codes: of the labels, by whoever holds them; kept: of the
-    deduplication.
-    """
+    """An operator's state. Arrays are int64 values in this machine's byte order."""
 
     latest: int
+    """The largest event time seen, epoch ms; -1 before the first event."""
     late: int
+    """Events dropped as late so far."""
     broken: int
+    """Records skipped so far because they are no events."""
     labels: list[str]
+    """Texts of the keys that some state holds; a code is an index into them."""
     codes: list[bytes]
+    """Arrays of the shape's state that hold codes of labels."""
     numbers: list[bytes]
+    """Arrays of the shape's state that hold anything else."""
     kept: tuple[list[bytes], list[bytes]] | None
+    """The same two of the deduplication: codes and numbers. None where the query has none."""
 
 
 def shape_of(query: Query) -> ShapeOperator:

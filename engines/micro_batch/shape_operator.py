@@ -24,7 +24,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Rows:
-    """Result rows as columns: the keys' codes, then what `row_fields` names."""
+    """Result rows as columns: the keys' codes, then what `Query.row_fields` names."""
 
     codes: Integers
     columns: Sequence[Integers]

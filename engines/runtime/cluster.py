@@ -23,8 +23,10 @@ from engines.protocol import (
     Poison,
     Progress,
     Role,
+    Rollback,
     RunningJob,
     Site,
+    Slot,
     Support,
 )
 from engines.runtime.counters import counters
@@ -72,6 +74,10 @@ class BuiltinEngine:
         }
         return Claim("exactly-once", guarantee, notes[guarantee])
 
+    def rollback(self, query: Query, mode: str) -> Rollback:  # noqa: ARG002
+        """A worker that dies is started again by itself; the others go on."""
+        return "worker"
+
     def open(self, site: Site) -> BuiltinCluster:
         return BuiltinCluster(self.name, self._worker, site)
 
@@ -95,14 +101,14 @@ class BuiltinCluster:
 
 
 class SupervisedJob:
-    """Implements `engines.protocol.RunningJob`, `Observable` and `Revivable`."""
+    """Implements `engines.protocol.RunningJob`, `Observable`, `Slotted` and `Revivable`."""
 
     def __init__(self, spec: JobSpec, engine: str, root: Path) -> None:
         job = spec.job
         job.directory.mkdir(parents=True, exist_ok=True)
         spec.roster.unlink(missing_ok=True)
         spec.save()
-        self._roster, self._directory = spec.roster, job.directory
+        self._spec, self._directory = spec, job.directory
         self._slots = len(spec.slots)
         self._offsets = _committed(job)
         self._stopped = False
@@ -150,11 +156,20 @@ class SupervisedJob:
 
     def _workers(self) -> list[int]:
         """Pids of the workers as the supervisor, which may be dead, last wrote them down."""
+        return [pid for pid in self._by_slot() if pid is not None]
+
+    def _by_slot(self) -> list[int | None]:
+        """The same, None for a slot without a process."""
         try:
-            workers: list[int] = json.loads(self._roster.read_text())
+            workers: list[int | None] = json.loads(self._spec.roster.read_text())
         except FileNotFoundError:
             return []
         return workers
+
+    def slots(self) -> list[Slot]:
+        """The partitions of a slot are the same whichever process is in it."""
+        workers = self._by_slot() or [None] * len(self._spec.slots)
+        return [Slot(pid, frozenset(self._spec.tasks(slot))) for slot, pid in enumerate(workers)]
 
     def _running_workers(self) -> list[int]:
         """Those of them that run: one that has just died may still be on the roster."""
@@ -168,10 +183,11 @@ class SupervisedJob:
         transactions in the input. While a broker does not answer they stay as they were. The state is what the
         supervisor knows of its workers, with their pids: so it changes, however soon a dead one is replaced.
         """
-        total = self._offsets.total()
+        positions = self._offsets.positions()
+        total = None if positions is None else sum(positions.values())
         workers = self._workers()
         state = f"{len(workers)} of {self._slots} workers run: {' '.join(map(str, workers))}" if workers else ""
-        return Progress(commits=total or 0, inputs=total, state=state)
+        return Progress(commits=total or 0, inputs=total, state=state, positions=positions)
 
     def revive(self) -> list[str]:
         """Dead workers are started again by the supervisor; a dead supervisor is by this, once its workers are gone."""
@@ -183,7 +199,7 @@ class SupervisedJob:
             # They end by themselves, but for one that is paused; two generations at once would fence each other.
             self._process.kill()
             self._process.wait_for_descendants(self._running_workers)
-            self._roster.unlink(missing_ok=True)
+            self._spec.roster.unlink(missing_ok=True)
             self._process = self._process.again()
             return [self._process.name]
 

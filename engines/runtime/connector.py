@@ -20,13 +20,18 @@ class WorkerFailure(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """`count` records of a partition in a blob (layouts: `engines.logs.embedded`); next: the offset after them."""
+    """Some records of a partition in one blob."""
 
     partition: int
+    """Number of the input's partition, from 0."""
     next: int
+    """The offset after the last record."""
     count: int
+    """Number of records."""
     layout: int
+    """How they lie in `body`; `engines.logs.embedded` has the layouts."""
     body: bytes
+    """The records' values."""
 
 
 @dataclass(frozen=True, slots=True)

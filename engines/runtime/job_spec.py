@@ -35,7 +35,7 @@ class JobSpec:
 
     @property
     def roster(self) -> Path:
-        """Where the supervisor writes the pids of its workers, a JSON list in the order of slots."""
+        """Where the supervisor writes the pids of its workers, a JSON list by slot, null for an empty one."""
         return self.job.directory / "workers.json"
 
     def save(self) -> None:

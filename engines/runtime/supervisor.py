@@ -137,7 +137,7 @@ def supervise(spec: JobSpec, stop: Stop) -> int:
 
 
 def _publish(spec: JobSpec, workers: list[Worker]) -> None:
-    replace(spec.roster, json.dumps([worker.pid for worker in workers if worker.pid]))
+    replace(spec.roster, json.dumps([worker.pid for worker in workers]))
 
 
 def main() -> None:

@@ -28,13 +28,18 @@ _logger = logging.getLogger(__name__)
 
 @dataclass
 class Work:
-    """What a runner is given. say: tells the supervisor READY or COMMITTED."""
+    """What a runner is given."""
 
     job: Job
+    """The job that this worker has a part of."""
     tasks: list[int]
+    """The tasks of this worker; each is a partition of the input, with its state."""
     connector: Connector
+    """Reads the input, and writes and commits results."""
     stop: Stop
+    """The runner ends soon after this is requested."""
     say: Callable[[str], None]
+    """Tells the supervisor READY or COMMITTED."""
 
     def ready(self) -> None:
         """Recovery is over."""

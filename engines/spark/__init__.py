@@ -12,6 +12,7 @@ from engines.protocol import (
     LogKind,
     Poison,
     Role,
+    Rollback,
     Site,
     Support,
 )
@@ -74,6 +75,10 @@ class Spark:
             delivery="at-least-once",
             note="Spark's Kafka sink is at-least-once: a batch that is run again writes its rows again",
         )
+
+    def rollback(self, query: Query, mode: str) -> Rollback:  # noqa: ARG002
+        """A batch is committed as a whole, and begins again where a part of it failed."""
+        return "job"
 
     def open(self, site: Site) -> Cluster:
         return open_here(self.name, site)

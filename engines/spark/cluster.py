@@ -12,6 +12,7 @@ from engines.process import Process
 from engines.protocol import EngineFailure, Job, Site
 
 from . import settings
+from .loopback import agent
 from .running import SparkJob
 from .session import members
 
@@ -59,6 +60,8 @@ class Driver:
         (folder / "log4j2.properties").write_text(_LOGGING)
         session, commands = folder / "session.json", folder / "commands"
         chosen = settings.tuning(job) | settings.place(name, site.jars["spark-kafka"], folder / "tmp")
+        if job.mode == settings.REAL_TIME:
+            chosen["spark.executor.extraJavaOptions"] += f' -javaagent:"{agent(site, home)}"'
         session.write_text(json.dumps({"executors": job.parallelism, "settings": chosen}))
         os.mkfifo(commands)
         # Open for reading as well: so neither side waits for the other to open it.

@@ -1,4 +1,7 @@
-"""From Kafka records to a query's events. Runs in Spark's own environment."""
+"""From Kafka records to a query's events. Runs in Spark's own environment.
+
+Events have the names that `workloads.names` gives: Spark does not tell upper from lower case, and has names of its own.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as f
 from pyspark.sql.types import LongType, StringType, StructField, StructType
 
+from workloads.names import numbered
 from workloads.query import Condition, Deduplicate, Linear, Query
 
 from .settings import JSON, REAL_TIME
@@ -35,16 +39,17 @@ _COMPARISONS = {
 
 
 def events(records: DataFrame, query: Query, mode: str) -> DataFrame:
-    """The events that pass the query's filter: its columns, derived ones, AT and OFFSET.
+    """The events that pass the query's filter: its columns, derived ones (all under numbered names), AT and OFFSET.
 
     Records that are no events are counted in the observation EVENTS and left out. Where the query deduplicates, what
     repeats is left out too; the watermark is set then.
     """
-    found = _intact(records, query).where(met(query.where))
-    for linear in query.derived:
+    plain = numbered(query)
+    found = _intact(records, query, plain).where(met(plain.where))
+    for linear in plain.derived:
         found = found.withColumn(linear.name, _derived(linear))
-    found = found.withColumn(AT, f.timestamp_millis(f.col(query.time)))
-    return found if query.deduplicate is None else _deduplicated(found, query, query.deduplicate, mode)
+    found = found.withColumn(AT, f.timestamp_millis(f.col(plain.time)))
+    return found if plain.deduplicate is None else _deduplicated(found, plain, plain.deduplicate, mode)
 
 
 def timed(events: DataFrame, query: Query) -> DataFrame:
@@ -63,20 +68,31 @@ def met(conditions: Sequence[Condition]) -> Column:
     return whole
 
 
-def _intact(records: DataFrame, query: Query) -> DataFrame:
+def _intact(records: DataFrame, query: Query, plain: Query) -> DataFrame:
     text, event = f.col("__text"), f.col("__event")
-    names = [column.name for column in query.columns]
-    broken = ~_is_text(text, query.key, event[query.key])
-    for name in names:
+    true, names = (tuple(column.name for column in asked.columns) for asked in (query, plain))
+    parsed = f.from_json(text, _schema(query), dict(JSON))
+    if _alike(true):
+        # Fields of a struct are found without regard to case. A cast goes by their places.
+        parsed, true = parsed.cast(_schema(plain)), names
+    broken = ~_is_text(text, query.key, event[true[names.index(plain.key)]])
+    for name in true:
         broken = event[name].isNull() | broken
     return (
         records.select(f.col("offset").alias(OFFSET), f.col("value").cast("string").alias("__text"))
-        .select(OFFSET, "__text", f.from_json(text, _schema(query), dict(JSON)).alias("__event"))
-        .select(OFFSET, *(event[name].alias(name) for name in names), broken.alias(_BROKEN))
+        .select(OFFSET, "__text", parsed.alias("__event"))
+        .select(
+            OFFSET, *(event[name].alias(mine) for name, mine in zip(true, names, strict=True)), broken.alias(_BROKEN)
+        )
         .observe(EVENTS, f.count_if(_BROKEN).alias(BROKEN))
         .where(~f.col(_BROKEN))
         .drop(_BROKEN)
     )
+
+
+def _alike(names: Sequence[str]) -> bool:
+    """Whether Java may take two of these for the same, case apart: beyond ASCII it has rules of its own."""
+    return not all(map(str.isascii, names)) or len(set(map(str.lower, names))) < len(names)
 
 
 def _schema(query: Query) -> StructType:
@@ -86,7 +102,9 @@ def _schema(query: Query) -> StructType:
 
 def _is_text(text: Column, key: str, value: Column) -> Column:
     """Whether the key is JSON text. `from_json` makes text of any value: only what looks so is looked at again."""
-    kind = f.schema_of_variant(f.try_variant_get(f.try_parse_json(text), f"$['{key}']", "variant"))
+    # A map, since a path cannot name every key.
+    fields = f.try_variant_get(f.try_parse_json(text), "$", "map<string, variant>")
+    kind = f.schema_of_variant(fields[f.lit(key)])
     return f.when(value.rlike(_MAY_BE_NO_TEXT), kind.eqNullSafe("STRING")).otherwise(True)
 
 

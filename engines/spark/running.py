@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -9,7 +10,8 @@ from pathlib import Path
 from typing import Protocol
 
 from engines.process import Process, tail
-from engines.protocol import Counter, EngineFailure, Progress, Role
+from engines.protocol import Counter, EngineFailure, Progress, Role, Slot
+from engines.slots import filled
 
 from .progress import progress
 from .session import members
@@ -40,6 +42,9 @@ class SparkJob:
         self._checkpoint = checkpoint
         self.settings = reported
         self._driver, self._folder = driver, folder
+        self._executors: list[int | None] = []
+        """Pids by slot."""
+        self._looking = threading.Lock()
 
     def wait_ready(self, timeout_s: float) -> None:
         deadline = time.monotonic() + timeout_s
@@ -59,7 +64,8 @@ class SparkJob:
             time.sleep(_POLL_S)
 
     def processes(self) -> Mapping[Role, list[int]]:
-        """Executors and their Python workers are workers; the driver's Python and its JVM are the coordinator.
+        """Executors are workers, and their Python workers help them; the driver's Python and its JVM are the
+        coordinator.
 
         Left out are the commands of a moment (chmod, say) that Hadoop's file system runs.
         """
@@ -67,8 +73,26 @@ class SparkJob:
         commands = members(first)
         return {
             "coordinator": [pid for pid, command in commands.items() if pid == first or _JVM in command],
-            "worker": [pid for pid, command in commands.items() if _EXECUTOR in command or _PYTHON_WORKER in command],
+            "worker": [
+                *self._running_executors(commands),
+                *(pid for pid, command in commands.items() if _PYTHON_WORKER in command),
+            ],
         }
+
+    def occupied(self) -> list[int]:
+        """Executors, which all have a part."""
+        return self._running_executors(members(self._driver.process.pid))
+
+    def slots(self) -> list[Slot]:
+        """Spark starts another executor in place of one that died, under a number of its own."""
+        self.occupied()
+        return [Slot(pid) for pid in self._executors]
+
+    def _running_executors(self, commands: Mapping[int, str]) -> list[int]:
+        with self._looking:
+            running = [pid for pid, command in commands.items() if _EXECUTOR in command]
+            self._executors = filled(self._executors, running)
+            return [pid for pid in self._executors if pid is not None]
 
     def failure(self) -> EngineFailure | None:
         return self._failure("while its query ran")

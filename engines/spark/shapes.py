@@ -1,4 +1,7 @@
-"""From a query's events to its rows, one DataFrame expression a shape. Runs in Spark's own environment."""
+"""From a query's events to its rows, one DataFrame expression a shape. Runs in Spark's own environment.
+
+But for `answer`, queries have numbered names here (see `workloads.names`): the true ones return with the rows.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as f
 from pyspark.sql.types import LongType, StringType, StructField, StructType
 
+from workloads.names import numbered
 from workloads.query import (
     CHECK,
     ID,
@@ -29,10 +33,11 @@ _WINDOW = "__window"
 
 def answer(records: DataFrame, query: Query, mode: str) -> DataFrame:
     """The query's rows as Kafka records: `key` and `value` (JSON)."""
-    rows = _rows(events(records, query, mode), query)
-    names = dict.fromkeys((*query.identity, *query.fields))
-    value = f.to_json(f.struct(f.col(query.key).alias("key"), *(f.col(name) for name in names)))
-    return rows.select(f.col(query.key).alias("key"), value.alias("value"))
+    plain = numbered(query)
+    rows, key = _rows(events(records, query, mode), plain), f.col(plain.key).alias("key")
+    names = dict(zip(plain.row_fields, query.row_fields, strict=True))
+    value = f.to_json(f.struct(key, *(f.col(mine).alias(name) for mine, name in names.items())))
+    return rows.select(key, value.alias("value"))
 
 
 def _rows(found: DataFrame, query: Query) -> DataFrame:

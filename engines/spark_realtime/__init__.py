@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from engines.protocol import Claim, Cluster, Environment, Guarantee, LogKind, Poison, Role, Site, Support
+from engines.protocol import Claim, Cluster, Environment, Guarantee, LogKind, Poison, Role, Rollback, Site, Support
 from engines.spark import emulations
 from engines.spark import engine as spark
 from engines.spark.cluster import NEVER_AT_MOST_ONCE, open_here
@@ -63,6 +63,10 @@ class SparkRealtime:
 
     def claim(self, guarantee: Guarantee, mode: str) -> Claim:
         return replace(spark.claim(guarantee, mode), emits="updates")
+
+    def rollback(self, query: Query, mode: str) -> Rollback:  # noqa: ARG002
+        """A batch is committed as a whole, and begins again where a part of it failed."""
+        return "job"
 
     def open(self, site: Site) -> Cluster:
         return open_here(self.name, site)

@@ -13,6 +13,7 @@ class CutNetwork:
     story = "the link between engines and broker is cut for a while: nothing passes, no connection is closed"
     needs: frozenset[Need] = frozenset({"link"})
     hold_s = 8.0
+    one_victim = False
     graceful = False
 
     def inject(self, target: Target) -> str:

@@ -13,6 +13,7 @@ class DelayNetwork:
     story = "everything between engines and broker takes 200 ms more each way for a while"
     needs: frozenset[Need] = frozenset({"link"})
     hold_s = 10.0
+    one_victim = False
     graceful = False
 
     def inject(self, target: Target) -> str:

@@ -6,8 +6,9 @@ A fault touches only what it is given in a `Target`: processes that we started, 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -40,29 +41,44 @@ class OwnBroker(Protocol):
 
 @dataclass(frozen=True)
 class Target:
-    """What a fault may touch in one trial.
-
-    processes: pids of the job by role, asked anew at each call. occupied: of the workers that have a part of it; one
-    that only stands by is no victim. revive: start again what died of the job, as an operator would; returns once it
-    was started. halt: stop the job in good order; returns once nothing of it runs. relaunch: end what is left of the
-    job and submit it again, with this parallelism (None: as before); returns once it is ready. broker, link: None where
-    the trial has none of its own. state: the job's state directory. disk: the small one that it is on, where the fault
-    needs it. write: put one record that is no event, given as key and value, into the input; returns once it is
-    acknowledged, and who reads events there passes over it. chance: the trial's own, seeded.
-    """
+    """What a fault may touch in one trial."""
 
     processes: Callable[[], Mapping[Role, list[int]]]
+    """Pids of the job by role, asked anew at each call."""
     occupied: Callable[[], list[int]]
+    """Pids of the workers that have a part of the job; one that only stands by is no victim."""
     revive: Callable[[], None]
+    """Start again what died of the job, as an operator would. Returns once it was started."""
     halt: Callable[[], None]
+    """Stop the job in good order. Returns once nothing of it runs."""
     relaunch: Callable[[int | None], None]
+    """End what is left of the job and submit it again, with this parallelism (None: as before). Returns once it is
+    ready."""
     broker: OwnBroker | None
+    """The broker, which may be killed; None where the trial has none of its own."""
     link: Proxy | None
+    """The link between engine and broker; None where the trial has none of its own."""
     state: Path
+    """The job's state directory."""
     write: Callable[[bytes, bytes], None]
+    """Put one record that is no event, given as key and value, into the input. Returns once it is acknowledged. Who
+    reads events there passes over it."""
     parallelism: int
+    """That of the job as it was first submitted."""
     chance: random.Random
+    """The trial's own source of random numbers, seeded."""
     disk: SmallDisk | None = None
+    """The small one that the job's state is on; None where the fault does not need it."""
+    choose: Callable[[Sequence[int]], int] = itemgetter(0)
+    """Whose turn it is, of some workers, given and returned as pids."""
+    descendants: Callable[[Collection[int]], list[int]] = list
+    """Of some pids, these and all that they started, also what has left them since."""
+    engine: Callable[[], list[int]] = list
+    """Pids of all that the engine started."""
+
+    def victim(self) -> int:
+        """Pid of the worker that is struck, where one is."""
+        return self.choose(self.occupied())
 
     def lacks(self, needs: frozenset[Need]) -> str | None:
         """Which of the needs is not there, in words, or None."""
@@ -79,6 +95,11 @@ class Target:
         return f"the trial has no {' and no '.join(lacking)} of its own" if lacking else None
 
 
+def has_one_victim(fault: Fault | type[Fault]) -> bool:
+    """Whether it says that it strikes one worker."""
+    return getattr(fault, "one_victim", False)
+
+
 class Fault(Protocol):
     """A class of which each trial makes a fault of its own: what it keeps from strike to strike is that trial's.
 
@@ -87,10 +108,16 @@ class Fault(Protocol):
     """
 
     name: str
+    """As suites name it: the name of its module, with - for _."""
     story: str
+    """What it does, in a sentence for readers."""
     needs: frozenset[Need]
+    """What the trial must have for it: without one of these the case cannot run."""
     hold_s: float
     """How long it lasts by default before it is healed, in seconds; 0 where injecting leaves nothing to last."""
+    one_victim: bool
+    """Whether it strikes one worker, `Target.victim`: then they take turns. None is struck by a fault that has no such
+    attribute."""
     graceful: bool
     """Whether the job is asked to end: at stake is what was so when it was asked, since it may commit as it ends."""
 

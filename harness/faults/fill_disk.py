@@ -15,6 +15,7 @@ class FillDisk:
     story = "the disk under the job's state directory (a small one of its own; needs root) is full for a while"
     needs: frozenset[Need] = frozenset({"worker", "disk"})
     hold_s = 8.0
+    one_victim = False
     graceful = False
 
     def inject(self, target: Target) -> str:

@@ -11,6 +11,7 @@ class KillBroker:
     story = "the broker is killed (SIGKILL) and, after a while, started again on its data"
     needs: frozenset[Need] = frozenset({"broker"})
     hold_s = 2.0
+    one_victim = False
     graceful = False
 
     def inject(self, target: Target) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.faults.fault import Need, Target
-from harness.faults.processes import kill
+from harness.faults.processes import kill_family
 
 
 class KillCoordinator:
@@ -11,11 +11,17 @@ class KillCoordinator:
     story = "the coordinator is killed (SIGKILL); the job is submitted again as an operator would, and that time counts"
     needs: frozenset[Need] = frozenset({"coordinator"})
     hold_s = 0.0
+    one_victim = False
     graceful = False
 
     def inject(self, target: Target) -> str:
-        pids = target.processes()["coordinator"]
-        kill(pids)
+        pids, workers = target.processes()["coordinator"], target.processes().get("worker", [])
+
+        def find() -> list[int]:
+            spared = target.descendants(workers)
+            return [pid for pid in target.descendants(pids) if pid not in spared]
+
+        kill_family(pids, find)
         return f"coordinator {', '.join(map(str, pids))} is gone"
 
     def heal(self, target: Target) -> None:

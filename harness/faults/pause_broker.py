@@ -11,6 +11,7 @@ class PauseBroker:
     story = "the broker is stopped (SIGSTOP) for a while and goes on"
     needs: frozenset[Need] = frozenset({"broker"})
     hold_s = 5.0
+    one_victim = False
     graceful = False
 
     def __init__(self) -> None:

@@ -10,6 +10,7 @@ class Poison:
     story = "a record that is no event (no JSON) is written among the others"
     needs: frozenset[Need] = frozenset({"input"})
     hold_s = 0.0
+    one_victim = False
     graceful = False
 
     def inject(self, target: Target) -> str:

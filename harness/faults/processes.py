@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Sequence
 
 from engines.proc import state
 from harness.faults.fault import Unconfirmed
+from harness.host.signals import StillRunning, send, stop
 
 _CONFIRM_S = 10.0
 _LOOK_S = 0.001
@@ -21,10 +20,38 @@ def kill(pids: Sequence[int]) -> None:
     _confirm(pids, ("", "Z", "X"), "be gone after SIGKILL")
 
 
+def kill_family(pids: Collection[int], look: Callable[[], Collection[int]]) -> list[int]:
+    """Kill these and all that `look` finds, also what one of them starts meanwhile; their pids. Raises Unconfirmed.
+
+    They are stopped first: who started a process can no longer be told once that one is dead.
+    """
+    held: list[int] = []
+    try:
+        pause_family(pids, look, held)
+    finally:
+        kill(held)
+    return held
+
+
 def pause(pids: Sequence[int]) -> None:
     """SIGSTOP, and return once all are stopped. Raises Unconfirmed."""
     _signal(pids, signal.SIGSTOP)
     _confirm(pids, ("T", "t"), "be stopped after SIGSTOP")
+
+
+def pause_family(pids: Collection[int], look: Callable[[], Collection[int]], paused: list[int]) -> None:
+    """Pause these and all that `look` finds, also what one of them starts meanwhile. paused: takes their pids. Raises
+    Unconfirmed.
+    """
+    try:
+        stop(pids, look, paused)
+    except StillRunning as error:
+        raise Unconfirmed(str(error)) from error
+
+
+def and_more(count: int) -> str:
+    """The rest of a sentence about a worker: so many others, which it started."""
+    return f", with {count} process{'es' if count > 1 else ''} that it started" if count else ""
 
 
 def resume(pids: Sequence[int]) -> None:
@@ -33,8 +60,7 @@ def resume(pids: Sequence[int]) -> None:
 
 def _signal(pids: Sequence[int], number: signal.Signals) -> None:
     for pid in pids:
-        with suppress(ProcessLookupError):
-            os.kill(pid, number)
+        send(pid, number)
 
 
 def _confirm(pids: Sequence[int], states: tuple[str, ...], awaited: str) -> None:

@@ -10,6 +10,7 @@ class Rescale:
     story = "the job is stopped and goes on with one worker, at the next strike with one more than at first, and so on"
     needs: frozenset[Need] = frozenset({"worker"})
     hold_s = 0.0
+    one_victim = False
     graceful = True
 
     def __init__(self) -> None:

@@ -10,6 +10,7 @@ class Restart:
     story = "the job is stopped in good order and submitted again: it goes on from its last checkpoint or savepoint"
     needs: frozenset[Need] = frozenset({"worker"})
     hold_s = 0.0
+    one_victim = False
     graceful = True
 
     def inject(self, target: Target) -> str:

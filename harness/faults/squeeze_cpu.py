@@ -10,6 +10,7 @@ import time
 import psutil
 
 from harness.faults.fault import Need, Target, Unconfirmed
+from harness.host import own
 
 _SPIN = "while True: pass"
 _CONFIRM_S = 10.0
@@ -21,6 +22,7 @@ class SqueezeCpu:
     story = "twice as many processes as the machine has cores do nothing but compute beside the job for a while"
     needs: frozenset[Need] = frozenset({"worker"})
     hold_s = 10.0
+    one_victim = False
     graceful = False
 
     def __init__(self) -> None:
@@ -29,6 +31,8 @@ class SqueezeCpu:
     def inject(self, target: Target) -> str:  # noqa: ARG002
         wanted = 2 * len(os.sched_getaffinity(0))
         self._burners = [subprocess.Popen([sys.executable, "-I", "-c", _SPIN]) for _ in range(wanted)]
+        for burner in self._burners:
+            own.register(burner.pid)
         deadline_s = time.monotonic() + _CONFIRM_S
         while not all(psutil.Process(burner.pid).cpu_times().user > 0 for burner in self._burners):
             if time.monotonic() > deadline_s:

@@ -7,6 +7,7 @@ from contextlib import suppress
 import psutil
 
 from harness.faults.fault import Need, Target, Unconfirmed
+from harness.faults.processes import and_more
 
 
 class SqueezeMemory:
@@ -14,21 +15,31 @@ class SqueezeMemory:
     story = "one worker is refused any further memory (RLIMIT_DATA at what it has) for a while; what dies is restarted"
     needs: frozenset[Need] = frozenset({"worker"})
     hold_s = 10.0
+    one_victim = True
     graceful = False
 
     def __init__(self) -> None:
         self._before: dict[int, tuple[int, int]] = {}
 
     def inject(self, target: Target) -> str:
-        worker = psutil.Process(target.chance.choice(sorted(target.occupied())))
-        soft, hard = worker.rlimit(psutil.RLIMIT_DATA)
-        self._before[worker.pid] = soft, hard
+        pid = target.victim()
+        held = self._squeeze(pid)
+        for started in target.descendants([pid]):
+            with suppress(psutil.NoSuchProcess):
+                if started != pid:
+                    self._squeeze(started)
+        return f"worker {pid} gets no more than its {held >> 20} MiB of data{and_more(len(self._before) - 1)}"
+
+    def _squeeze(self, pid: int) -> int:
+        """Its data in bytes, which are its limit from now on."""
+        process = psutil.Process(pid)
+        self._before[pid] = soft_and_hard = process.rlimit(psutil.RLIMIT_DATA)
         # A limit below what is taken already frees nothing: it refuses what is asked for from now on.
-        held = worker.memory_info().data
-        worker.rlimit(psutil.RLIMIT_DATA, (held, hard))
-        if worker.rlimit(psutil.RLIMIT_DATA)[0] != held:
-            raise Unconfirmed(f"worker {worker.pid} did not take a limit of {held} bytes")
-        return f"worker {worker.pid} gets no more than its {held >> 20} MiB of data"
+        held: int = process.memory_info().data
+        process.rlimit(psutil.RLIMIT_DATA, (held, soft_and_hard[1]))
+        if process.rlimit(psutil.RLIMIT_DATA)[0] != held:
+            raise Unconfirmed(f"process {pid} did not take a limit of {held} bytes")
+        return held
 
     def heal(self, target: Target) -> None:
         for pid, before in self._before.items():

@@ -14,6 +14,7 @@ class ThrottleNetwork:
     story = "each connection between engines and broker passes 200 kB a second and direction for a while"
     needs: frozenset[Need] = frozenset({"link"})
     hold_s = 10.0
+    one_victim = False
     graceful = False
 
     def inject(self, target: Target) -> str:

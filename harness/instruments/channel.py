@@ -21,6 +21,8 @@ from typing import IO, Any
 from engines.failure import Failure
 from engines.process import tail
 from harness.failure import TrialFailure
+from harness.host import own
+from harness.host.interpreter import command, environment
 from results.history import NotStored
 from workloads.workload import Unfit
 
@@ -35,12 +37,13 @@ class Instrument:
     """The directing side."""
 
     def __init__(self, name: str, module: str, setup: Message, log: Path) -> None:
-        """Start `python -m module`; its first answer says that it is ready (`wait_ready`)."""
+        """Start the module; its first answer says that it is ready (`wait_ready`)."""
         self.name, self.log = name, log
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as errors:
             self._child = subprocess.Popen(
-                [sys.executable, "-m", module],
+                command(module),
+                env=environment(),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
@@ -48,6 +51,7 @@ class Instrument:
                 text=True,
                 bufsize=1,
             )
+        own.register(self._child.pid)
         self._stdin: IO[str] = self._child.stdin  # type: ignore[assignment]  # both are pipes
         self._answers = _lines(self._child.stdout)  # type: ignore[arg-type]
         self.send(setup)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +22,7 @@ from engines.logs import connect
 from engines.logs.protocol import Writer
 from harness.failure import TrialFailure
 from harness.instruments.channel import Commands, EndOfInput, answer, failures_told, now_ns
+from harness.instruments.decoys import Beside, Decoys, Written
 from results.history import TableWriter
 from workloads import control
 from workloads.control import Control
@@ -85,8 +88,12 @@ class Encoder:
 
     def __init__(self, query: Query, partitions: int) -> None:
         self._query = query
+        # Attributes by number, since a column may be called what Python does not allow.
         self._event = msgspec.defstruct(
-            "Event", [(column.name, str if column.type == "text" else int) for column in query.columns], gc=False
+            "Event",
+            [(f"c{place}", str if column.type == "text" else int) for place, column in enumerate(query.columns)],
+            rename={f"c{place}": column.name for place, column in enumerate(query.columns)},
+            gc=False,
         )
         self._json = msgspec.json.Encoder()
         self._partitions = partitions
@@ -145,7 +152,7 @@ class Encoder:
         fields |= dict(event.values)
         fields |= {self._query.key: key, self._query.time: time_ms + event.after_ms, ID: identity}
         fields[CHECK] = int(checks(np.array([identity]))[0])
-        return key.encode(), self._json.encode(self._event(**fields))
+        return key.encode(), self._json.encode(self._event(*(fields[column.name] for column in self._query.columns)))
 
 
 class Generator:
@@ -171,6 +178,21 @@ class Generator:
         self._sends = TableWriter(Path(setup["folder"]), "sends")
         self._control_ids = CONTROL_IDS
         self._heartbeat, self._closing = control.heartbeat(self._query), control.closing(self._query)
+        # Its encoder is its own: it works beside the load.
+        encoder = Encoder(self._query, self._partitions)
+        self._decoys = Decoys(
+            self._log,
+            self._topic,
+            self._partitions,
+            f"{self._transactional_id}-decoys",
+            lambda segment, ids: self._workload.events(self._parameters, self._seed, segment, np.array(ids)),
+            encoder.shares,
+            lambda partition, identity, ms: encoder.control(heartbeat_key(partition), identity, ms, self._heartbeat),
+        )
+
+    def decoys(self, segment: Segment) -> Written:
+        """Write decoys into windows of a segment, in a transaction that has been aborted when this returns."""
+        return self._decoys.write(segment, segment.first, segment.first + segment.count)
 
     def _events(self, segment: Segment, first: int, stop: int) -> Events:
         return self._workload.events(self._parameters, self._seed, segment, np.arange(first, stop, dtype=np.int64))
@@ -197,11 +219,18 @@ class Generator:
         self._encoder.rows(self._events(Segment(0, _BLOCK_EVENTS, 0, 1000.0), 0, _BLOCK_EVENTS))
 
     def paced(
-        self, phase: str, segment: Segment, rate: float, start_ns: int, cut: Callable[[], bool] = lambda: False
-    ) -> int:
-        """Send a segment on schedule: `rate` events a second on average, the first at start_ns. How many were sent.
+        self,
+        phase: str,
+        segment: Segment,
+        rate: float,
+        start_ns: int,
+        decoys_s: float | None = None,
+        cut: Callable[[], bool] = lambda: False,
+    ) -> tuple[int, Written | None]:
+        """Send a segment on schedule: `rate` events a second on average, the first at start_ns. How many were sent, and
+        the decoys that were written beside them.
 
-        cut: asked at each tick; once it says so, nothing further is sent.
+        decoys_s: when, after start_ns. cut: asked at each tick; once it says so, nothing further is sent.
         """
         writer = self._paced_writer()
         last = segment.first + segment.count
@@ -209,9 +238,12 @@ class Generator:
         record = _Sends(self._sends, phase)
         ready: deque[tuple[int, Rows]] = deque()
         encoded = sent = segment.first
-        second = 0
+        second, beside = 0, None
         while sent < last and not cut():
             elapsed_ns = now_ns() - start_ns
+            if beside is None and decoys_s is not None and elapsed_ns >= decoys_s * 1e9:
+                # Of the second to come: their windows are open.
+                beside = Beside(partial(self._decoys.write, segment, sent, min(last, sent + max(1, int(rate)))))
             while second * 1_000_000_000 <= elapsed_ns:
                 self._heartbeats(writer, segment, second, rate / segment.rate)
                 second += 1
@@ -236,7 +268,7 @@ class Generator:
                 time.sleep(TICK_S)
         record.store(0.0)
         writer.flush(_FLUSH_S)
-        return sent - segment.first
+        return sent - segment.first, beside.result() if beside else None
 
     def backlog(self, phase: str, segment: Segment) -> None:
         """Write a segment into a transaction that stays open."""
@@ -334,13 +366,17 @@ def _do(command: Mapping[str, Any], generator: Generator, commands: Commands) ->
     more: dict[str, Any] = {}
     match command["do"]:
         case "paced":
-            more["count"] = generator.paced(
+            more["count"], written = generator.paced(
                 command["phase"],
                 told_segment(command),
                 command["rate"],
                 command["start_ns"],
+                command["decoys_s"],
                 lambda: commands.next(0.0) is not None,
             )
+            more["decoys"] = asdict(written) if written else None
+        case "decoys":
+            more |= asdict(generator.decoys(told_segment(command)))
         case "backlog":
             generator.backlog(command["phase"], told_segment(command))
         case "commit":

@@ -26,14 +26,20 @@ _ANSWER_S = 10.0
 
 @dataclass
 class Link:
-    """How bytes pass, each way. delay_s: how long each piece is held back. rate: bytes a second, 0 for no limit."""
+    """How bytes pass, each way."""
 
     state: State = "open"
+    """`cut`: nothing passes, and no new connection reaches the broker; those that are open stay open."""
     delay_s: float = 0.0
+    """How long each piece is held back, in seconds."""
     rate: float = 0.0
+    """The most bytes a second, for each direction of a connection; 0 for no limit."""
     forwarded: int = 0
+    """Bytes that passed so far, both ways together."""
     connections: set[asyncio.StreamWriter] = field(default_factory=set)
+    """Both ends of every connection that is open."""
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set at the next change, and then replaced: who waits for a change waits for this."""
 
     def change(self, state: State, delay_s: float, rate: float) -> None:
         self.state, self.delay_s, self.rate = state, delay_s, rate

@@ -3,37 +3,45 @@ folder and executed by `harness.run`; `results.plan` has its format."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import product
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from pydantic import ValidationError
 
 from engines.protocol import Engine, Guarantee, LogKind
+from harness.faults.fault import has_one_victim
 from harness.host import disk
 from harness.planning.catalogue import Catalogue
 from harness.planning.suite import InvalidRequest, Suite, parameter
 from harness.problem import ExitCode, Problem
 from results.history import first_problem
 from results.plan import Blocked, CasePlan, RunPlan, Strikes
+from workloads.bounds import Bounded, Load, overflow, steepest
 from workloads.discovery import Unavailable
+from workloads.names import misnamed
 from workloads.stream import Segment
 from workloads.workload import Parameters, Preparing, Unfit, Workload
 
 
 @dataclass(frozen=True)
 class Selection:
-    """What the command line asks for beside the suite. engines, workloads: only these, in this order; empty for the
-    suite's own. log: `auto` takes Kafka where Java is there or can be brought for an engine that needs it, and the
-    embedded log otherwise."""
+    """What the command line asks for beside the suite."""
 
     engines: tuple[str, ...] = ()
+    """Only these, in this order; empty for the suite's own."""
     workloads: tuple[str, ...] = ()
+    """Only these, in this order; empty for the suite's own."""
     log: Literal["embedded", "kafka", "auto"] = "auto"
+    """`auto` takes Kafka where Java is there or can be brought for an engine that needs it, and the embedded log
+    otherwise."""
     kafka: str | None = None
+    """Bootstrap HOST:PORT of a broker that is already there; None to start one where it is needed."""
     guarantee: Guarantee | None = None
+    """Only this one; None for the suite's own."""
 
 
 Availability = Callable[[Engine, LogKind], Blocked | None]
@@ -76,22 +84,26 @@ def make(
 ) -> RunPlan:
     """The cases of a suite: every engine, in each of its modes, with every workload, on the log that was chosen.
 
-    Raises InvalidRequest for parameters that a workload cannot have, and for numbers that no run can have.
+    Raises InvalidRequest for parameters that a workload cannot have, for names and numbers that no run can have,
+    and for fewer strikes than there are workers to be struck.
     """
+    _enough_strikes(suite, catalogue)
     try:
         cases = _cases(suite, selection, catalogue, log, available)
+        return RunPlan(
+            suite=name,
+            story=suite.story,
+            command=command,
+            seed=suite.seed,
+            log=log[0],
+            kafka=selection.kafka,
+            cases=tuple(cases),
+        )
     except ValidationError as error:
-        remedy = "Correct the value, or leave the key out if it has a default"
-        raise InvalidRequest([Problem(first_problem(error), f"suite {name}", remedy, ExitCode.USAGE)]) from error
-    return RunPlan(
-        suite=name,
-        story=suite.story,
-        command=command,
-        seed=suite.seed,
-        log=log[0],
-        kafka=selection.kafka,
-        cases=tuple(cases),
-    )
+        # An engine or a workload from elsewhere may have a name that no folder can have.
+        remedy = "Correct the value, or see the names of engines, modes, workloads and faults that it asks for"
+        problem = Problem(f"this cannot be planned: {first_problem(error)}", f"suite {name}", remedy, ExitCode.USAGE)
+        raise InvalidRequest([problem]) from error
 
 
 def _cases(
@@ -200,6 +212,19 @@ def _campaigns(suite: Suite, engine: str, mode: str, catalogue: Catalogue) -> Se
     return found
 
 
+def _enough_strikes(suite: Suite, catalogue: Catalogue) -> None:
+    """Where workers are struck in turn, each must have one. Raises InvalidRequest."""
+    table = suite.faults
+    if table is None or table.most >= suite.parallelism:
+        return
+    named = {name for names in (table.inject, *table.instead.values()) for name in names}
+    found = ((name, catalogue.faults[name]) for name in sorted(named))
+    singles = [name for name, fault in found if not isinstance(fault, Unavailable) and has_one_victim(fault)]
+    if singles:
+        what = f"`most` is {table.most}: {singles[0]} strikes one worker at a time, and there are {suite.parallelism}"
+        raise InvalidRequest([Problem(what, "faults.most", "Raise `most`, or lower `parallelism`", ExitCode.USAGE)])
+
+
 def _repeated(case: CasePlan, engine: Engine, workload: Workload, guarantees: Sequence[Guarantee]) -> Blocked | None:
     """Why a case shows nothing that an earlier one of this run does not: it claims the same."""
     query = workload.query(case.parameters)
@@ -270,10 +295,31 @@ def _prepared(workload: Workload, parameters: Parameters, suite: Suite) -> tuple
             return parameters, Blocked(outcome="unavailable", reason=lack.what, remedy=lack.remedy)
         parameters = workload.prepare(parameters)
     query = workload.query(parameters)
+    if wrong := misnamed(query):
+        raise Unfit(wrong, "give it another name")
     if query.time_window is not None and query.settle_ms <= query.watermark_delay_ms:
         raise Unfit("a window has no length", "give its parameters in _ms at least 1")
+    largest = workload.largest(parameters) if isinstance(workload, Bounded) else {}
+    if leaving := overflow(query, largest, _load(suite, parameters)):
+        raise Unfit(leaving, "give smaller values, a lower rate or shorter windows")
     workload.events(parameters, suite.seed, Segment(0, 1, 0, suite.events_per_second), np.array([0]))
     return parameters, None
+
+
+def _load(suite: Suite, parameters: Parameters) -> Load:
+    """The most events that a suite may send. Of the two rates of a paced phase the larger counts: that which a user
+    reads, though event time passes a little slower.
+    """
+    rate, total = suite.events_per_second, 0
+    if (paced := suite.paced_phase) is not None:
+        rate = max(rate, paced.rate) * max(steepest(paced.curve), 1.0)
+        total += math.ceil(paced.rate * paced.duration_s)
+    if suite.drain is not None:
+        # The first backlog comes twice at most, and then each is twice as large as the one before it or larger.
+        total += max(
+            each.events + 2 * max(each.events, each.max_events) for each in map(suite.drain.on, get_args(LogKind))
+        )
+    return Load(rate, total, int(parameters.get("disorder_ms", 0)))
 
 
 def _loading(what: object) -> Blocked | None:

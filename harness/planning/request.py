@@ -6,17 +6,22 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from harness.planning.catalogue import Catalogue, suites
 from harness.planning.planner import Selection
 from harness.planning.suite import InvalidRequest, Suite, load, unknown
 from harness.problem import ExitCode, Problem
+from results.printable import printable
 
 PAIR = "pair"
 """The suite whose settings are used where none is named."""
 
 STRIKE = "strike"
 """The suite whose settings are used where none is named, but faults."""
+
+_NAME_BYTES = 150
+"""A file's name may have 255, and that of a run's folder has its time as well."""
 
 _ADDRESS = re.compile(r"[^\s:,]+:\d{1,5}(,[^\s:,]+:\d{1,5})*")
 
@@ -74,6 +79,21 @@ def resolve(request: Request, catalogue: Catalogue) -> tuple[str, Suite, Selecti
     if problems or suite is None:
         raise InvalidRequest(problems)
     return source, suite, selection
+
+
+def run_name(source: str) -> str:
+    """What a run of the suite is called: its file's name without the ending. Raises Problem if no folder can be called
+    so.
+    """
+    name = Path(source).stem
+    if not name or len(name.encode()) > _NAME_BYTES or printable(name) != name:
+        raise Problem(
+            f"the run's folder cannot be called by the name of its suite, {name!r}",
+            source,
+            f"Give the file a name of at most {_NAME_BYTES} bytes, with characters that can be seen",
+            ExitCode.USAGE,
+        )
+    return name
 
 
 def _addressed(overrides: Mapping[str, str], workloads: Sequence[str], catalogue: Catalogue) -> dict[str, str]:

@@ -64,13 +64,21 @@ class _Table(BaseModel):
 
 
 class ProfileTable(_Table):
-    """How the rate rises and falls, as in `workloads.profile.Profile`; `profile = "sine"` is short for one table."""
+    """How the rate rises and falls, as in `workloads.profile.Profile`; `profile = "sine"` is short for one table.
+
+    None stands for a value that is not given: the profile's own default.
+    """
 
     kind: Kind
+    """The shape of the rate."""
     factor: float | None = None
+    """How many times as fast the high rate is as the low one."""
     at: float | None = None
+    """When the step comes, as a share of the whole time."""
     share: float | None = None
+    """How much of each period the burst, or the `on` part, takes."""
     period: Seconds | None = None
+    """Length of one period, in seconds."""
 
     @model_validator(mode="before")
     @classmethod
@@ -137,21 +145,24 @@ class DrainTable(DrainOnLog):
 
 
 class FaultsTable(_Table):
-    """Which faults strike, each in trials of its own, and when. inject: their names; `all` in a file for every fault
-    that exists. instead: by engine or ENGINE.MODE, the faults that strike it in place of those. hold: how long one
-    lasts, or by fault how long it does; the fault's own where none is given. exposed: strikes that expose the
-    guarantee, by fault and case. most: so many are tried at most. rows: the last so many strikes fall as soon as a new
-    row is visible. timeouts: one or both profiles.
-    """
+    """Which faults strike, each in trials of its own, and when."""
 
     inject: Names = Field(min_length=1)
+    """Names of the faults; `all` in a file for every fault that exists."""
     instead: dict[str, Names] = {}
+    """By engine or ENGINE.MODE, the faults that strike it in place of those."""
     aim: SuiteAim = "interval"
+    """At what moment a strike falls."""
     exposed: Count = Field(default=5, ge=1)
+    """How many strikes must expose the guarantee, in each case; then no more fall."""
     most: Count = Field(default=8, ge=1)
+    """So many are tried at most, in each case."""
     rows: Count = Field(default=0, ge=0)
+    """The last so many strikes fall as soon as a new row is visible."""
     hold: Annotated[dict[str, Annotated[Seconds, Field(ge=0)]], BeforeValidator(_for_all)] = {}
+    """How many seconds a fault lasts, for all or by fault; the fault's own time where none is given."""
     timeouts: Annotated[tuple[Timeouts, ...], BeforeValidator(_several)] = ("default",)
+    """One or both sets of engine time-outs to run with: `default`, `tuned`."""
 
     def of(self, engine: str, mode: str) -> Names:
         """The faults that strike an engine in a mode."""
@@ -162,27 +173,41 @@ class FaultsTable(_Table):
 
 
 class Suite(_Table):
-    """A suite file. engines: None for every one that exists. workload: parameters by name, of those that are asked for;
-    with workloads = "all" that is every one that exists. modes: one or several by engine; the engine's first where none
-    is named. event_rate: events per second of event time; 0.96 of the paced rate where none is given, so that event
-    time passes a little faster than wall time. guarantee: one, or several to run one after the other."""
+    """A suite file: what a run asks."""
 
     schema_version: Literal[1]
+    """Version of the form of suite files."""
     story: str = ""
+    """What the suite is for, in a sentence; empty where the file says nothing."""
     engines: Names | None = None
+    """Names of engines; None for every one that exists."""
     workloads: Literal["all"] | None = None
+    """`all` in a file for every workload that exists; they then stand in `workload`."""
     workload: dict[str, dict[str, Any]] = Field(min_length=1)
+    """Parameters by name, by the name of each workload that is asked for; empty ones for its defaults."""
     modes: dict[str, Names] = {}
+    """One or several by engine; the engine's first where none is named."""
     seed: int = Field(ge=0)
+    """Of all that is drawn: the same seed gives the same events."""
     partitions: int = Field(gt=0)
+    """Number of partitions of the input, and of the output."""
     parallelism: int = Field(gt=0)
+    """How many workers or tasks each job has."""
     interval: Seconds = Field(ge=0.001)
+    """The trigger, checkpoint and commit interval, in seconds."""
     worker_memory: Size = Field(ge=64 * 1024**2)
+    """Limit of one worker process, in bytes."""
     guarantee: Annotated[tuple[Guarantee, ...], BeforeValidator(_several), Field(min_length=1)]
+    """One, or several to run one after the other."""
     event_rate: Rate | None = Field(default=None, gt=0)
+    """Events per second of event time; 0.96 of the paced rate where none is given (see SWEEP), so that event time
+    passes a little faster than wall time."""
     paced: PacedTable | None = None
+    """The phase under a given load; None for none."""
     drain: DrainTable | None = None
+    """The phase that works off backlogs; None for none."""
     faults: FaultsTable | None = None
+    """What strikes during the paced phase; None for nothing."""
 
     @model_validator(mode="after")
     def _has_a_phase(self) -> Suite:

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from harness.problem import ExitCode, Problem
 from harness.provisioning import uv
-from harness.provisioning.folders import ROOT, exclusive, write_whole
+from harness.provisioning.folders import ROOT, exclusive
 from harness.provisioning.progress import Lines, Report
+from results.folder import write_whole
 
 ARGUMENTS = {"bench": ("--no-dev", "--inexact"), "test": ()}
 

@@ -9,8 +9,9 @@ from typing import Literal
 
 from harness.problem import Problem
 from harness.provisioning import uv
-from harness.provisioning.folders import ROOT, exclusive, home, write_whole
+from harness.provisioning.folders import ROOT, exclusive, home
 from harness.provisioning.progress import Report
+from results.folder import write_whole
 
 State = Literal["ready", "outdated", "missing"]
 

@@ -43,14 +43,6 @@ def lacking_space(path: Path, needed: int) -> Problem | None:
     )
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file that is never seen half-written."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_bytes(content)
-    partial.replace(path)
-
-
 @contextmanager
 def exclusive(name: str, report: Report, timeout_s: float = _WAIT_S) -> Iterator[None]:
     """Hold the lock `name`; the system gives it back when its holder dies.

@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import sys
 import tempfile
 import tomllib
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from harness.problem import ExitCode, Problem
 from harness.provisioning import maven
-from harness.provisioning.folders import exclusive, home, lacking_space, write_whole
+from harness.provisioning.folders import exclusive, home, lacking_space
 from harness.provisioning.progress import Lines, Report
+from results.folder import write_whole
 
 SETS = Path(__file__).with_name("jars.toml")
 LOCK = Path(__file__).with_name("jars.lock")
 RELOCK = "python -m harness.provisioning.jars lock"
 _SCRATCH = ".fetching-"
+
+# What a lock names becomes a part of paths: no folder, nothing hidden.
+_FILE = re.compile(rf"{maven.WORD}\.jar")
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -40,15 +47,26 @@ def read_lock(lock: Path = LOCK, sets: Path = SETS) -> dict[str, tuple[Jar, ...]
         content = tomllib.loads(lock.read_text())
         by_set: dict[str, list[Jar]] = defaultdict(list)
         for entry in content["jar"]:
-            jar = Jar(entry["coordinate"], entry["file"], entry["size"], entry["sha256"])
+            jar = _jar(entry)
             for name in entry["sets"]:
                 by_set[name].append(jar)
         source = content["source"]
-    except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
         raise Problem(f"the jar lock cannot be read: {error}", str(lock), f"make it again: {RELOCK}") from error
     if source != _sha256(sets):
         raise Problem(f"{lock.name} was made from another {sets.name}", str(lock), f"make it again: {RELOCK}")
     return {name: tuple(jars) for name, jars in by_set.items()}
+
+
+def _jar(entry: Mapping[str, Any]) -> Jar:
+    """Raises KeyError and ValueError for what is no locked file."""
+    jar = Jar(entry["coordinate"], entry["file"], entry["size"], entry["sha256"])
+    for text, form in ((jar.coordinate, maven.COORDINATE), (jar.file, _FILE), (jar.sha256, _SHA256)):
+        if not (isinstance(text, str) and form.fullmatch(text)):
+            raise ValueError(f"{text!r} is not of the form {form.pattern}")
+    if not (isinstance(jar.size, int) and jar.size > 0):
+        raise ValueError(f"{jar.size!r} is no size of a file")
+    return jar
 
 
 def missing_jars(name: str) -> tuple[Jar, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -10,6 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.problem import Problem
+
+# A coordinate becomes a part of addresses and paths: no folder, no dots in a row, nothing hidden.
+WORD = r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*"
+COORDINATE = re.compile(rf"{WORD}:{WORD}:{WORD}")
 
 _TRIES = 3
 _PAUSE_S = 1.0
@@ -38,7 +43,8 @@ def resolve(coordinates: Sequence[str]) -> list[str]:
 
 
 def local_copy(coordinate: str) -> Path:
-    """Where the user's local Maven repository has the file, if it has."""
+    """Where the user's local Maven repository has the file, if it has. Raises Problem for what is no coordinate."""
+    _refuse(coordinate)
     path: Path = _artifact(_context(None), coordinate).cached_path
     return path
 
@@ -48,6 +54,7 @@ def fetch(coordinate: str, scratch: Path, progress: Callable[[int], None] | None
 
     Raises Problem if it cannot be had.
     """
+    _refuse(coordinate)
     for attempt in range(1, _TRIES + 1):
         folder = scratch / coordinate.replace(":", "_")
         shutil.rmtree(
@@ -60,6 +67,12 @@ def fetch(coordinate: str, scratch: Path, progress: Callable[[int], None] | None
                 raise _unreachable(coordinate, error) from error
             time.sleep(_PAUSE_S * attempt)
     raise AssertionError("the last try returns or raises")
+
+
+def _refuse(coordinate: str) -> None:
+    """Raises Problem for what is none: it may be of a list that a repository has of what a file needs."""
+    if not COORDINATE.fullmatch(coordinate):
+        raise Problem(f"{coordinate!r} is not GROUP:ARTIFACT:VERSION", "as a Maven coordinate", "see where it is named")
 
 
 def _artifact(context: Any, coordinate: str) -> Any:

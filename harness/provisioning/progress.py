@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Protocol
 
+from results.printable import printable
+
 
 class Report(Protocol):
     def step(self, text: str) -> None:
@@ -20,7 +22,7 @@ class Lines:
     """Plain lines on standard error: every step, and the end of every progress."""
 
     def step(self, text: str) -> None:
-        sys.stderr.write(f"{text}\n")
+        sys.stderr.write(f"{printable(text)}\n")
         sys.stderr.flush()
 
     def progress(self, what: str, done: int, total: int) -> None:

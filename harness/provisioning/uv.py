@@ -157,7 +157,14 @@ def _install(pip: Sequence[str | Path]) -> None:
 def _run(words: Sequence[str | Path]) -> str | None:
     """None where it went well, else the last line that was printed."""
     ended = subprocess.run(
-        words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        words,
+        # Neither Python, nor one that it starts, looks for modules in the current folder, which is the user's.
+        env=os.environ | {"PYTHONSAFEPATH": "1"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
     )
     if ended.returncode == 0:
         return None

@@ -2,6 +2,8 @@
 
 Waiting for an aim never holds up the load. Between strikes the job must have got on: it has committed again, and its
 results have caught up with the load for some seconds. Every step is a mark of the history.
+
+Longer than most: how a strike is aimed, falls and is read off is one story, in the order in which it happens.
 """
 
 from __future__ import annotations
@@ -9,9 +11,9 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from functools import partial
 
 from engines.logs.protocol import Isolation
 from engines.protocol import Role
@@ -19,11 +21,16 @@ from harness.broker import OFFSETS_PARTITIONS, OFFSETS_TOPIC
 from harness.deployment import Deployment
 from harness.equipment import Equipment
 from harness.failure import TrialFailure
-from harness.faults.fault import Fault, Target, Unconfirmed
-from harness.faults.processes import kill
+from harness.faults.fault import Fault, Target, Unconfirmed, has_one_victim
+from harness.faults.processes import kill_family
+from harness.host.engine_processes import EngineProcesses
 from harness.strikes.first_row import FirstRow
 from harness.strikes.gauge import Gauge, Reading
 from harness.strikes.output_rate import OutputRate, Steady, output_rate
+from harness.strikes.row_counts import comes_from
+from harness.strikes.stake import Stake
+from harness.strikes.turns import Turns
+from harness.strikes.victims import Choice, Victims
 from results.history import Exposed, Mark, Noticed, Strike
 from results.plan import Aim, CasePlan, Strikes
 from workloads.query import Project, Query, Running
@@ -50,9 +57,14 @@ _AIM_S = 15.0
 _NOTICE_S = 60.0
 _STANDING_S = 1.0
 
+WRITTEN_NS = 200_000_000
+"""A reader has been given by then what was written before a blow."""
+
 
 class Campaign:
-    """Strikes until enough were exposed, the most were tried, or the load ends."""
+    """Strikes until enough were exposed, and each worker at least once where one is struck at a time, or the most were
+    tried, or the load ends.
+    """
 
     def __init__(
         self,
@@ -66,8 +78,11 @@ class Campaign:
         equipment: Equipment,
         output: str,
         write: Callable[[bytes, bytes], None],
+        engine: EngineProcesses | None = None,
     ) -> None:
-        """fault: the trial's own. mark: writes to the history. output: the topic. write: as in a fault's Target."""
+        """fault: the trial's own. mark: writes to the history. output: the topic. write: as in a fault's Target.
+        engine: None where nothing but what the deployment names is struck.
+        """
         self._plan, self._fault, self._deployment, self._gauge, self._mark = plan, fault, deployment, gauge, mark
         self._interval_s = case.interval_ms / 1000
         self._at_most_once = case.guarantee == "at-most-once"
@@ -79,9 +94,11 @@ class Campaign:
         self._chance = random.Random(f"{case.seed} {plan.fault} {plan.aim}")  # noqa: S311 - it must be repeatable
         self._points: list[float] = []
         self._aimed = ""
-        self._victims: _Victims | None = None
+        self._victims: Victims | None = None
+        self._turns = Turns()
+        self._choice = Choice(deployment, engine, self._turns if has_one_victim(fault) else None)
         self._first_rows: dict[Isolation, FirstRow] = {}
-        self._lost = 0
+        self._lost: dict[Stake, int] = {}
         # A commit's first sign is its offset in the broker's own topic. A gauge's reading comes too late where
         # nothing is at stake any more after a few milliseconds.
         self._offsets_seen = self._at_most_once and equipment.broker is not None
@@ -100,6 +117,9 @@ class Campaign:
             parallelism=deployment.parallelism,
             chance=self._chance,
             disk=equipment.disk,
+            choose=lambda pids: self._victims.choose(pids) if self._victims else pids[0],
+            descendants=lambda pids: self._choice.descendants(pids, self._victims),
+            engine=engine.pids if engine is not None else list,
         )
         self._stop = threading.Event()
         self._error: Exception | None = None
@@ -141,8 +161,12 @@ class Campaign:
             before = self._output_rate()
             # At most once, rows are visible after all that matters is over.
             rows = 0 if self._at_most_once else self._plan.rows
-            while self.exposed < self._plan.wanted and self.tried < self._plan.most and not self._stop.is_set():
-                at_row = self._plan.wanted - self.exposed <= rows
+            while (
+                (self.exposed < self._plan.wanted or self._turns.untested)
+                and self.tried < self._plan.most
+                and not self._stop.is_set()
+            ):
+                at_row = rows > 0 and self._plan.wanted - self.exposed <= rows
                 self._strike(before, "row" if at_row else self._plan.aim)
                 # Where none of these is exposed, the rest fall as the others do.
                 rows -= at_row
@@ -174,11 +198,12 @@ class Campaign:
     def _strike(self, before: OutputRate, aim: Aim) -> None:
         self.tried += 1
         number = self.tried
-        if self._at_most_once and self._record_wise:
-            self._lost = max(self._lost, self._standing())
         # Looked up beforehand: between the aim and the blow there may be a few milliseconds only.
-        self._victims = _Victims(self._deployment.processes(), self._deployment.occupied())
-        if self._aim(aim) is None:
+        self._victims = victims = self._choice.make(exposed_only=self.exposed >= self._plan.wanted)
+        if self._at_most_once and self._record_wise:
+            stake = victims.stake
+            self._lost[stake] = max(self._lost.get(stake, 0), self._standing(stake))
+        if self._aim(aim, victims.stake) is None:
             if not self._stop.is_set():
                 self._note(number, "missed", f"the aim was not met within {_AIM_S:g} s")
             return
@@ -198,7 +223,12 @@ class Campaign:
             injected_ns = time.monotonic_ns()
             self._note(number, "injected", done)
             threading.Thread(target=self._watch, args=(number, before), daemon=True).start()
-            self._expose(number, asked.result() if asked else self._after(injected_ns))
+            victims = self._victims or Victims({}, [])
+            # The assignment is that of before if nothing has moved since.
+            told = victims.told and not victims.moved(self._deployment.slots)
+            # The worker that was struck writes no more; what it wrote is seen a little later.
+            seen_ns = injected_ns if victims.stake == Stake() else injected_ns + WRITTEN_NS
+            self._expose(number, asked.result() if asked else self._after(seen_ns), victims, told)
             self._stop.wait(self._plan.hold_s)
         except Unconfirmed as error:
             self._note(number, "unconfirmed", str(error))
@@ -218,7 +248,7 @@ class Campaign:
             fresh = [pid for pid in self._pids("worker") if pid not in known]
             if fresh:
                 try:
-                    kill(fresh[:1])
+                    kill_family(fresh[:1], partial(self._target.descendants, fresh[:1]))
                 except Unconfirmed as error:
                     self._note(number, "unconfirmed", str(error))
                 else:
@@ -246,39 +276,45 @@ class Campaign:
         finally:
             beside.shutdown(wait=False)
 
-    def _expose(self, number: int, at: Reading | None) -> None:
-        """What was at stake at this reading."""
+    def _expose(self, number: int, at: Reading | None, victims: Victims, told: bool) -> None:
+        """What was at stake at this reading. told: whether it is known what that is."""
         if at is None:
             return
-        behind = self._behind(at)
-        unanswered = None if behind is None else max(0, behind - self._lost)
+        stake = victims.stake
+        behind = self._behind(at, stake)
+        unanswered = None if behind is None else max(0, behind - self._lost.get(stake, 0))
         found = Exposed(
             at_ns=time.monotonic_ns(),
             number=number,
-            outputs=max(0, at.outputs_at_stake),
-            inputs=max(0, at.inputs_at_stake),
+            scope="job" if stake == Stake() else "worker",
+            outputs=stake.outputs(at),
+            inputs=stake.inputs(at),
             unanswered=unanswered,
-            aborted=max(0, at.written - at.visible),
-            commit_age_s=max(0, at.at_ns - at.commit_ns) / 1e9,
+            aborted=stake.aborted(at),
+            commit_age_s=max(0, at.at_ns - stake.commit_ns(at)) / 1e9,
         )
+        if not told:
+            found = found.model_copy(
+                update={"scope": "untold", "outputs": 0, "inputs": 0, "unanswered": None, "aborted": 0}
+            )
         self._mark(found)
         if found.at_stake(self._log, self._at_most_once):
             self.exposed += 1
+            if victims.slot is not None:
+                self._turns.exposed(victims.slot)
 
-    def _behind(self, reading: Reading) -> int | None:
+    def _behind(self, reading: Reading, stake: Stake) -> int | None:
         """Input records committed as read, less output records; None where these do not belong one to one."""
-        if not self._record_wise or reading.progress.inputs is None:
-            return None
-        return reading.progress.inputs - reading.written
+        return stake.behind(reading) if self._record_wise else None
 
-    def _standing(self) -> int:
+    def _standing(self, stake: Stake) -> int:
         """How much input is committed and stays unanswered: what earlier strikes lost, which is at stake no more.
 
         A tenth of the readings lies below it: some fall between a commit and its rows, and few see rows of a later
         commit than the one they see.
         """
         readings = self._readings(_STANDING_S + 2 * self._interval_s)
-        found = sorted(behind for reading in readings if (behind := self._behind(reading)) is not None)
+        found = sorted(behind for reading in readings if (behind := self._behind(reading, stake)) is not None)
         return found[len(found) // 10] if found else 0
 
     def _watch(self, number: int, before: str) -> None:
@@ -301,7 +337,7 @@ class Campaign:
         steady = Steady(before, BEHIND_S + self._interval_s, STEADY_S)
         self._until(steady.seen, deadline_s)
 
-    def _aim(self, aim: Aim) -> Reading | None:
+    def _aim(self, aim: Aim, stake: Stake) -> Reading | None:
         """The reading at which to strike; None if the aim was not met in time or the load ended."""
         deadline_s = time.monotonic() + _AIM_S + 2 * self._interval_s
         now = self._gauge.reading
@@ -317,49 +353,57 @@ class Campaign:
                 return self._until(lambda reading: reading.written >= now.written + OUTPUTS, deadline_s)
             case "row":
                 self._aimed = "a new row is visible"
-                return self._gauge.reading if self._appears(deadline_s) else None
+                return self._gauge.reading if self._appears(deadline_s, stake) else None
             case "committing":
                 self._aimed = "while a commit is under way"
                 return self._until(lambda reading: reading.progress.committing, deadline_s)
             case "interval" | "phase" | "restore":
-                return self._aim_at_point(now, deadline_s)
+                return self._aim_at_point(now, deadline_s, stake)
 
-    def _aim_at_point(self, now: Reading, deadline_s: float) -> Reading | None:
+    def _aim_at_point(self, now: Reading, deadline_s: float, stake: Stake) -> Reading | None:
         """A point of the interval from one commit to the next; at most once, right after a commit."""
+        committed_ns = stake.commit_ns(now)
         if self._at_most_once:
             self._aimed = "right after a commit"
             if self._offsets_seen:
-                return self._gauge.reading if self._appears(deadline_s) else None
-            return self._until(lambda reading: reading.progress.commits > now.progress.commits, deadline_s)
+                return self._gauge.reading if self._appears(deadline_s, stake) else None
+            return self._until(lambda reading: stake.commit_ns(reading) > committed_ns, deadline_s)
         self._points = self._points or self._chance.sample(POINTS, len(POINTS))
         point = self._points.pop()
         self._aimed = f"{point:g} of the commit interval"
-        fresh = self._until(lambda reading: reading.progress.commits > now.progress.commits, deadline_s)
+        fresh = self._until(lambda reading: stake.commit_ns(reading) > committed_ns, deadline_s)
         if fresh is None:
             return None
-        due_ns = fresh.commit_ns + int(point * self._interval_s * 1e9)
+        due_ns = stake.commit_ns(fresh) + int(point * self._interval_s * 1e9)
         self._stop.wait(max(0.0, (due_ns - time.monotonic_ns()) / 1e9))
         # Something must be at stake: where rows come in bursts, the point alone does not see to that.
         # On the embedded log rows appear with their commit: what came since then is what is there to be lost.
         if self._log == "embedded":
-            return self._until(lambda reading: reading.inputs_at_stake > 0, deadline_s)
+            return self._until(lambda reading: stake.inputs(reading) > 0, deadline_s)
         due = self._until(lambda _: True, deadline_s)
-        if due is None or due.outputs_at_stake > 0:
+        if due is None or stake.outputs(due) > 0:
             return due
         if "broker" in self._fault.needs:
             # What is at stake must be read off before the blow: afterwards no log answers.
-            return self._until(lambda reading: reading.outputs_at_stake > 0, deadline_s)
+            return self._until(lambda reading: stake.outputs(reading) > 0, deadline_s)
         # Some engines write and commit within milliseconds, between two readings of the gauge.
         self._aimed += ", as soon as a row is written"
-        return self._gauge.reading if self._appears(deadline_s, "read_uncommitted") else None
+        return self._gauge.reading if self._appears(deadline_s, stake, "read_uncommitted") else None
 
-    def _appears(self, deadline_s: float, isolation: Isolation = "read_committed") -> bool:
-        """Returns at once when a new row, or a new committed offset, is there; False if none came in time."""
+    def _appears(self, deadline_s: float, stake: Stake, isolation: Isolation = "read_committed") -> bool:
+        """Returns at once when a new row of what is at stake, or a new committed offset, is there; False if none came
+        in time.
+        """
         if self._own_log is None:
             return False
         if isolation not in self._first_rows:
             self._first_rows[isolation] = FirstRow(self._own_log, *self._sign, isolation)
-        return self._first_rows[isolation].wait(deadline_s, self._stop)
+        own = stake.partitions
+        if own is None or self._offsets_seen:
+            return self._first_rows[isolation].wait(deadline_s, self._stop)
+        return self._first_rows[isolation].wait(
+            deadline_s, self._stop, lambda chunk: comes_from(chunk, own, self._sign[1])
+        )
 
     def _readings(self, for_s: float) -> list[Reading]:
         """All of the time to come."""
@@ -376,6 +420,7 @@ class Campaign:
         return self._gauge.until(met, deadline_s, self._stop)
 
     def _note(self, number: int, step: str, detail: str = "") -> None:
+        victims = self._victims
         self._mark(
             Strike.model_validate(
                 {
@@ -385,14 +430,8 @@ class Campaign:
                     "step": step,
                     "aimed": self._aimed,
                     "detail": detail,
+                    "slot": victims.slot if victims else None,
+                    "parts": victims.parts if victims else [],
                 }
             )
         )
-
-
-@dataclass(frozen=True)
-class _Victims:
-    """Pids of a job's processes by role, and of its workers that have a part of it, looked up before the aim."""
-
-    processes: Mapping[Role, list[int]]
-    occupied: list[int]

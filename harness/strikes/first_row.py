@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
-from engines.logs.protocol import Isolation, Log
+from engines.logs.protocol import Chunk, Isolation, Log
 
 _GAP_S = 0.02
 _DRAIN_S = 2.0
@@ -22,8 +23,11 @@ class FirstRow:
         self._reader = log.reader(topic, partitions, isolation, ends=True)
         self._read: dict[int, int] = {}
 
-    def wait(self, deadline_s: float, given_up: threading.Event) -> bool:
-        """Whether a row came before the deadline (monotonic seconds); returns as soon as it is there.
+    def wait(
+        self, deadline_s: float, given_up: threading.Event, wanted: Callable[[Chunk], bool] = lambda _: True
+    ) -> bool:
+        """Whether a row came before the deadline (monotonic seconds); returns as soon as it is there. Only records that
+        are wanted count.
 
         Rows come in bursts: it is the first of a burst, unless they never pause.
         """
@@ -33,10 +37,10 @@ class FirstRow:
             if given_up.is_set() or time.monotonic() > deadline_s:
                 return False
         drained_s = time.monotonic() + _DRAIN_S
-        while self._reader.poll(_GAP_S) and time.monotonic() < drained_s:
+        while any(map(wanted, self._reader.poll(_GAP_S))) and time.monotonic() < drained_s:
             pass
         while not given_up.is_set() and time.monotonic() < deadline_s:
-            if self._reader.poll(_LOOK_S):
+            if any(map(wanted, self._reader.poll(_LOOK_S))):
                 return True
         return False
 

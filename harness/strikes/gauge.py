@@ -8,34 +8,64 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engines.logs.protocol import Log, LogFailure
 from engines.protocol import Progress
+from harness.strikes.row_counts import RowCounts
 
 _LOOK_S = 0.04
 _STOP_S = 30.0
 
 
 @dataclass(frozen=True)
-class Reading:
-    """What was there at a moment (CLOCK_MONOTONIC ns).
-
-    inputs, written, visible: end offsets summed over partitions: of the input as committed, of the output physically,
-    and of the output as committed. commit: the last durable commit that was seen, and when and with which inputs and
-    written it was first seen.
+class Commit:
+    """When a commit of some partition of the input was first seen (CLOCK_MONOTONIC ns), and what all partitions then
+    had: inputs, rows as in a Reading.
     """
 
     at_ns: int
+    inputs: tuple[int, ...]
+    rows: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was there at a moment.
+
+    Offsets are summed over partitions, where nothing else is said. Times are CLOCK_MONOTONIC ns.
+    """
+
+    at_ns: int
+    """The moment."""
     inputs: int
+    """End offsets of the input, as committed."""
     written: int
+    """End offsets of the output, physically: records of open and aborted transactions count."""
     visible: int
+    """End offsets of the output, as committed."""
     progress: Progress
+    """What the job said about its commits just before."""
     commit_ns: int
+    """When the last durable commit was first seen."""
     commit_inputs: int
+    """`inputs` when that commit was first seen."""
     commit_written: int
+    """`written` when that commit was first seen."""
+    inputs_by_partition: tuple[int, ...] = ()
+    """End offset of each partition of the input; empty where the gauge counts no rows."""
+    rows: tuple[int, ...] = ()
+    """Output records that were made from each partition of the input; empty likewise."""
+    commits: tuple[Commit, ...] = ()
+    """The last commit of each partition of the input; empty likewise."""
+
+    def commit_of(self, partitions: Iterable[int]) -> Commit | None:
+        """The last one of any of these, which one worker has: it commits all of them. None where that is not told."""
+        if self.progress.positions is None or not self.commits:
+            return None
+        return max((self.commits[one] for one in partitions), key=lambda commit: commit.at_ns, default=None)
 
     @property
     def outputs_at_stake(self) -> int:
@@ -50,8 +80,18 @@ class Reading:
 class Gauge:
     """Reads while it is entered. `reading` is the newest; conditions are awaited with `until`."""
 
-    def __init__(self, log: Log, topics: tuple[str, str], partitions: int, progress: Callable[[], Progress]) -> None:
-        """log: a connection of its own. topics: input and output."""
+    def __init__(
+        self,
+        log: Log,
+        topics: tuple[str, str],
+        partitions: int,
+        progress: Callable[[], Progress],
+        rows: RowCounts | None = None,
+    ) -> None:
+        """log: a connection of its own. topics: input and output. rows: None where what a single worker has at stake
+        is not asked for; closed with the gauge.
+        """
+        self._rows = rows
         self._log, (self._input, self._output), self._partitions = log, topics, partitions
         self._progress = progress
         self._stop = threading.Event()
@@ -66,6 +106,8 @@ class Gauge:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join(_STOP_S)
+        if self._rows is not None:
+            self._rows.close()
 
     @property
     def reading(self) -> Reading | None:
@@ -96,12 +138,24 @@ class Gauge:
     def _look(self) -> Reading:
         # The commit is asked for before the offsets: what is written in between counts as at stake or not at all.
         progress = self._progress()
-        inputs = sum(self._log.end_offsets(self._input, self._partitions, "read_committed"))
+        inputs = tuple(self._log.end_offsets(self._input, self._partitions, "read_committed"))
         written = sum(self._log.end_offsets(self._output, self._partitions, "read_uncommitted"))
         visible = sum(self._log.end_offsets(self._output, self._partitions, "read_committed"))
         last, now_ns = self._reading, time.monotonic_ns()
         if last is not None and progress.commits == last.progress.commits:
             commit = last.commit_ns, last.commit_inputs, last.commit_written
         else:
-            commit = now_ns, inputs, written
-        return Reading(now_ns, inputs, written, visible, progress, *commit)
+            commit = now_ns, sum(inputs), written
+        found = Reading(now_ns, sum(inputs), written, visible, progress, *commit)
+        return found if self._rows is None else self._by_partition(found, inputs, self._rows.look())
+
+    def _by_partition(self, reading: Reading, inputs: tuple[int, ...], rows: tuple[int, ...]) -> Reading:
+        """The reading with what each partition has."""
+        last, now = self._reading, Commit(reading.at_ns, inputs, rows)
+        positions = reading.progress.positions or {}
+        before = (last.progress.positions or {}) if last is not None else {}
+        commits = tuple(
+            last.commits[one] if last is not None and positions.get(one) == before.get(one) else now
+            for one in range(self._partitions)
+        )
+        return replace(reading, inputs_by_partition=inputs, rows=rows, commits=commits)

@@ -25,7 +25,7 @@ def checks(run: RunResult, comparisons: Sequence[Comparison]) -> Iterator[Check]
         yield Check(False, "Results over different logs stand in tables of their own and must not be compared.")
     for comparison in comparisons:
         for row in comparison.ran:
-            for note in row.notes:
+            for note in (*row.notes, *row.isolation):
                 yield Check(False, f"{row.name}: {note}")
     tuned = [row for comparison in comparisons for row in comparison.ran if row.settings]
     if tuned:

@@ -28,6 +28,7 @@ _HEAD = (
 _STRIKES_HEAD = (
     "engine",
     "strike",
+    "worker",
     "aim",
     "what was done",
     "exposed",
@@ -55,8 +56,8 @@ def _page(report: Report) -> Iterator[Block]:
         return
     yield Hint(
         "A strike is exposed if something was at stake that a weaker guarantee would have lost or repeated; without "
-        "one the guarantee is untested. Seconds count from the injection: median [95 % interval; of fewer than five "
-        "strikes, the range]."
+        "one, or without one on each worker where these are struck in turn, the guarantee is untested. Seconds count "
+        "from the injection: median [95 % interval; of fewer than five strikes, the range]."
     )
     yield Table("What strikes did", [heading.replace("\n", " ") for heading in _HEAD], rows)
     strikes = [cells for comparison in report.comparisons for cells in _strikes(comparison)]
@@ -108,6 +109,7 @@ def _strikes(comparison: Comparison) -> Iterator[_Cells]:
             yield (
                 row.name,
                 str(strike.number),
+                units.NONE if strike.slot is None else str(strike.slot),
                 strike.aim or units.NONE,
                 strike.detail if strike.state == "confirmed" else f"{strike.state}: {strike.detail}".rstrip(": "),
                 "yes" if strike.exposed else "no",

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from results.evidence.phases import Phase
-from results.history import History
-from workloads.stream import CONTROL_IDS, Integers, checks
+from results.history import Decoyed, History
+from workloads.stream import CONTROL_IDS, DECOY_IDS, Integers, checks
 
 _SHOWN = 3
+
+ISOLATION_TESTED = 8
+"""From this method version on, aborted transactions are written into the input."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ def committed(history: History, phases: list[Phase]) -> CommittedInput:
         order = np.lexsort((offsets, partitions))
         ids, found = ids[order], found[order]
     own = ids < CONTROL_IDS
+    decoys = int(np.count_nonzero(ids >= DECOY_IDS))
     if not own.all():
         ids, found = ids[own], found[own]
     by_phase, problems, placed = {}, {}, 0
@@ -48,6 +52,9 @@ def committed(history: History, phases: list[Phase]) -> CommittedInput:
     if placed < len(ids):
         for listed in problems.values():
             listed.append(f"input_foreign: {len(ids) - placed} events in the input log belong to no phase of the trial")
+    if decoys:
+        for listed in problems.values():
+            listed.append(f"input_aborted: {decoys} events of aborted transactions are in the input log as committed")
     return CommittedInput(by_phase, problems)
 
 
@@ -69,3 +76,23 @@ def _problems(phase: Phase, ids: Integers, found: Integers) -> list[str]:
 def _some(ids: Integers) -> str:
     more = ", …" if len(ids) > _SHOWN else ""
     return f"id{'s' if len(ids) > 1 else ''} {', '.join(str(value) for value in ids[:_SHOWN])}{more}"
+
+
+def decoys_of(history: History) -> Integers:
+    """The ids of all events that were written in transactions that were aborted."""
+    ranges = [np.arange(mark.first_id, mark.first_id + mark.count) for mark in history.of(Decoyed)]
+    return np.concatenate(ranges) if ranges else np.empty(0, dtype=np.int64)
+
+
+def isolation(history: History, phases: list[Phase]) -> str:
+    """Whether it was tested that the engine reads only what is committed: `tested`, or why it was not.
+
+    Empty for trials that did not come so far, and for those of method versions that knew nothing of it.
+    """
+    if history.plan.method_version < ISOLATION_TESTED or not phases:
+        return ""
+    if history.plan.log == "embedded":
+        return "not tested on this log, which has nothing uncommitted to read"
+    tested = {mark.phase for mark in history.of(Decoyed)}
+    untested = [phase.name for phase in phases if phase.name not in tested]
+    return f"not tested in {', '.join(untested)}: no aborted transaction was written" if untested else "tested"

@@ -29,12 +29,19 @@ class Phase:
     """One segment of the stream. Times are monotonic ns, None where the trial did not get so far."""
 
     name: str
+    """Unique in the trial, such as `paced`."""
     kind: PhaseKind
+    """How its events were sent."""
     segment: Segment
+    """The events that were sent; fewer than planned where the phase was cut short."""
     start_ns: int
+    """What planned times are counted from; in a drain phase, when writing began."""
     committed_ns: int | None
+    """When the engine could first see the backlog; None in a paced phase, too."""
     loaded_ns: int | None
+    """When the last event was acknowledged."""
     complete_ns: int | None
+    """When results were seen for all events of the first closing round."""
 
 
 def phases(history: History) -> list[Phase]:

@@ -1,7 +1,12 @@
-"""Output rows, parsed. What an engine wrote is not trusted: a row that is not what the query asks for is malformed."""
+"""Output rows, parsed. What an engine wrote is not trusted: a row that is not what the query asks for is malformed.
+
+A row is one JSON object (RFC 8259, in UTF-8, blanks around it allowed) with the query's fields and no other, each once:
+a text for the key, else an integer of 64 bits, written without fraction and exponent.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
@@ -26,30 +31,39 @@ class Malformed:
     """A row that cannot be read as an answer to the query, and why."""
 
     partition: int
+    """Where the row stands in the output log."""
     offset: int
+    """Where it stands in its partition."""
     visible_ns: int
+    """When it became visible, monotonic ns."""
     text: str
+    """What was written, as text; cut off where it is long."""
     why: str
+    """What is wrong with it, in a line."""
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows as columns of equal length, in the order in which they became visible; control keys are left out.
-
-    appended_ms: the log's append time, epoch ms. keys: index into the stream's labels, UNKNOWN_KEY where it has none
-    (`strangers` then holds the key by row).
-    identity, values: a line each for `query.identity` and `query.fields`, in their order.
-    """
+    """Rows as columns of equal length, in the order in which they became visible; control keys are left out."""
 
     partitions: Integers
+    """Partition of the output log."""
     offsets: Integers
+    """Offset in that partition."""
     appended_ms: Integers
+    """The log's append time, epoch ms."""
     visible_ns: Integers
+    """When the row became visible, monotonic ns."""
     keys: Integers
+    """Index into the stream's labels; UNKNOWN_KEY where the stream has no such key."""
     identity: Integers
+    """A line each for `query.identity`, in its order."""
     values: Integers
+    """A line each for `query.fields`, in its order."""
     strangers: dict[int, str]
+    """The keys that the stream does not have, by the row's place in these columns."""
     malformed: list[Malformed]
+    """The rows that could not be read; they are in no column."""
     repeated: int
     """How many rows were recorded more than once (same partition and offset): the collector's fault, no engine's."""
 
@@ -105,34 +119,40 @@ class _Reader:
     """Reads values piece by piece, so that few parsed objects are alive at a time."""
 
     def __init__(self, query: Query, labels: Sequence[str]) -> None:
-        fields = [*query.identity, *query.fields]
         # Positional names, since a field may be called what Python does not allow as an attribute.
-        names = [f"field{number}" for number in range(len(fields))]
+        names = {field: f"field{number}" for number, field in enumerate(query.row_fields)}
         row = msgspec.defstruct(
             "Row",
-            [("key", str), *((name, _Integer) for name in names)],
-            rename=dict(zip(names, fields, strict=True)),
+            [("key", str), *((name, _Integer) for name in names.values())],
+            rename={name: field for field, name in names.items()},
             forbid_unknown_fields=True,
             gc=False,
         )
         self._decode = msgspec.json.Decoder(row).decode
-        self._getters = [attrgetter(name) for name in names]
+        self._colons = 1 + len(names)
+        self._getters = [attrgetter(names[field]) for field in (*query.identity, *query.fields)]
         self._index = {label: number for number, label in enumerate(labels)}
         self.kept: list[Integers] = []
         self.columns: list[Integers] = []
         self.strangers: dict[int, str] = {}
         self.malformed: list[tuple[int, str, str]] = []
 
-    def read(self, first: int, values: list[bytes | None]) -> None:
-        """Values of the rows numbered from `first`."""
+    def read(self, first: int, values: list[Any]) -> None:
+        """Values of the rows numbered from `first`: bytes, or None."""
         rows: list[Any] = []
         numbers: list[int] = []
         for number, value in enumerate(values, first):
             try:
-                row: Any = self._decode(value)  # type: ignore[arg-type]  # None is refused like any other text
+                row: Any = self._decode(value)
             except (msgspec.DecodeError, TypeError, UnicodeDecodeError, RecursionError) as error:
                 if not _control(value):
                     self.malformed.append((number, _text(value), f"not a row of the query: {error}"))
+                continue
+            # The decoder takes the last of several. Every field is there, so it is there once if there are no more
+            # colons than fields; there may be colons in texts, too.
+            if value.count(b":") != self._colons and (twice := _repeated_name(value)) is not None:
+                if not _control(value):
+                    self.malformed.append((number, _text(value), f"not a row of the query: {twice!r} is there twice"))
                 continue
             if not row.key.startswith(CONTROL):
                 rows.append(row)
@@ -169,13 +189,25 @@ def _repeated(partitions: Integers, offsets: Integers) -> int:
     return repeated
 
 
+class _Members(list[tuple[str, Any]]):
+    """The members of a JSON object as they stand there."""
+
+
+def _repeated_name(value: bytes) -> str | None:
+    """A name that an object without others in it has twice. value: valid JSON."""
+    names = [name for name, _ in json.loads(value, object_pairs_hook=_Members)]
+    return next((name for name in names if names.count(name) > 1), None)
+
+
 def _control(value: bytes | None) -> bool:
     """Whether this is a row for a heartbeat or closing event after all, of whatever shape."""
     try:
-        row = msgspec.json.decode(value or b"")
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        msgspec.json.decode(value or b"")
+        row = json.loads(value or b"", object_pairs_hook=_Members)
+    except (ValueError, RecursionError):
         return False
-    return isinstance(row, dict) and isinstance(row.get("key"), str) and row["key"].startswith(CONTROL)
+    keys = [held for name, held in row if name == "key"] if isinstance(row, _Members) else []
+    return bool(keys) and all(isinstance(key, str) and key.startswith(CONTROL) for key in keys)
 
 
 def _text(value: bytes | None) -> str:

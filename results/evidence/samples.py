@@ -25,13 +25,18 @@ class NoSamples(Exception):
 
 @dataclass(frozen=True)
 class _Process:
-    """Samples of one process in order of time; pss_bytes is NaN where only the resident size was read."""
+    """Samples of one process in order of time, as columns of equal length."""
 
     role: str
+    """What it is in the trial, as in `results.history.SAMPLES`."""
     at_ns: Integers
+    """When each sample was taken, monotonic ns."""
     cpu_s: NDArray[np.float64]
+    """User and system seconds since the process began."""
     rss_bytes: NDArray[np.float64]
+    """Resident size."""
     pss_bytes: NDArray[np.float64]
+    """Proportional size, where shared pages count in part; NaN where only the resident size was read."""
 
 
 class Samples:
@@ -43,7 +48,8 @@ class Samples:
         _, begins = np.unique(column["pid"], return_index=True)
         self._all = [
             _Process(
-                role=str(column["role"][part[0]]),
+                # What a process is may be known only some time after it began.
+                role=str(column["role"][part[-1]]),
                 at_ns=column["at_ns"][part],
                 cpu_s=column["cpu_s"][part],
                 rss_bytes=column["rss_bytes"][part].astype(np.float64),

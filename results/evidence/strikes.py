@@ -11,24 +11,34 @@ from results.plan import TrialPlan
 
 @dataclass(frozen=True)
 class Struck:
-    """One strike. Times are monotonic ns, None where it did not come to that.
-
-    struck_ns: when its injection began, however long its confirmation took; healed_ns: of its last healing.
-    unconfirmed: why it could not be confirmed, else empty. exposed: whether something was at stake that a weaker
-    guarantee would have lost or repeated.
-    """
+    """One strike. Times are monotonic ns, None where it did not come to that."""
 
     number: int
+    """Strikes of a trial are numbered from 1."""
     fault: str
+    """Name of the fault."""
     aimed: str
+    """What the strike was aimed at, in words."""
     detail: str
+    """What was done, or why nothing was; in words, may be empty."""
     struck_ns: int | None
+    """When its injection began, however long its confirmation took."""
     healed_ns: int | None
+    """When it was healed for the last time."""
     noticed_ns: int | None
+    """When the engine first showed that it knew, before the next strike."""
     sign: str
+    """By what it showed that, in words; empty where it did not."""
     unconfirmed: str
+    """Why the strike could not be confirmed; empty where it was, or was missed."""
     exposure: Exposed | None
+    """What was at stake as it was injected; None where that was not recorded."""
     exposed: bool
+    """Whether something was at stake that a weaker guarantee would have lost or repeated."""
+    slot: int | None = None
+    """Slot of the worker that was struck; None where not one was."""
+    parts: tuple[int, ...] = ()
+    """The slots that had a part of the job as it was chosen."""
 
     @property
     def missed(self) -> bool:
@@ -76,6 +86,8 @@ def _struck(history: History, number: int) -> Struck:
         sign=noticed[0].sign if noticed else "",
         unconfirmed=unconfirmed,
         exposure=exposure,
+        slot=next((mark.slot for mark in steps if mark.slot is not None), None),
+        parts=tuple(sorted({slot for mark in steps for slot in mark.parts})),
         exposed=bool(injected)
         and not failed
         and exposure is not None
@@ -93,12 +105,20 @@ def unproven(struck: list[Struck]) -> list[str]:
 
 
 def untested(struck: list[Struck]) -> str | None:
-    """Why the guarantee was not tested, or None if it was."""
-    if any(strike.exposed for strike in struck):
-        return None
+    """Why the guarantee was not tested, or None if it was: of each worker that had a part, where they take turns."""
     if not struck:
         return "untested: no strike was tried"
-    return f"untested: none of {len(struck)} strike{'s' if len(struck) > 1 else ''} was exposed"
+    if not any(strike.exposed for strike in struck):
+        return f"untested: none of {len(struck)} strike{'s' if len(struck) > 1 else ''} was exposed"
+    parts = {slot for strike in struck if strike.slot is not None for slot in strike.parts}
+    left = sorted(parts - {strike.slot for strike in struck if strike.exposed})
+    if not left:
+        return None
+    tries = [sum(strike.slot == slot for strike in struck) for slot in left]
+    return "untested for " + " and ".join(
+        f"worker {slot} (none of {count} strike{'s' if count != 1 else ''} on it was exposed)"
+        for slot, count in zip(left, tries, strict=True)
+    )
 
 
 def tested(plan: TrialPlan, struck: list[Struck], weakness: bool) -> str:

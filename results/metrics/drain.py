@@ -31,15 +31,18 @@ INTERVALS = Metric("drain_commit_intervals", "intervals", "none", "How many comm
 
 @dataclass(frozen=True)
 class Attempt:
-    """One backlog: visible_ns is when the last of its results became visible, None if a result is missing; since_ns is
-    when it may have, if the collector was given it late.
-    """
+    """One backlog. Times are monotonic ns."""
 
     phase: Phase
+    """The drain phase."""
     committed_ns: int
+    """When the engine could first see the backlog."""
     visible_ns: int | None
+    """When the last of its results became visible; None where a result is missing, or none is due."""
     since_ns: int | None
+    """When the last result may have become visible already, where the collector was given it late; None as above."""
     missing: int
+    """How many rows are missing; where some are, the attempt is void."""
 
     @property
     def seconds(self) -> float:

@@ -17,7 +17,7 @@ def measure(basis: Basis) -> Measured:
     for mark in basis.history.of(Counters)[-1:]:
         for metric, value in ((LATE, mark.late), (BROKEN, mark.broken)):
             if value is None:
-                found.lack([metric], "the engine does not count that")
+                found.lack([metric], "the engine does not count that, or its counts did not come to rest")
             elif value < 0:
                 found.lack([metric], f"the engine says {value}, which cannot be")
             else:

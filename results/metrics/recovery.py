@@ -25,11 +25,14 @@ LOST_SERVICE = Metric("recovery_lost_service", "s", "lower", "Seconds' worth of 
 
 @dataclass(frozen=True)
 class _Time:
-    """A metric that is a median over strikes. what: what became of the strikes that it counts."""
+    """A metric that is a median over strikes."""
 
     metric: Metric
+    """The metric that it gives."""
     of: Callable[[StrikeResult], float | None]
+    """Its value for one strike; None where the strike has none and is not counted."""
     what: str
+    """What became of the strikes that it counts: it stands after `3 of 5 strikes`."""
     from_marks: bool = False
     """Whether the trial's marks alone tell it, without a baseline of the output."""
     counted: bool = False

@@ -47,6 +47,7 @@ def _tried(strike: Struck, start_ns: int | None) -> StrikeResult:
         aim=strike.aimed,
         detail=strike.detail,
         state="unconfirmed" if strike.unconfirmed else "missed" if strike.missed else "confirmed",
+        slot=strike.slot,
         exposed=strike.exposed,
         outputs=exposure.outputs if exposure else None,
         inputs=exposure.inputs if exposure else None,
@@ -114,17 +115,18 @@ def _with_effort(strike: StrikeResult, samples: Samples, start_ns: int) -> Strik
 
 @dataclass(frozen=True)
 class _Baseline:
-    """What was seen in the measured part before the first strike.
-
-    p99_ns: of latency; lag: the most rows that were due and not visible; gap_ns: the longest time between moments at
-    which rows were due; pause_ns: between moments at which new rows became visible; rate: new rows a second.
-    """
+    """What was seen in the measured part before the first strike."""
 
     p99_ns: int
+    """99th percentile of latency."""
     lag: int
+    """The most rows that were due and not visible at a time."""
     gap_ns: int
+    """The longest time between moments at which rows were due."""
     pause_ns: int
+    """The longest time between moments at which new rows became visible."""
     rate: float
+    """New rows a second."""
 
 
 class _Watch:

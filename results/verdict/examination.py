@@ -25,30 +25,40 @@ from workloads.stream import Events, Integers
 
 @dataclass(frozen=True)
 class Examination:
-    """labels: the keys of the stream; due and found rows name them by index. late_ids: of each phase, the events that
-    come late by construction; lateness: what became of them. updates: how rows came to their last value, None where
-    every row counts. problems: what stands against a verdict on each phase although the trial ended, by phase name.
-    """
+    """All that a verdict rests on."""
 
     history: History
+    """The trial's."""
     stream: RegeneratedStream
+    """Its events, made again from the plan."""
     phases: list[Phase]
+    """The phases that began, in order; other fields name them by index."""
     labels: Sequence[str]
+    """The keys of the stream; due and found rows name them by index."""
     given: CommittedInput
+    """What stands in the input log as committed."""
     matching: Matching
+    """The rows that are there, against those that are due."""
     late_ids: list[Integers]
+    """Of each phase, the events that come late by construction."""
     lateness: list[Lateness]
+    """Of each phase, what became of those."""
     updates: Latest | None
+    """How rows came to their last value; None where every row counts."""
     problems: dict[str, list[str]]
+    """What stands against a verdict on each phase although the trial ended, by phase name."""
 
     def phase_at(self, times_ns: Integers) -> Integers:
         """Index of the phase that was under way at these times."""
         starts = np.array([phase.start_ns for phase in self.phases])
         return np.asarray(np.maximum(np.searchsorted(starts, times_ns, side="right") - 1, 0), dtype=np.int64)
 
-    def members(self, wanted: pa.Table, phases: Sequence[Phase]) -> pa.Table:
-        """The events of these phases behind some rows, in log order (see workloads.oracle.members)."""
-        return oracle.members(self.stream.query, _pieces(self.stream, self.given, phases), wanted)
+    def members(self, wanted: pa.Table, phases: Sequence[Phase], query: Query | None = None) -> pa.Table:
+        """The events of these phases behind some rows, in log order (see workloads.oracle.members).
+
+        query: another one than the trial's, of the same columns.
+        """
+        return oracle.members(query or self.stream.query, _pieces(self.stream, self.given, phases), wanted)
 
 
 def examine(history: History, phases: list[Phase]) -> Examination:

@@ -9,7 +9,18 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from results.verdict.audit import SUMS, Columns, Explanation, aggregate, describe, explain, outputs, values
+from results.result import Kind
+from results.verdict.audit import (
+    SUMS,
+    Columns,
+    Explanation,
+    aggregate,
+    describe,
+    explain,
+    outputs,
+    values,
+)
+from results.verdict.causes import Causes
 from results.verdict.examination import Examination
 from results.verdict.identity import grouped
 from results.verdict.matching import DUPLICATE, MATCH
@@ -19,6 +30,13 @@ from workloads.stream import Integers
 
 THOROUGH = 500
 """So many rows are searched for scattered events as well as for ranges: there may be millions."""
+
+
+CAUSES = 20_000
+"""For so many wrong rows a cause beyond their own events is looked for."""
+
+_UNEXPLAINED: tuple[Kind, ...] = ("wrong value", "broken audit")
+"""What a row is where its own events do not explain it."""
 
 
 class Explainer:
@@ -38,9 +56,28 @@ class Explainer:
             case _:
                 self._compare_values(rows, missing)
 
+        self._causes, self._named = Causes(seen), set[int]()
+        for row in rows.tolist()[:CAUSES]:
+            if (found := self._found.get(row)) is None or found.kind in _UNEXPLAINED:
+                cause = self._causes.of(row)
+                if cause is not None:
+                    self._found[row] = cause
+                    self._named.add(row)
+
     def of(self, row: int) -> Explanation | None:
         """What is wrong with a row; None where it is a row that nothing explains."""
         return self._found.get(int(row))
+
+    def of_stray(self, row: int) -> Explanation | None:
+        """The same for a row that answers none that is due."""
+        if (known := self._found.get(row)) is None and (cause := self._causes.of(row)) is not None:
+            known = self._found[row] = cause
+            self._named.add(row)
+        return known
+
+    def named(self, row: int) -> bool:
+        """Whether a cause beyond its own events explains a row."""
+        return row in self._named
 
     def ids(self, due: int) -> tuple[int, ...]:
         """The events of a missing row, in log order."""
@@ -167,8 +204,7 @@ class Explainer:
             windows, owner = np.unique(named, axis=1, return_inverse=True)
             wanted = pa.table(dict(zip(("key", *bounds), windows, strict=True)))
             members = self._seen.members(wanted, [self._seen.phases[number]])
-            columns = {name: members[name].to_numpy() for name in members.schema.names}
-            split = list(grouped(columns, ("key", *bounds), windows))
+            split = list(grouped(members, windows))
             for each, place in zip(mine.tolist(), np.ravel(owner).tolist(), strict=True):
                 without = self._seen.lateness[number].without.get(tuple(windows[:, place].tolist()))
                 found[each] = (
@@ -182,8 +218,7 @@ class Explainer:
         matching, wanted, left = self._matching, set(rows.tolist()), THOROUGH
         keys = np.unique(np.concatenate((matching.rows.keys[rows], matching.due.keys[missing])))
         members = self._seen.members(pa.table({"key": keys}), self._seen.phases)
-        columns = {name: members[name].to_numpy() for name in members.schema.names}
-        events = dict(zip(keys.tolist(), grouped(columns, ("key",), keys[np.newaxis]), strict=True))
+        events = dict(zip(keys.tolist(), grouped(members, keys[np.newaxis]), strict=True))
         self._ids |= {due: self._ids_in_succession(due, events) for due in missing.tolist()}
         mine = np.flatnonzero(np.isin(matching.rows.keys, keys) & (matching.counts_as != DUPLICATE))
         mine = mine[np.argsort(matching.rows.keys[mine], kind="stable")]

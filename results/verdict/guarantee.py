@@ -15,6 +15,7 @@ ALWAYS_WRONG: tuple[Kind, ...] = (
     "unexpected",
     "malformed",
     "premature",
+    "uncommitted read",
 )
 """What no guarantee of processing allows."""
 
@@ -58,8 +59,8 @@ def violations(processing: str, delivery: str, kinds: Mapping[Kind, int], verdic
     return forbidden
 
 
-def in_words(processing: Seen, delivery: Seen, fault: str, untested: bool = False) -> str:
-    """The verdict in words, for both together. untested: strikes were asked for, and none was exposed."""
+def in_words(processing: Seen, delivery: Seen, fault: str, untested: str | None = None) -> str:
+    """The verdict in words, for both together. untested: why strikes that were asked for tested nothing."""
     seen = {processing, delivery}
     if "broken" in seen or {"at-least-once", "at-most-once"} <= seen:
         return "broken"
@@ -70,5 +71,5 @@ def in_words(processing: Seen, delivery: Seen, fault: str, untested: bool = Fals
     if "unknown" in seen:
         return "unknown"
     if untested:
-        return "untested, no strike was exposed"
+        return untested
     return "exact, no fault injected" if fault == "none" else "exact"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from workloads.stream import Integers
@@ -69,13 +70,17 @@ def _places(values: Integers, column: Integers, known: NDArray[np.bool_]) -> Int
     return np.asarray(places, dtype=np.int64)
 
 
-def grouped(columns: Mapping[str, Integers], names: Sequence[str], groups: Integers) -> Iterator[dict[str, Integers]]:
-    """The other columns of each group, in the order in which they stand. groups: a column a group, a line a name."""
-    owner = Finder(groups[0], groups[1:]).find(
-        columns[names[0]], np.array([columns[name] for name in names[1:]], dtype=np.int64)
-    )
+def grouped(members: pa.Table, groups: Integers) -> Iterator[dict[str, Integers]]:
+    """The events of each group, in the order in which they stand, as columns by name.
+
+    members: what `workloads.oracle.members` returned. groups: a column a group, a line for each of the first columns of
+    `members`, which say to what group an event belongs. An event's own column may have the name of one of these.
+    """
+    columns = [column.to_numpy() for column in members.columns]
+    naming, rest = columns[: len(groups)], columns[len(groups) :]
+    owner = Finder(groups[0], groups[1:]).find(naming[0], np.array(naming[1:], dtype=np.int64))
     order = np.argsort(owner, kind="stable")
     bounds = np.searchsorted(owner[order], np.arange(groups.shape[1] + 1))
-    rest = {name: column for name, column in columns.items() if name not in names}
+    names = members.column_names[len(groups) :]
     for start, stop in pairwise(bounds):
-        yield {name: column[order[start:stop]] for name, column in rest.items()}
+        yield {name: column[order[start:stop]] for name, column in zip(names, rest, strict=True)}

@@ -31,16 +31,18 @@ _Mask = NDArray[np.bool_]
 
 @dataclass
 class Lateness:
-    """What became of a phase's late events. events: how many there are, as far as the filter lets them pass. kept,
-    dropped: in windows that could be decided, once for each window that an event falls into. without: the ids that a
-    window is due without, by key (index) and bounds.
-    """
+    """What became of a phase's late events."""
 
     events: int = 0
+    """How many there are, as far as the filter lets them pass."""
     kept: int = 0
+    """How many were counted in windows that could be decided, once for each window that an event falls into."""
     dropped: int = 0
+    """How many were not counted in such windows, once for each."""
     without: dict[tuple[int, int, int], Integers] = field(default_factory=dict)
+    """The ids that a window is due without, by key (index) and bounds (epoch ms)."""
     problems: list[str] = field(default_factory=list)
+    """Why something could not be decided, each in a line."""
 
 
 def settle(
@@ -76,10 +78,9 @@ def settle(
     windows = np.concatenate((due.keys[np.newaxis, concerned], due.identity[:, concerned]))
     names = ("key", *query.identity)
     members = oracle.members(query, stream.pieces(phase.segment, ids), pa.table(dict(zip(names, windows, strict=True))))
-    columns = {name: members[name].to_numpy() for name in members.schema.names}
     settling = _Settling(query, late, labels, rows, found)
     kept, more = np.ones(len(due.keys), dtype=np.bool_), []
-    for place, events in enumerate(grouped(columns, names, windows)):
+    for place, events in enumerate(grouped(members, windows)):
         new = settling.window(int(windows[0, place]), windows[1:, place], events)
         if new is not None:
             kept[concerned[place]] = False
@@ -90,14 +91,20 @@ def settle(
 
 @dataclass(frozen=True)
 class _New:
-    """A row that is due instead. on_time: whether it counts an event that is not late. without: what it leaves out."""
+    """A row that is due instead."""
 
     start: int
+    """Begin of its window, epoch ms."""
     end: int
+    """End of its window, epoch ms, exclusive."""
     values: list[int]
+    """What it has in `query.fields`, in their order."""
     last_id: int
+    """The largest id that it counts."""
     on_time: bool
+    """Whether it counts an event that is not late."""
     without: Integers
+    """Ids of the events that it leaves out."""
 
 
 class _Settling:

@@ -18,19 +18,20 @@ NEVER = np.iinfo(np.int64).max
 
 @dataclass(frozen=True)
 class Due:
-    """The rows that are due, as columns of equal length.
-
-    phases: index of the phase they belong to. identity, values: a line each for `query.identity` and `query.fields`.
-    last_ids: the id whose planned time makes the row final (see workloads.oracle). timed: whether latency can be
-    counted, which it cannot for a window whose only events are late.
-    """
+    """The rows that are due, as columns of equal length."""
 
     phases: Integers
+    """Index of the phase that the row belongs to."""
     keys: Integers
+    """Index into the stream's labels."""
     identity: Integers
+    """A line each for `query.identity`, in its order."""
     values: Integers
+    """A line each for `query.fields`, in its order."""
     last_ids: Integers
+    """The id whose planned time makes the row final (see workloads.oracle)."""
     timed: NDArray[np.bool_]
+    """Whether latency can be counted, which it cannot for a window whose only events are late."""
 
     def take(self, places: Integers | NDArray[np.bool_]) -> Due:
         """The rows at these places."""
@@ -57,23 +58,27 @@ class Due:
 
 @dataclass(frozen=True)
 class Matching:
-    """index: for each row the due row it answers, or -1. counts_as: MATCH, DUPLICATE, WRONG or UNEXPECTED for each row.
-    conflicts: wrong rows whose due row has another row with a different value before it, or the right one.
-    renamed: wrong rows that answer a due row under another identity than its own (see results.pairing).
-    within: for each unexpected row the due row that it overlaps, or -1.
-    first_rows: for each due row the index of its first answer, -1 where there is none.
-    unpaired: how many unexpected rows were too many to look for the due rows that they may answer.
-    """
+    """Which due row each row answers, and which due rows have an answer."""
 
     due: Due
+    """The rows that are due."""
     rows: Rows
+    """The rows that are there."""
     index: Integers
+    """For each row the due row that it answers, or -1."""
     counts_as: NDArray[np.int8]
+    """For each row MATCH, DUPLICATE, WRONG or UNEXPECTED."""
     conflicts: NDArray[np.bool_]
+    """Whether a row is wrong and its due row has another row with a different value before it, or the right one."""
     renamed: NDArray[np.bool_]
+    """Whether a row is wrong and answers a due row under another identity than its own (see
+    results.verdict.pairing)."""
     within: Integers
+    """For each unexpected row the due row that it overlaps, or -1."""
     first_rows: Integers
+    """For each due row the index of its first answer, -1 where there is none."""
     unpaired: int = 0
+    """How many unexpected rows were too many to look for the due rows that they may answer."""
 
     @property
     def missing(self) -> NDArray[np.bool_]:

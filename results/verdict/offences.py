@@ -27,7 +27,7 @@ EXPLAINED = 1_000_000
 """So many wrong rows are explained, the first ones: there may be many millions."""
 
 _IDS = 10
-_CAUSES: tuple[Kind, ...] = ("loss", "double count")
+_CAUSES: tuple[Kind, ...] = ("loss", "double count", "uncommitted read")
 _COUNTS_AS = {MATCH: "match", DUPLICATE: "duplicate", WRONG: "wrong", UNEXPECTED: "unexpected"}
 _FORBIDDEN: dict[Kind, str] = {
     "aborted read": "its transaction was aborted, and a read_committed consumer was given it all the same",
@@ -39,18 +39,22 @@ _FORBIDDEN: dict[Kind, str] = {
 
 @dataclass(frozen=True)
 class Findings:
-    """Rows by count and by kind, and the first offending rows. due: how many rows there should be. unexplained: how
-    many wrong rows were not looked into, and have no kind. undecided: how many rows of broken audit have that kind only
-    because the search for another cause ended at a limit. unpaired: as of `Matching`.
-    """
+    """Rows by count and by kind, and the first offending rows."""
 
     verdict: Verdict
+    """Rows by count."""
     due: int
+    """How many rows there should be."""
     kinds: dict[Kind, int]
+    """How many rows are wrong in which way; a row may be of several kinds."""
     offences: list[Offence]
+    """The first offending rows of each count and kind."""
     unexplained: int = 0
+    """How many wrong rows were not looked into, and have no kind."""
     undecided: int = 0
+    """How many rows of broken audit have that kind only because the search for another cause ended at a limit."""
     unpaired: int = 0
+    """As of `Matching`."""
 
 
 def findings(seen: Examination, kind: PhaseKind) -> Findings:
@@ -71,6 +75,8 @@ class _Finding:
         self._malformed = [
             (int(phase), row) for phase, row in zip(malformed, rows.malformed, strict=True) if phase in mine
         ]
+
+        self._premature = premature(seen)
 
     def conclude(self) -> Findings:
         matching = self._matching
@@ -95,7 +101,6 @@ class _Finding:
         kinds["loss"] += len(missing)
         kinds["duplicate"] += len(duplicate)
         kinds["malformed"] += len(self._malformed)
-        self._premature = premature(self._seen)
         never: dict[Kind, Integers] = {
             "aborted read": aborted_reads(self._seen),
             "out of order": out_of_order(self._seen),
@@ -158,7 +163,7 @@ class _Finding:
         return explanation is not None and not explanation.certain and self._kind(row) == "broken audit"
 
     def _kind_of_stray(self, row: int) -> Kind:
-        explanation = self._explainer.of(row)
+        explanation = self._explainer.of_stray(row)
         return explanation.kind if explanation is not None and explanation.kind in _CAUSES else "unexpected"
 
     # One offence of each sort.
@@ -212,7 +217,6 @@ class _Finding:
 
     def _unexpected(self, row: int) -> Offence:
         kind, explanation = self._kind_of_stray(row), self._explainer.of(row)
-        known = self._matching.rows.keys[row] != UNKNOWN_KEY
         ids = explanation.ids if explanation is not None and kind in _CAUSES else ()
         return self._of_row(
             row,
@@ -220,12 +224,15 @@ class _Finding:
             count_as="unexpected",
             ids=list(ids[:_IDS]),
             ids_count=len(ids),
-            explanation=explanation.text
-            if explanation is not None and kind in _CAUSES
-            else _groundless(self._query)
-            if known
-            else "no event has this key",
+            explanation=self._why_unexpected(row, kind),
         )
+
+    def _why_unexpected(self, row: int, kind: Kind) -> str:
+        explanation = self._explainer.of_stray(row)
+        if explanation is not None and (kind in _CAUSES or self._explainer.named(row)):
+            return explanation.text
+        known = self._matching.rows.keys[row] != UNKNOWN_KEY
+        return _groundless(self._query) if known else "no event has this key"
 
     def _forbidden(self, kind: Kind, row: int) -> Offence:
         why = self._premature.explanation(row) if kind == "premature" else _FORBIDDEN[kind]

@@ -41,16 +41,20 @@ FRUITLESS = 3
 
 @dataclass(frozen=True)
 class Answer:
-    """A row of a key as it is there. number: its index. due: the values of the row that it answers, or None.
-    right: whether it is as it should be. again: whether another row has its identity and came before it, or is right.
-    """
+    """A row of a key as it is there."""
 
     number: int
+    """Its index among all rows."""
     identity: int
+    """What names it: the id of an event."""
     values: Mapping[str, int]
+    """What it has, by field."""
     due: Mapping[str, int] | None
+    """The values of the row that it answers; None where it answers none under its own identity."""
     right: bool
+    """Whether it is as it should be."""
     again: bool
+    """Whether another row has its identity and came before it, or is right."""
 
 
 def explain_running(query: Query, events: Columns, answers: list[Answer]) -> Iterator[tuple[int, Explanation]]:

@@ -15,16 +15,20 @@ from workloads.stream import Integers
 
 @dataclass
 class Part:
-    """What one transaction wrote to one partition: offsets first to last, appended from began_ms on, and how it ended
-    there: by a marker at ended_ms, or not at all (`open`).
-    """
+    """What one transaction wrote to one partition, and how it ended there."""
 
     partition: int
+    """Number of the partition, from 0."""
     first: int
+    """Offset of its first record."""
     last: int
+    """Offset of its last record."""
     began_ms: int
+    """When its first batch was appended, epoch ms."""
     ended_ms: int = NEVER
+    """When the marker that ends it was appended, epoch ms; NEVER where there is none."""
     end: str = "open"
+    """`commit` or `abort`, as the marker says; `open` where there is none."""
 
 
 def torn(seen: Examination) -> Integers:

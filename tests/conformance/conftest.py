@@ -9,6 +9,7 @@ import pytest
 from engines.discovery import discover
 from engines.protocol import Engine, EngineFailure, Guarantee
 from tests.conformance.driver import Stage, log_of
+from tests.conformance.hostile import NAMES, WORST
 from tests.conformance.streams import WORKLOADS
 from workloads.discovery import Unavailable
 from workloads.query import Query
@@ -20,9 +21,18 @@ IN_OTHER_MODES = ["sensors", "web-sessions", "fraud"]
 """Modes differ in state and in how it is kept, less in queries; with --all-cells every workload runs in each."""
 
 
+RENAMED = ["join", "sliding-top", "until"]
+"""Examples in which engines have most names of their own; without --all-cells the first."""
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    every = metafunc.config.getoption("--all-cells")
     if "in_mode" in metafunc.fixturenames:
-        metafunc.parametrize("in_mode", WORKLOADS if metafunc.config.getoption("--all-cells") else IN_OTHER_MODES)
+        metafunc.parametrize("in_mode", WORKLOADS if every else IN_OTHER_MODES)
+    if "renamed" in metafunc.fixturenames:
+        metafunc.parametrize("renamed", RENAMED if every else RENAMED[:1])
+    if "names" in metafunc.fixturenames:
+        metafunc.parametrize("names", [NAMES if every else WORST], ids=["names"])
 
 
 def needs(name: str) -> pytest.MarkDecorator:

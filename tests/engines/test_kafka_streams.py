@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 
-from engines.kafka_streams import application, engine, memory, streams_config
+from engines.java_classes import compiled
+from engines.kafka_streams import MAIN, SOURCES, application, engine, memory, streams_config
 from engines.kafka_streams import settings as told
-from engines.kafka_streams.classes import MAIN, SOURCES, compiled
 from engines.protocol import EngineFailure, Environment, Job, Site, Topic
 from workloads import sensors
 from workloads.query import (
@@ -183,31 +183,29 @@ def test_it_needs_java_and_its_jars_and_no_python_of_its_own():
 
 
 @pytest.mark.java
-def test_classes_are_compiled_once_and_anew_for_a_changed_source(site, tmp_path, monkeypatch):
+def test_classes_are_compiled_once_and_anew_for_a_changed_source(site, tmp_path):
     place = site(engine)
     jars = place.jars["kafka-streams"]
-    first = compiled(place.cache, place.java_home, jars)
+    first = compiled(SOURCES, place.cache, place.java_home, jars)
     made = (first / f"{MAIN}.class").stat().st_mtime_ns
-    assert compiled(place.cache, place.java_home, jars) == first
+    assert compiled(SOURCES, place.cache, place.java_home, jars) == first
     assert (first / f"{MAIN}.class").stat().st_mtime_ns == made
 
     changed = tmp_path / "changed"
     shutil.copytree(SOURCES, changed)
     with (changed / "Numbers.java").open("a") as source:
         source.write("// changed\n")
-    monkeypatch.setattr("engines.kafka_streams.classes.SOURCES", changed)
-    second = compiled(place.cache, place.java_home, jars)
+    second = compiled(changed, place.cache, place.java_home, jars)
     assert second != first
     assert sorted(place.cache.iterdir()) == sorted([first, second])
 
 
 @pytest.mark.java
-def test_a_source_that_does_not_compile_is_reported_with_the_compilers_words(site, tmp_path, monkeypatch):
+def test_a_source_that_does_not_compile_is_reported_with_the_compilers_words(site, tmp_path):
     place = site(engine)
     (tmp_path / "Broken.java").write_text("class Broken { oops }")
-    monkeypatch.setattr("engines.kafka_streams.classes.SOURCES", tmp_path)
     with pytest.raises(EngineFailure, match="expected"):
-        compiled(place.cache, place.java_home, place.jars["kafka-streams"])
+        compiled(tmp_path, place.cache, place.java_home, place.jars["kafka-streams"])
     assert list(place.cache.iterdir()) == []
 
 

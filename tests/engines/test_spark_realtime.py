@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from engines.protocol import Engine, EngineFailure
+from engines.protocol import Engine, EngineFailure, Site
 from engines.spark import engine as micro_batch
+from engines.spark.loopback import agent
 from engines.spark_realtime import engine as realtime
 from tests.conformance.driver import Stage
 from tests.conformance.examples import EXAMPLES, stream
@@ -56,3 +59,10 @@ def test_what_real_time_mode_is_said_not_to_answer_spark_refuses(stage: Stage, e
     assert realtime.support(query, "exactly-once", "real-time").kind == "unsupported"
     with pytest.raises(EngineFailure, match=words):
         stage.run(realtime, query, stream(example, 10))
+
+
+def test_a_spark_without_what_the_agent_is_made_with_is_named(tmp_path):
+    (tmp_path / "jars").mkdir()
+    site = Site(tmp_path, tmp_path, tmp_path, Path(sys.executable), tmp_path, tmp_path)
+    with pytest.raises(EngineFailure, match=r"there is no xbean-asm9-shaded-\*\.jar"):
+        agent(site, tmp_path)

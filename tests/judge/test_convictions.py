@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from results.result import Verdict
@@ -338,3 +339,15 @@ def test_what_is_seen_fails_only_if_it_is_weaker_than_what_is_claimed(
     assert case.outcome == ("pass" if spoiled in allowed else "fail")
     assert case.kinds, "allowed or not, it is counted"
     assert "as claimed" in case.reason or case.outcome == "fail"
+
+
+@pytest.mark.parametrize("bits", [np.int32, np.uint32, np.float32])
+@pytest.mark.parametrize("field", ["sum", "min", "max"])
+def test_an_engine_that_narrows_a_field_is_convicted_of_every_row(recording, judged, field, bits):
+    mine = [row for row in recording.rows if isinstance(row.value, dict) and not row.value["key"].startswith("~")]
+    for row in mine:
+        with np.errstate(all="ignore"):
+            row.value = {**row.value, field: int(np.array(row.value[field]).astype(bits))}
+    cases = judged(recording)
+    assert {case.outcome for case in cases.values()} == {"fail"}
+    assert sum(case.kinds["wrong value"] for case in cases.values()) > 0.99 * len(mine)

@@ -141,4 +141,4 @@ def test_what_the_engine_counts_itself_stands_beside(judge_shaped: JudgeShaped):
     case = judge_shaped(made)
     assert case.outcome == "pass"
     assert case.metrics["engine_late"].value == 16
-    assert case.absent["engine_broken"] == "the engine does not count that"
+    assert case.absent["engine_broken"] == "the engine does not count that, or its counts did not come to rest"

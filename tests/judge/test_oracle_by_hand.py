@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,6 +31,7 @@ from workloads.query import (
     Windowed,
 )
 
+ROOT = Path(__file__).parents[2]
 SUM = (Aggregate("sum", "sum", ODD),)
 STEPS = (Transition(0, 1, 1), Transition(1, 2, 0, 9))
 PAIRS = ((Condition("kind", "=", 0),), (Condition("kind", "=", 1),))
@@ -143,3 +147,13 @@ def test_the_rows_are_those_worked_out_by_hand(name: str, monkeypatch: pytest.Mo
     for key in (0, 1):
         assert [tuple(row.values())[1:] for row in found if row["key"] == key] == due
     assert len(found) == 2 * len(due)
+
+
+def test_the_oracle_draws_no_progress_bar_where_nobody_asked_for_one() -> None:
+    asked = """SELECT current_setting('enable_progress_bar')"""
+    code = (
+        "from workloads.oracle import _database\n"
+        f"with _database(1) as database: print(database.sql({asked!r}).fetchall())"
+    )
+    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert told.stdout == "[(False,)]\n"

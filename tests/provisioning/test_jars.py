@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import tomllib
@@ -13,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from harness.problem import Problem
-from harness.provisioning import jars
+from harness.provisioning import jars, maven
 from tests.provisioning.bare import CONTENT, Repository, Told, locked
 
 
@@ -111,3 +112,50 @@ def test_a_lock_that_was_made_from_other_sets_or_is_none_is_refused(tmp_path: Pa
     broken.write_text("[[jar]\n")
     with pytest.raises(Problem, match="cannot be read"):
         jars.read_lock(lock=broken)
+
+
+GOOD = {"sets": ["example"], "coordinate": "org.example:one:1.0", "file": "one-1.0.jar", "size": 1, "sha256": "0" * 64}
+
+
+def lock(path: Path, entry: dict[str, object]) -> Path:
+    lines = [f"{name} = {json.dumps(value)}" for name, value in entry.items()]
+    path.write_text("\n".join([f'source = "{jars._sha256(jars.SETS)}"', "[[jar]]", *lines]))
+    return path
+
+
+def test_a_lock_of_plain_names_is_read(tmp_path: Path):
+    (jar,) = jars.read_lock(lock(tmp_path / "jars.lock", GOOD))["example"]
+    assert jar.file == "one-1.0.jar"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("file", name) for name in ("../../x.jar", "/etc/x.jar", "..", "a/b.jar", ".x.jar", "x\n.jar", "x", "", 1)),
+        ("file", "verified.json"),
+        ("coordinate", "org.example:..:1.0"),
+        ("coordinate", "org.example:one:../../1.0"),
+        ("coordinate", "org/example:one:1.0"),
+        ("coordinate", "http://elsewhere:one:1.0"),
+        ("coordinate", "org.example:one:1.0?x"),
+        ("coordinate", "one:1.0"),
+        ("sha256", "0" * 63),
+        ("sha256", ""),
+        ("size", -1),
+        ("size", "many"),
+    ],
+)
+def test_what_a_lock_names_is_no_path_and_no_address(tmp_path: Path, name: str, value: object):
+    with pytest.raises(Problem, match="the jar lock cannot be read"):
+        jars.read_lock(lock(tmp_path / "jars.lock", GOOD | {name: value}))
+
+
+@pytest.mark.parametrize("coordinate", ["org.example:../../../victim:1.0", "org.example:one:/../../victim", "one"])
+def test_a_coordinate_that_leads_elsewhere_is_fetched_and_removed_nowhere(tmp_path: Path, coordinate: str):
+    victim = tmp_path / "victim" / "kept"
+    victim.mkdir(parents=True)
+    (tmp_path / "a" / "b" / "c").mkdir(parents=True)
+    for ask in (maven.local_copy, partial(maven.fetch, scratch=tmp_path / "a" / "b" / "c")):
+        with pytest.raises(Problem, match="is not GROUP:ARTIFACT:VERSION"):
+            ask(coordinate)
+    assert victim.exists()

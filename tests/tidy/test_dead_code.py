@@ -29,6 +29,7 @@ CALLED_FROM_OUTSIDE = {
     "meet": "called by the lines that the continuous runner makes of a join",
     "process_element": "Flink calls it",
     "get_result": "Flink calls it",
+    "on_timer": "Flink calls it",
     "init": "Spark calls it",
     "handleInputRows": "Spark calls it",
     "timerValues": "Spark gives it to handleInputRows",

@@ -10,10 +10,12 @@ import pytest
 
 from harness.host.disk import SIZE_MB
 from harness.instruments.collector import GAP_S
+from harness.instruments.decoys import DECOYS
 from harness.instruments.sampler import PSS_S, SAMPLE_S
 from harness.planning.suite import SWEEP
 from harness.quiescence import STILL_INTERVALS, STILL_S
-from harness.strikes.campaign import BEHIND_S, POINTS, RECOVER_S, STEADY_S
+from harness.strikes.campaign import BEHIND_S, POINTS, RECOVER_S, STEADY_S, WRITTEN_NS
+from harness.trial import DECOYS_WARMUP_S
 from results.evidence.gaps import STALLED_MS
 from results.evidence.samples import HOLE_S
 from results.history import METHOD_VERSION, MOST_PART_BYTES
@@ -23,7 +25,7 @@ from results.metrics.send_lag import BEHIND_MS
 from results.metrics.statistics import INTERVAL, INTERVAL_SAMPLES, RESAMPLES, needed
 from results.metrics.strike_results import _SECOND_NS, _STEP_NS, BAND, BASELINE_ROWS, STEADY
 from results.verdict.audit import EVERY_SET, MOST_TIMES, SCATTERED, SCATTERED_AMONG
-from results.verdict.explanation import THOROUGH
+from results.verdict.explanation import CAUSES, THOROUGH
 from results.verdict.late import MOST_LATE
 from results.verdict.offences import EXPLAINED
 from results.verdict.pairing import PAIRED
@@ -55,7 +57,9 @@ QUOTED = (
     f"after {WORDS[FRUITLESS]} rows of a key that nothing explains",
     f"Beyond the first {EXPLAINED:,} rows with a wrong audit of a phase kind, and as many unexpected ones",
     f"what is lost from one (up to {MOST_LOST} events), or in it again (of its own and the {LOOK_BACK} before)",
+    f"Of at most {CAUSES:,} wrong rows a cause beyond their own events is looked for",
     f"Every subset is tried of at most {MOST_LATE} late events",
+    f"in the middle of a paced warm-up of at least {WORDS[int(DECOYS_WARMUP_S)]} seconds, up to {DECOYS} *decoys*",
     f"no change for the larger of {WORDS[STILL_INTERVALS]} commit intervals and {STILL_S:g} s",
     f"p99.9 needs {needed('99.9'):,} rows, and all of them at least {CLOSINGS_NEEDED} distinct closings",
     f"or {CLOSINGS_NEEDED} rows where there are no closings",
@@ -64,6 +68,7 @@ QUOTED = (
     f"has given for {STEADY_S:g} s as many rows as in as long a time before the first strike",
     f"but for what is worth {BEHIND_S:g} s and a commit interval",
     f"at the latest after {RECOVER_S['tuned']:g} s, or {RECOVER_S['default']:g} s with default time-outs",
+    f"the first look {WRITTEN_NS / S_NS:g} s after the blow",
     f"visible before it; at least {BASELINE_ROWS} of them",
     f"on a grid of {_STEP_NS / S_NS:g} s, from which on {WORDS[STEADY]} successive slots of a second",
     f"p99 ≤ {BAND:g} × the baseline's p99 + one commit interval",
@@ -81,8 +86,14 @@ QUOTED = (
 OF_NO_CODE = (
     "a median of 0.2 s and of 1.0 s in two trials",  # What one engine showed.
     "(9 s, Kafka's default)",
-    "Kafka 4.3.1 leaves transactions",  # The version in which the fault of Kafka was seen.
-    "(KAFKA-20734)",
+    "(KAFKA-20734; 4.2 does not)",
+    "Kafka 4.3.0 to 4.4.0 leave transactions",  # The versions in which the fault of Kafka was seen or read.
+    "numbered from 0;",
+    "one worker is always slot 0.",
+    "fits 64 bits",
+    "below 2^63",
+    "exceed 32 bits",
+    "integers of 64 bits",
     "the SHA-256 of",
     "0 means that the band was never left",
     "max(0, baseline rate − rate)",

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.conformance.reference import rows
-from tests.workloads.made import SEED, decoded, made
+from tests.workloads.made import SEED, WORKLOADS, decoded, made
 from workloads import nexmark
 
 COUNT = 100_000
@@ -129,3 +129,31 @@ def test_query_11_counts_a_bidders_bids_until_a_pause() -> None:
         mine = [e["time"] for e in found if e["person"] == row["key"] and row["start"] <= e["time"] < row["end"]]
         assert max(mine) == row["end"] - 1000
         assert np.diff(sorted(mine)).max(initial=0) < 1000
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("nexmark-q1", ("whole euro cents, rounded down", "without the column `extra`")),
+        ("nexmark-q2", ("The query is as published",)),
+        ("nexmark-q5", ("10 s and 2 s", "all auctions that share the first place", "one key and one partition")),
+        ("nexmark-q7", ("10 s", "`dateTime` and `extra`", "all bids of that price", "at the very end of the window")),
+        ("nexmark-q11", ("10 s", "a pause of exactly the gap", "numbers begin again")),
+    ],
+)
+def test_a_story_says_all_that_differs_from_the_published_query(name: str, told: tuple[str, ...]) -> None:
+    workload = WORKLOADS[name]
+    story = workload.story
+    assert [each for each in told if each not in story] == []
+    assert "integer columns only" in story
+    waits = workload.query(workload.defaults).time_window is not None
+    assert ("The published watermark is 4 s behind; here it is 1 s" in story) == waits
+
+
+def test_a_pause_of_exactly_the_gap_ends_a_session_and_a_windows_end_is_the_next_ones() -> None:
+    sessions, windows = (WORKLOADS[name].query(WORKLOADS[name].defaults) for name in ("nexmark-q11", "nexmark-q7"))
+    bid = dict.fromkeys((column.name for column in windows.columns), 0) | {"kind": 2, "market": "m", "person": "p"}
+    bids = [{**bid, "id": n, "time": at, "price": 7, "bid": n} for n, at in enumerate((1000, 1999, 2999, 3000))]
+    # 999 ms apart, then a second, then a millisecond: gap and window are a second.
+    assert [(row["start"], row["count"]) for row in rows(sessions, bids)] == [(1000, 2), (2999, 2)]
+    assert [(row["start"], row["item"]) for row in rows(windows, bids)] == [(1000, 0), (2000, 2), (3000, 3)]

@@ -1,71 +1,128 @@
 #!/bin/sh
-# Kills a single broker with its controller while transactions are being committed, starts it again, and looks for what stays open:
-# until something does, or KILLS times (20).
+# Kills a broker while transactions are being committed, starts it again, and looks for what stays open: until something does, or
+# KILLS times.
 #
-#     KAFKA_LIBS=kafka_2.13-4.3.1/libs ./reproduce.sh [KILLS]
+#     KAFKA_LIBS=kafka_2.13-4.3.1/libs ./reproduce.sh alone|apart [KILLS]
+#     KAFKA_VERSION=4.3.1 ./reproduce.sh alone|apart [KILLS]
 #
-# Needs a JDK 17 or later and KAFKA_LIBS: the folder libs/ of a Kafka distribution (4.3.1 was used). PORT: 29092 by default.
-# Exit code 3: transactions stayed open.
+# alone: one node is broker and controller (20 kills). apart: two brokers and a controller, three processes; the broker that is killed
+# leads all partitions but coordinates no transaction, and is started again once they have had no leader for a while (3 kills).
+#
+# Needs a JDK 17 or later and KAFKA_LIBS, the folder libs/ of a Kafka distribution; or KAFKA_VERSION, whose jars are then fetched with mvn.
+# PORT: 29092 by default, and the two after it. KEEP=1 keeps the logs. Exit code 3: transactions stayed open.
 set -eu
-: "${KAFKA_LIBS:?set it to the folder libs/ of a Kafka distribution}"
-kills=${1:-20}
+layout=${1:-}
+case $layout in
+    alone) kills=${2:-20} ;;
+    apart) kills=${2:-3} ;;
+    *) sed -n '2,13s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+esac
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
 work=$(mktemp -d)
-broker= writer=
+writer=
 finish() {
     status=$?
-    for process in $writer $broker; do { kill -9 "$process"; wait "$process"; } 2>/dev/null || true; done
-    if [ "$status" -eq 0 ]; then rm -rf "$work"; else echo "logs are in $work"; fi
+    for process in $writer $(cat "$work"/*.pid 2>/dev/null); do { kill -9 "$process"; wait "$process"; } 2>/dev/null || true; done
+    if [ "${KEEP:-}" ] || { [ "$status" -ne 0 ] && [ "$status" -ne 3 ]; }; then echo "logs are in $work"; else rm -rf "$work"; fi
     exit "$status"
 }
 trap finish EXIT
 trap 'exit 130' INT TERM
+mkdir "$work/tmp"
+# No files of a JVM outside of the work folder.
+JAVA_TOOL_OPTIONS="-XX:-UsePerfData -Djava.io.tmpdir=$work/tmp"
+export JAVA_TOOL_OPTIONS
+if [ -z "${KAFKA_LIBS:-}" ]; then
+    : "${KAFKA_VERSION:?set KAFKA_LIBS to the folder libs/ of a Kafka distribution, or KAFKA_VERSION to fetch it with mvn}"
+    KAFKA_LIBS=$work/libs
+    cat >"$work/pom.xml" <<EOF
+<project><modelVersion>4.0.0</modelVersion><groupId>reproduce</groupId><artifactId>reproduce</artifactId><version>1</version><dependencies>
+<dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>$KAFKA_VERSION</version></dependency>
+<dependency><groupId>org.apache.kafka</groupId><artifactId>kafka-tools</artifactId><version>$KAFKA_VERSION</version></dependency>
+<dependency><groupId>org.apache.logging.log4j</groupId><artifactId>log4j-slf4j-impl</artifactId><version>2.25.4</version></dependency>
+</dependencies></project>
+EOF
+    mvn -q -B -f "$work/pom.xml" org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies \
+        -DincludeScope=runtime -DoutputDirectory="$KAFKA_LIBS" >"$work/mvn.log" 2>&1 || { cat "$work/mvn.log"; exit 1; }
+fi
 port=${PORT:-29092}
-cat >"$work/server.properties" <<EOF
-process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:$((port + 1))
-listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$((port + 1))
-advertised.listeners=PLAINTEXT://127.0.0.1:$port
+if [ "$layout" = alone ]; then
+    nodes=1 brokers=1 controller=1 bootstrap=127.0.0.1:$port
+else
+    nodes='3 1 2' brokers='1 2' controller=3 bootstrap=127.0.0.1:$port,127.0.0.1:$((port + 1))
+fi
+run() { java -Xmx256m -cp "$work/classes:$KAFKA_LIBS/*" "$@"; }
+properties() { # NODE
+    case $layout$1 in
+        alone1) echo "process.roles=broker,controller" && listeners="PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$((port + 2))" ;;
+        apart3) echo "process.roles=controller" && listeners=CONTROLLER://127.0.0.1:$((port + 2)) ;;
+        *) echo "process.roles=broker" && listeners=PLAINTEXT://127.0.0.1:$((port + $1 - 1)) ;;
+    esac
+    cat <<EOF
+node.id=$1
+controller.quorum.voters=$controller@127.0.0.1:$((port + 2))
+listeners=$listeners
 controller.listener.names=CONTROLLER
-log.dirs=$work/data
+log.dirs=$work/data-$1
 offsets.topic.replication.factor=1
 transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=1
 EOF
-start() {
-    java -Xmx512m -Dorg.apache.logging.log4j.level=INFO -cp "$KAFKA_LIBS/*" kafka.Kafka "$work/server.properties" >"$work/$1" 2>&1 &
-    broker=$!
+    # Open transactions are ended soon after their time-out, while their partitions have no leader: else every 10 s.
+    [ "$layout" = alone ] || echo "transaction.abort.timed.out.transaction.cleanup.interval.ms=1000"
+}
+start() { # NODE LOG
+    java -Xmx512m -Dorg.apache.logging.log4j.level=INFO -cp "$KAFKA_LIBS/*" kafka.Kafka "$work/$1.properties" >"$work/$2" 2>&1 &
+    echo $! >"$work/$1.pid"
+}
+await() { # NODE LOG
     tries=0
-    until java -cp "$KAFKA_LIBS/*" org.apache.kafka.tools.TopicCommand --bootstrap-server "127.0.0.1:$port" --list >/dev/null 2>&1; do
+    until grep -q "Kafka Server started" "$work/$2"; do
         tries=$((tries + 1))
-        if [ "$tries" -gt 20 ] || ! kill -0 "$broker"; then
-            echo "the broker did not start:"; tail -5 "$work/$1"; exit 1
+        if [ "$tries" -gt 600 ] || ! kill -0 "$(cat "$work/$1.pid")"; then
+            echo "node $1 did not start:"; tail -5 "$work/$2"; exit 1
         fi
+        sleep 0.1
     done
 }
-id=$(java -cp "$KAFKA_LIBS/*" kafka.tools.StorageTool random-uuid 2>/dev/null)
-java -cp "$KAFKA_LIBS/*" kafka.tools.StorageTool format -t "$id" -c "$work/server.properties" >/dev/null 2>&1
-javac -cp "$KAFKA_LIBS/*" -d "$work/classes" "$here/LostMarkers.java"
-start broker-0.log
+mkdir "$work/classes"
+javac -cp "$KAFKA_LIBS/*" -d "$work/classes" "$here/LostMarkers.java" 2>"$work/javac.log" || { cat "$work/javac.log"; exit 1; }
+echo "$(basename "$(find "$KAFKA_LIBS" -name 'kafka_2.13-*.jar' | head -1)" .jar), $layout"
+id=$(run kafka.tools.StorageTool random-uuid 2>/dev/null | tail -1)
+for node in $nodes; do
+    properties "$node" >"$work/$node.properties"
+    run kafka.tools.StorageTool format -t "$id" -c "$work/$node.properties" >"$work/format.log" 2>&1 || { cat "$work/format.log"; exit 1; }
+    start "$node" "node-$node-0.log"
+done
+for node in $nodes; do await "$node" "node-$node-0.log"; done
 kill=0
 while [ "$kill" -lt "$kills" ]; do
     kill=$((kill + 1))
-    java -cp "$work/classes:$KAFKA_LIBS/*" LostMarkers "127.0.0.1:$port" write >"$work/writer.log" 2>&1 &
+    : >"$work/writer.log"
+    java -Xmx256m -cp "$work/classes:$KAFKA_LIBS/*" LostMarkers "$bootstrap" write >"$work/writer.log" 2>&1 &
     writer=$!
     tries=0
-    until grep -q writing "$work/writer.log"; do
+    until grep -q "writing to" "$work/writer.log"; do
         tries=$((tries + 1))
         if [ "$tries" -gt 600 ]; then echo "nothing was committed:"; tail -5 "$work/writer.log"; exit 1; fi
         sleep 0.1
     done
-    kill -9 "$broker" "$writer"
-    wait "$broker" "$writer" 2>/dev/null || true
+    victim=$(sed -n 's/writing to broker //p' "$work/writer.log")
+    kill -9 "$(cat "$work/$victim.pid")" "$writer"
+    wait "$(cat "$work/$victim.pid")" "$writer" 2>/dev/null || true
     writer=
-    start "broker-$kill.log"
-    echo "kill $kill"
+    echo "kill $kill: broker $victim"
+    if [ "$layout" = apart ]; then
+        run LostMarkers "$bootstrap" lose 2>"$work/lose.log" || { echo "the partitions kept a leader"; tail -5 "$work/lose.log"; exit 1; }
+    fi
+    start "$victim" "node-$victim-$kill.log"
+    await "$victim" "node-$victim-$kill.log"
     status=0
-    java -cp "$work/classes:$KAFKA_LIBS/*" LostMarkers "127.0.0.1:$port" check 2>"$work/check.log" || status=$?
-    grep -o "Couldn't find leader endpoint.*" "$work/broker-$kill.log" || true
-    if [ "$status" -ne 0 ]; then exit "$status"; fi
+    run LostMarkers "$bootstrap" check 2>"$work/check.log" || status=$?
+    for node in $brokers; do cat "$work/node-$node-"*.log; done | grep -o "Couldn't find leader endpoint.*" | tail -3 || true
+    if [ "$status" -ne 0 ]; then
+        [ "$status" -eq 3 ] || tail -5 "$work/check.log"
+        exit "$status"
+    fi
 done

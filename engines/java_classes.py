@@ -1,4 +1,4 @@
-"""The application's classes: compiled once from the Java files beside this one, kept in a cache."""
+"""Classes of our own that run in an engine's JVMs: compiled once from their Java files, kept in a cache."""
 
 from __future__ import annotations
 
@@ -11,18 +11,16 @@ from pathlib import Path
 
 from engines.protocol import EngineFailure
 
-SOURCES = Path(__file__).parent
-MAIN = "Application"
-
 _COMPILE_TIMEOUT_S = 120
 
 
-def compiled(cache: Path, java_home: Path, jars: Sequence[Path]) -> Path:
-    """The folder with the classes, compiled now unless the cache has them for these sources, jars and JDK.
+def compiled(folder: Path, cache: Path, java_home: Path, jars: Sequence[Path]) -> Path:
+    """The folder with the classes of all Java files in `folder`, compiled now unless the cache has them for these
+    sources, jars and JDK.
 
     Safe where several processes do it at once. Raises EngineFailure if javac refuses.
     """
-    sources = sorted(SOURCES.glob("*.java"))
+    sources = sorted(folder.glob("*.java"))
     wanted = hashlib.sha256()
     for source in sources:
         content = source.read_bytes()
@@ -30,11 +28,11 @@ def compiled(cache: Path, java_home: Path, jars: Sequence[Path]) -> Path:
     for jar in sorted(jars):
         wanted.update(f"\n{jar.name} {jar.stat().st_size}".encode())
     wanted.update(f"\n{java_home}".encode())
-    target = cache / f"kafka-streams-{wanted.hexdigest()[:16]}"
+    target = cache / f"classes-{wanted.hexdigest()[:16]}"
     if target.exists():
         return target
     cache.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix="kafka-streams-", dir=cache))
+    scratch = Path(tempfile.mkdtemp(prefix="classes-", dir=cache))
     try:
         _compile(sources, scratch, java_home, jars)
         try:
@@ -58,4 +56,4 @@ def _compile(sources: Sequence[Path], target: Path, java_home: Path, jars: Seque
         raise EngineFailure(f"the application was not compiled: {error}", str(javac), remedy) from error
     if done.returncode != 0:
         said = f"{done.stdout}{done.stderr}".rstrip()
-        raise EngineFailure(f"javac refused the application:\n{said}", str(SOURCES), remedy)
+        raise EngineFailure(f"javac refused the application:\n{said}", str(sources[0].parent), remedy)

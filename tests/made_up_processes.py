@@ -1,0 +1,49 @@
+"""Processes that leave those that start them, as an engine's may: made-up ones, quick to start."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+WAIT_S = 60.0
+
+LEAVING = """
+import os, sys, time
+def leave(work, after_s=0):
+    # Forked twice, in a session of its own, with an empty environment: nothing is left of where it comes from.
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            os.execve(sys.executable, [sys.executable, "-I", "-c", work], {})
+        time.sleep(after_s)
+        os._exit(0)
+    os.wait()
+"""
+"""Gives a Python program `leave(work)`: run the program `work` as a process that left, after_s after it was started."""
+
+
+def burn(seconds: float, then: str = "pass") -> str:
+    """A program that takes so much CPU, and then does what is said."""
+    return f"import time\nwhile time.process_time() < {seconds}: pass\n{then}"
+
+
+@contextmanager
+def worker(program: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A process of this program, which may `leave`; killed at the end. Entered once it printed a line."""
+    with subprocess.Popen([sys.executable, "-I", "-c", LEAVING + program], stdout=subprocess.PIPE) as child:
+        try:
+            assert child.stdout is not None
+            child.stdout.readline()
+            yield child
+        finally:
+            child.kill()
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    deadline_s = time.monotonic() + WAIT_S
+    while not condition():
+        assert time.monotonic() < deadline_s, "the condition did not come true in time"
+        time.sleep(0.02)

@@ -120,6 +120,7 @@ def _misuse(error: TyperException) -> Problem:
 def _problems(error: Exception) -> Sequence[Problem]:
     from engines.failure import Failure
     from harness.planning.suite import InvalidRequest
+    from results.history import NotStored
     from results.store import DamagedRun, Unjudged
 
     match error:
@@ -131,6 +132,8 @@ def _problems(error: Exception) -> Sequence[Problem]:
             return [Problem(error.what, error.where, error.remedy, ExitCode.UNFINISHED)]
         case DamagedRun():
             return [Problem(error.what, str(error.where), error.remedy, ExitCode.USAGE)]
+        case NotStored():
+            return [Problem(str(error.strerror), str(error.filename), "make room, or write elsewhere")]
         case Unjudged():
             return [Problem(error.what, str(error.where), error.remedy, ExitCode.ENVIRONMENT)]
     where = traceback.extract_tb(error.__traceback__)[-1]

@@ -43,7 +43,7 @@ from harness.provisioning import home
 from harness.trial import Trial
 from results import manifest
 from results.folder import LeadsOutside, refuse_links, within, write_whole
-from results.history import METHOD_VERSION, DamagedHistory, Ended, History, first_problem
+from results.history import METHOD_VERSION, DamagedHistory, Ended, History, first_problem, stored_in
 from results.plan import KEPT, CasePlan, RunPlan, TrialPlan, clock
 from workloads.discovery import Unavailable
 from workloads.regular_file import read_regular
@@ -245,11 +245,13 @@ def _run_case(
     history, work = _history(folder, case), scratch / case.name
     # What a run that was cut off recorded of it.
     shutil.rmtree(history, ignore_errors=True)
-    for made in (history, work):
-        made.mkdir(parents=True)
+    with stored_in(history):
+        history.mkdir(parents=True)
+    work.mkdir(parents=True)
     with ExitStack() as stack:
         equipment = _equipment(case, fault, run_log, _site(history, work, tools), history, work, stack)
-        write_whole(history / "trial.json", _trial_plan(case, engine, tools).model_dump_json(indent=2).encode())
+        with stored_in(history):
+            write_whole(history / "trial.json", _trial_plan(case, engine, tools).model_dump_json(indent=2).encode())
         began_s = time.monotonic()
         try:
             Trial(case, engine, workload, equipment, f"sg-{_tag(folder)}-{case.name}", display, fault).conduct()

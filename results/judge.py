@@ -14,7 +14,7 @@ from results.evidence.phases import Phase, last_lines, obstacle, phases, unfinis
 from results.evidence.regenerated import CannotJudge
 from results.evidence.samples import Samples
 from results.evidence.strikes import Struck, strikes, tested, unproven, untested
-from results.history import METHOD_VERSION, DamagedHistory, EngineReady, History
+from results.history import METHOD_VERSION, DamagedHistory, EngineReady, Failed, History
 from results.metrics.basis import Basis
 from results.metrics.measured import Measured
 from results.metrics.measurement import Measurement
@@ -57,10 +57,17 @@ def judge(folder: Path) -> list[CaseResult]:
     if lacking is None or lacking:
         # Of a record that is not whole nothing is told but that: its figures would stand for what is not there.
         began = []
-        doubts += ["; ".join(filter(None, (why, lacking[0]))), *lacking[1:]] if lacking else []
+        doubts += _told(history, why, lacking or [])
     if not doubts and began and why is None:
         seen = _guarded("matching", lambda: examine(history, began), doubts)
     return [_Case(history, began, seen, kind, doubts).result() for kind in kinds]
+
+
+def _told(history: History, why: str | None, lacking: list[str]) -> list[str]:
+    """Why there is no verdict, where the record is not whole. A trial that says why it failed is believed first."""
+    if why is None or history.of(Failed):
+        return [*([why] if why else []), *lacking]
+    return ["; ".join([why, *lacking[:1]]), *lacking[1:]]
 
 
 @dataclass

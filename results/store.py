@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from results.folder import LeadsOutside, within, write_whole
-from results.history import TRIAL, DamagedHistory, History, first_problem
+from results.history import TRIAL, DamagedHistory, History, first_problem, stored_in
 from results.judge import judge
 from results.plan import AskedCase, AskedRun, CasePlan, TrialPlan
 from results.result import CaseResult, Outcome, PhaseKind, RunResult
@@ -52,15 +52,16 @@ def judge_run(folder: Path) -> RunResult:
 
 
 def judge_again(folder: Path) -> RunResult:
-    """Judge a run and store its result. Raises DamagedRun, and Unjudged where a case that has a verdict in the stored
-    result cannot be judged here: then that result stays as it is.
+    """Judge a run and store its result. Raises DamagedRun, NotStored, and Unjudged where a case that has a verdict in
+    the stored result cannot be judged here: then that result stays as it is.
     """
     result = judge_run(folder)
     kept = {(case.trial, case.phase) for case in _stored(folder) if case.outcome in ("pass", "fail")}
     for case in result.cases:
         if case.not_judged and (case.trial, case.phase) in kept:
             raise Unjudged(f"{case.trial} cannot be judged: {case.reason}", folder)
-    save(folder, result)
+    with stored_in(folder):
+        save(folder, result)
     return result
 
 

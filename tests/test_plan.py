@@ -11,9 +11,10 @@ import pytest
 from harness.planning import planner, suite
 from harness.planning.planner import Selection
 from harness.problem import Problem
-from harness.run import resumed
+from harness.run import _recorded, resumed
 from results import store
 from results.plan import RunPlan
+from tests.judge.recording import perfect
 from tests.playback import CATALOGUE, SUITE
 
 CASE = {"engine": "made", "mode": "default", "workload": "sensors", "log": "embedded", "guarantee": "exactly-once"}
@@ -74,6 +75,22 @@ def test_a_key_that_is_not_known_is_in_the_way_of_going_on_wherever_it_stands(
     (tmp_path / "plan.json").write_text(json.dumps(content))
     with pytest.raises(Problem):
         resumed(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "kept"),
+    [
+        (lambda history: None, True),
+        (lambda history: (history / "manifest.json").unlink(), False),
+        (lambda history: (history / "trial.json").write_text("{"), False),
+        (lambda history: (history / "marks.jsonl").write_text(""), False),
+    ],
+)
+def test_a_case_is_kept_if_its_trial_ended_and_has_a_manifest(tmp_path: Path, spoil: Any, kept: bool):
+    history = perfect().write(tmp_path / "history")
+    spoil(history)
+    assert _recorded(history) == kept
+    assert history.exists() == kept
 
 
 @pytest.mark.parametrize("aim", ["phase", "an-aim-of-tomorrow"])

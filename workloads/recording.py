@@ -59,6 +59,7 @@ def store(recording: Recording, path: Path) -> None:
     table = pa.table(dict(zip(names, (recording.keys, *recording.values.values()), strict=True)))
     told = json.dumps([list(recording.values), list(recording.labels)]).encode()
     partial = path.with_suffix(".partial")
+    partial.unlink(missing_ok=True)  # Never written through, if a link stands there.
     pq.write_table(table.replace_schema_metadata({_LABELS: told}), partial, compression="zstd")
     partial.replace(path)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import re
 from collections.abc import Mapping
@@ -70,14 +71,19 @@ class Replay:
         return {**known, "recording": _recorded(known).sha256}
 
     def keep(self, parameters: Parameters, folder: Path) -> None:
+        if not parameters.get("recording"):
+            return  # Planned before recordings were kept: its file is read.
         path = _kept(parameters, folder)
+        if folder.is_symlink():
+            raise NotADirectoryError(errno.ENOTDIR, "a link stands where a folder should be", str(folder))
         if not path.exists():
             folder.mkdir(exist_ok=True)
             recording.store(_recorded(parameters), path)
 
     def kept(self, parameters: Parameters, folder: Path) -> Parameters:
-        """The same, but for the file; of a run before recordings were kept, the same."""
-        return {**parameters, _KEPT: str(_kept(parameters, folder))} if parameters.get("recording") else parameters
+        """The same, with the place of what is kept; of a run before recordings were kept, the same."""
+        told = {name: value for name, value in parameters.items() if name != _KEPT}
+        return {**told, _KEPT: str(_kept(told, folder))} if told.get("recording") else told
 
     def query(self, parameters: Parameters) -> Query:
         names = _fields(_given(parameters))

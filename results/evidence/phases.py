@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from results.history import (
+    MARKS,
+    TRIAL,
     Committed,
     Complete,
     DamagedHistory,
@@ -52,22 +54,32 @@ def phases(history: History) -> list[Phase]:
             return next((mark.at_ns for mark in history.of(kind) if mark.phase == name), None)
 
         segment = Segment(**begin.segment.model_dump())
+        _check_plan(history, begin)
         segment = replace(segment, count=_sent(history, name, segment.count))
         if segment.count <= 0 or segment.first < 0 or segment.first + segment.count > CONTROL_IDS or segment.rate <= 0:
-            raise DamagedHistory(f"phase {name} has no such segment: {segment}", history.folder / "marks.jsonl")
+            raise DamagedHistory(f"phase {name} has no such segment: {segment}", history.folder / MARKS)
         found.append(Phase(name, begin.kind, segment, begin.start_ns, at(Committed), at(Loaded), at(Complete)))
         _check_order(history, begin, found[-1])
     if len({phase.name for phase in found}) < len(found):
-        raise DamagedHistory("a phase began twice", history.folder / "marks.jsonl")
+        raise DamagedHistory("a phase began twice", history.folder / MARKS)
     for before, after in pairwise(sorted(found, key=lambda phase: phase.segment.first)):
         if after.segment.first < before.segment.first + before.segment.count:
-            raise DamagedHistory(f"phases {before.name} and {after.name} share events", history.folder / "marks.jsonl")
+            raise DamagedHistory(f"phases {before.name} and {after.name} share events", history.folder / MARKS)
     for before, after in pairwise(sorted(found, key=lambda phase: phase.segment.base_ms)):
         if after.segment.base_ms < before.segment.base_ms + before.segment.duration_ms:
-            raise DamagedHistory(
-                f"phases {before.name} and {after.name} overlap in event time", history.folder / "marks.jsonl"
-            )
+            raise DamagedHistory(f"phases {before.name} and {after.name} overlap in event time", history.folder / MARKS)
     return found
+
+
+def _check_plan(history: History, begin: PhaseBegin) -> None:
+    """Raises DamagedHistory if a phase has another course than the trial's plan gives it."""
+    plan, segment = history.plan, begin.segment
+    curve = plan.paced.curve if plan.paced is not None and begin.kind == "paced" else ()
+    for name, found, asked in (("rate", segment.rate, plan.event_rate), ("curve", segment.curve, curve)):
+        if found != asked:
+            raise DamagedHistory(
+                f"{name} of phase {begin.phase} is {found}, and {asked} by {TRIAL}", history.folder / MARKS
+            )
 
 
 def _check_order(history: History, begin: PhaseBegin, phase: Phase) -> None:
@@ -78,7 +90,7 @@ def _check_order(history: History, begin: PhaseBegin, phase: Phase) -> None:
         if after_ns < before_ns:
             raise DamagedHistory(
                 f"phase {phase.name} was {after} at {after_ns}, before it was {before} at {before_ns}",
-                history.folder / "marks.jsonl",
+                history.folder / MARKS,
             )
 
 

@@ -83,7 +83,9 @@ class Samples:
         end_ns ended there. Raises NoSamples if there are none of the roles, or sampling did not span the times.
         """
         chosen = self._of(roles)
-        self.check_span(start_ns, end_ns)
+        if self._times[0] > start_ns or self._times[-1] < end_ns:
+            raise NoSamples("samples do not span the measured part")
+        self._check_holes(start_ns, end_ns)
         spent = 0.0
         for process in chosen:
             before = 0.0 if process.at_ns[0] > start_ns else float(np.interp(start_ns, process.at_ns, process.cpu_s))
@@ -97,8 +99,8 @@ class Samples:
         A process counts with its latest sample, from its first to its last. Raises NoSamples if there is nothing, or if
         sampling did not span the times.
         """
-        self.check_span(start_ns, end_ns)
         chosen = self._of(roles)
+        self._check_holes(start_ns, end_ns)
         times = np.unique(np.concatenate([process.at_ns for process in chosen]))
         times = times[(times >= start_ns) & (times <= end_ns)]
         total, read = np.zeros(len(times)), np.zeros(len(times), dtype=np.bool_)
@@ -113,15 +115,10 @@ class Samples:
             raise NoSamples(f"no {what.upper()} was sampled in the phase")
         return times[read], total[read].astype(np.int64)
 
-    def check_span(self, start_ns: int, end_ns: int) -> None:
-        """Raises NoSamples unless samples were taken from one time to the other, and never too far apart."""
-        if not len(self._times):
-            return
-        if self._times[0] > start_ns or self._times[-1] < end_ns:
-            raise NoSamples("samples do not span the measured part")
-        first = np.searchsorted(self._times, start_ns, side="right") - 1
-        last = np.searchsorted(self._times, end_ns, side="left")
-        hole_s = float(np.diff(self._times[first : last + 1]).max(initial=0)) / 1e9
+    def _check_holes(self, start_ns: int, end_ns: int) -> None:
+        """Raises NoSamples if between two times none was taken for too long."""
+        inside = self._times[(self._times > start_ns) & (self._times < end_ns)]
+        hole_s = float(np.diff(np.concatenate([[start_ns], inside, [end_ns]])).max()) / 1e9
         if hole_s > HOLE_S:
             raise NoSamples(f"no sample was taken for {hole_s:.1f} s of the measured part")
 

@@ -123,7 +123,7 @@ def test_what_results_say_is_shown_and_not_done(tmp_path: Path) -> None:
 # It has the id of the page's own charts, text that is markup, and a chart before all others.
 SECTION = f"""
 from reports.blocks import Figure, Figures, Hint
-from reports.charts import Bar, bars
+from reports.vega import Bar, bars
 from reports.sections.section import PagePart, Section
 
 FIGURE = Figure("Own", "", bars([Bar("mine", 7.0, "seven")], ["mine"], "", ""), ["engine"], [])

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from results.folder import LeadsOutside, within, write_whole
-from results.history import TRIAL, DamagedHistory, History, first_problem, stored_in
+from results.history import TRIAL, DamagedHistory, History, first_problem
 from results.judge import judge
 from results.plan import AskedCase, AskedRun, CasePlan, TrialPlan
 from results.result import CaseResult, Outcome, PhaseKind, RunResult
@@ -52,7 +52,7 @@ def judge_run(folder: Path) -> RunResult:
 
 
 def judge_again(folder: Path) -> RunResult:
-    """Judge a run and store its result. Raises DamagedRun, NotStored, and Unjudged where a case that has a verdict in
+    """Judge a run and store its result. Raises DamagedRun, OSError, and Unjudged where a case that has a verdict in
     the stored result cannot be judged here: then that result stays as it is.
     """
     result = judge_run(folder)
@@ -60,8 +60,7 @@ def judge_again(folder: Path) -> RunResult:
     for case in result.cases:
         if case.not_judged and (case.trial, case.phase) in kept:
             raise Unjudged(f"{case.trial} cannot be judged: {case.reason}", folder)
-    with stored_in(folder):
-        save(folder, result)
+    save(folder, result)
     return result
 
 

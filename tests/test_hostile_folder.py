@@ -22,6 +22,7 @@ from harness.host import warden
 from harness.host.warden import MARK, Warden
 from harness.planning import catalogue, planner, request, suite
 from harness.planning.planner import Selection
+from harness.planning.suite import InvalidRequest
 from harness.problem import Problem
 from results import store
 from results.folder import LeadsOutside, refuse_links, within, write_whole
@@ -93,8 +94,11 @@ def test_no_name_of_a_plan_is_a_path(folder: Path, field: str, name: str):
     changed(folder, change)
     with pytest.raises(Problem, match="no plan to go on with"):
         run.resumed(folder)
-    with pytest.raises(store.DamagedRun):
-        store.judge_run(folder)
+    if len(name) > 200:  # No folder has such a name: that takes one case only.
+        assert {case.outcome for case in store.judge_run(folder).cases} == {"unknown"}
+    else:
+        with pytest.raises(store.DamagedRun):
+            store.judge_run(folder)
     assert (folder / "cases" / CASE).is_dir()
 
 
@@ -312,5 +316,5 @@ def test_a_mode_of_an_engine_from_elsewhere_is_no_path(tmp_path: Path, mode: str
     path.write_text(SUITE)
     known = dataclasses.replace(CATALOGUE, engines={"odd": Fake("odd", modes={mode: ""})})
     content = suite.load(str(path), {}, known)
-    with pytest.raises(Problem, match="this cannot be planned"):
+    with pytest.raises(InvalidRequest, match="this cannot be planned"):
         planner.make("mine", content, Selection(("odd",)), known, ("embedded", None), lambda *_: None, "run")

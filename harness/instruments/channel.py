@@ -54,6 +54,7 @@ class Instrument:
         own.register(self._child.pid)
         self._stdin: IO[str] = self._child.stdin  # type: ignore[assignment]  # both are pipes
         self._answers = _lines(self._child.stdout)  # type: ignore[arg-type]
+        self._failure: TrialFailure | None = None
         self.send(setup)
 
     def wait_ready(self) -> None:
@@ -65,6 +66,9 @@ class Instrument:
         return self._child.pid
 
     def send(self, command: Message) -> None:
+        """Raises TrialFailure if the instrument is gone, with the first reason that it gave."""
+        if self._stdin.closed:
+            raise self._dead(f"before it took {command}")
         try:
             self._stdin.write(json.dumps(command) + "\n")
             self._stdin.flush()
@@ -132,16 +136,17 @@ class Instrument:
 
     def _dead(self, when: str, said: list[Message] | None = None) -> TrialFailure:
         self.close()
-        for answer in self._said() if said is None else said:
-            if "error" in answer:
-                return self._failed(answer)
-        return TrialFailure(
-            f"the {self.name} ended with exit code {self._child.returncode} {when}; its last lines:\n{tail(self.log)}",
-            str(self.log),
-        )
+        errors = [answer for answer in (self._said() if said is None else said) if "error" in answer]
+        if self._failure is None and errors:
+            self._failed(errors[0])
+        if self._failure is None:
+            what = f"the {self.name} ended with exit code {self._child.returncode} {when}; its last lines:"
+            self._failure = TrialFailure(f"{what}\n{tail(self.log)}", str(self.log))
+        return self._failure
 
     def _failed(self, answer: Message) -> TrialFailure:
-        return TrialFailure(f"{self.name}: {answer['error']}", str(answer.get("where") or self.log))
+        self._failure = TrialFailure(f"{self.name}: {answer['error']}", str(answer.get("where") or self.log))
+        return self._failure
 
 
 def _lines(stream: IO[str]) -> queue.Queue[str | None]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from engines.logs.protocol import Log, LogFailure
 from engines.protocol import Progress
-from harness.strikes.row_counts import RowCounts
+from harness.strikes.row_counts import Counted, RowCounts
 
 _LOOK_S = 0.04
 _STOP_S = 30.0
@@ -40,7 +40,7 @@ class Reading:
     written it was first seen.
 
     By partition of the input, where the gauge counts rows: inputs_by_partition, its end offsets; rows, the output
-    records that were made from it; commits, its last.
+    records that were made from it, without those of heartbeats and closing keys; answers, with them; commits, its last.
     """
 
     at_ns: int
@@ -53,6 +53,7 @@ class Reading:
     commit_written: int
     inputs_by_partition: tuple[int, ...] = ()
     rows: tuple[int, ...] = ()
+    answers: tuple[int, ...] = ()
     commits: tuple[Commit, ...] = ()
 
     def commit_of(self, partitions: Iterable[int]) -> Commit | None:
@@ -143,13 +144,13 @@ class Gauge:
         found = Reading(now_ns, sum(inputs), written, visible, progress, *commit)
         return found if self._rows is None else self._by_partition(found, inputs, self._rows.look())
 
-    def _by_partition(self, reading: Reading, inputs: tuple[int, ...], rows: tuple[int, ...]) -> Reading:
+    def _by_partition(self, reading: Reading, inputs: tuple[int, ...], counted: Counted) -> Reading:
         """The reading with what each partition has."""
-        last, now = self._reading, Commit(reading.at_ns, inputs, rows)
+        last, now = self._reading, Commit(reading.at_ns, inputs, counted.rows)
         positions = reading.progress.positions or {}
         before = (last.progress.positions or {}) if last is not None else {}
         commits = tuple(
             last.commits[one] if last is not None and positions.get(one) == before.get(one) else now
             for one in range(self._partitions)
         )
-        return replace(reading, inputs_by_partition=inputs, rows=rows, commits=commits)
+        return replace(reading, inputs_by_partition=inputs, rows=counted.rows, answers=counted.answers, commits=commits)

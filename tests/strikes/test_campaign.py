@@ -17,6 +17,7 @@ from harness.failure import TrialFailure
 from harness.faults.fault import Target
 from harness.strikes import campaign as campaigns
 from harness.strikes.campaign import POINTS
+from harness.strikes.row_counts import Counted
 from harness.trial import Trial
 from results.history import Exposed, Strike
 from results.plan import Strikes
@@ -352,8 +353,9 @@ class Counts:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def look(self) -> tuple[int, int]:
-        return 5, self._world._written()
+    def look(self) -> Counted:
+        counts = 5, self._world._written()
+        return Counted(counts, counts)
 
     def close(self) -> None:
         pass

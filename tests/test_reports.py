@@ -14,7 +14,6 @@ from reports import html, summary, terminal, units, vega
 from reports.comparison import compare, words
 from reports.figures import figures
 from reports.sections import comparability
-from results.history import METHOD_VERSION
 from results.result import CaseResult, Guarantee, MetricValue, Offence, RunResult, Series, StrikeResult, Verdict
 from tests import made_up
 
@@ -174,19 +173,6 @@ def test_results_over_different_logs_are_never_in_one_comparison() -> None:
     run = of(made_up.pair("a"), made_up.pair("b", log="embedded"), made_up.pair("c"))
     assert [[row.engine for row in comparison.rows] for comparison in compare(run)] == [["a", "c"], ["b"]]
     assert any("must not be compared" in check.text for check in comparability.checks(run, compare(run)))
-
-
-@pytest.mark.parametrize(("of_run", "of_case"), [(99, 99), (METHOD_VERSION, 6), (6, 6)])
-def test_a_method_that_is_newer_older_or_mixed_is_said(of_run: int, of_case: int) -> None:
-    cases = [case.model_copy(update={"method_version": of_case}) for case in made_up.pair("continuous")]
-    run = made_up.six().model_copy(update={"cases": cases, "method_version": of_run})
-    said = [check.text for check in comparability.checks(run, compare(run)) if "method version" in check.text]
-    (text,) = said
-    assert str(of_case) in text
-    assert str(METHOD_VERSION) in text
-    assert not [
-        check for check in comparability.checks(made_up.six(), compare(made_up.six())) if "method version" in check.text
-    ]
 
 
 def test_an_engine_that_claims_less_stays_in_the_comparison() -> None:

@@ -95,6 +95,7 @@ class Campaign:
         self._points: list[float] = []
         self._aimed = ""
         self._victims: Victims | None = None
+        self._named = Victims({}, [])
         self._turns = Turns()
         self._choice = Choice(deployment, engine, self._turns if has_one_victim(fault) else None)
         self._first_rows: dict[Isolation, FirstRow] = {}
@@ -199,7 +200,7 @@ class Campaign:
         self.tried += 1
         number = self.tried
         # Looked up beforehand: between the aim and the blow there may be a few milliseconds only.
-        self._victims = victims = self._choice.make(exposed_only=self.exposed >= self._plan.wanted)
+        self._victims = self._named = victims = self._choice.make(exposed_only=self.exposed >= self._plan.wanted)
         if self._at_most_once and self._record_wise:
             stake = victims.stake
             self._lost[stake] = max(self._lost.get(stake, 0), self._standing(stake))
@@ -420,7 +421,6 @@ class Campaign:
         return self._gauge.until(met, deadline_s, self._stop)
 
     def _note(self, number: int, step: str, detail: str = "") -> None:
-        victims = self._victims
         self._mark(
             Strike.model_validate(
                 {
@@ -430,8 +430,8 @@ class Campaign:
                     "step": step,
                     "aimed": self._aimed,
                     "detail": detail,
-                    "slot": victims.slot if victims else None,
-                    "parts": victims.parts if victims else [],
+                    "slot": self._named.slot,
+                    "parts": self._named.parts,
                 }
             )
         )

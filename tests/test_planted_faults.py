@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
+
+from tests.made_up_processes import LEAVING
 
 ROOT = Path(__file__).parents[1]
 
@@ -70,10 +73,11 @@ HONEST = "continuous"
 
 @dataclass(frozen=True)
 class Plant:
-    """A fault: in the operator of a copied engine, `sound` is replaced by `faulty`."""
+    """A fault: in the operator (or another file) of a copied engine, `sound` is replaced by `faulty`."""
 
     sound: str
     faulty: str
+    file: str = "operator.py"
 
 
 _ROWS = "        if not rows:\n            return None\n"
@@ -102,6 +106,14 @@ FORGETFUL = Plant(
 )
 """Partition 1, which is the second worker's, skips five events after each restart."""
 
+BURNS = "while True: pass  # a child that has left its worker"
+HIDING = Plant(
+    "main(run)\n",
+    f"import os, sys, time\n{LEAVING}\nleave({BURNS!r})\nmain(run)\n",
+    "worker.py",
+)
+"""Each worker starts a process that does nothing but compute, and that nothing ties to it any more."""
+
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, dict[str, Any], dict[str, Any]]]:
@@ -119,10 +131,10 @@ def _checkout(tree: Path, suite: str, plants: dict[str, Plant]) -> Path:
     (tree / "small.toml").write_text(suite)
     for name, plant in plants.items():
         shutil.copytree(tree / "engines" / HONEST, tree / "engines" / name)
-        operator = tree / "engines" / name / "operator.py"
-        text = operator.read_text()
+        planted = tree / "engines" / name / plant.file
+        text = planted.read_text()
         assert text.count(plant.sound) == 1, f"the sound code of {name} is not there"
-        operator.write_text(text.replace(plant.sound, plant.faulty))
+        planted.write_text(text.replace(plant.sound, plant.faulty))
     return tree
 
 
@@ -196,3 +208,16 @@ def test_what_only_the_second_worker_forgets_is_found(tmp_path: Path):
     assert [c["outcome"] for c in document["cases"]] == ["fail"]
     assert set(case["kinds"]) == {"loss"}
     assert {strike["slot"] for strike in case["strikes"] if strike["exposed"]} == {0, 1}
+
+
+def test_what_a_worker_hides_is_counted_and_does_not_outlive_the_trial(tmp_path: Path):
+    tree = _checkout(tmp_path, SUITE, {"hiding": HIDING})
+    ((code, document, case),) = dict(_run_all(tree, ["hiding"])).values()
+    assert code == 0, case["reason"]
+    (samples,) = (tree / document["run"] / "cases").glob("*/samples")
+    table = pq.read_table(samples).to_pylist()
+    last = {row["pid"]: row["cpu_s"] for row in table if row["role"] == "worker"}
+    assert len(last) >= 4
+    # Both compute as long as the trial lasts; the two workers have little to do.
+    assert case["metrics"]["cpu_seconds"]["value"] > case["metrics"]["drain_seconds"]["value"] / 4
+    assert BURNS not in subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout

@@ -87,9 +87,7 @@ class Campaign:
         self._interval_s = case.interval_ms / 1000
         self._at_most_once = case.guarantee == "at-most-once"
         self._log = equipment.kind
-        # Of these queries each input record gives one output record, so what is unanswered can be counted.
-        shape = query.shape
-        self._record_wise = isinstance(shape, Project | Running) and not query.where and query.deduplicate is None
+        self._record_wise = _record_wise(query)
         self._settle_s = query.settle_ms / 1000
         self._chance = random.Random(f"{case.seed} {plan.fault} {plan.aim}")  # noqa: S311 - it must be repeatable
         self._points: list[float] = []
@@ -435,3 +433,8 @@ class Campaign:
                 }
             )
         )
+
+
+def _record_wise(query: Query) -> bool:
+    """Whether each input record gives one output record, so that what is unanswered can be counted."""
+    return isinstance(query.shape, Project | Running) and not query.where and query.deduplicate is None

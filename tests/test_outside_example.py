@@ -61,7 +61,8 @@ def streamgauge(installed: Path, cwd: Path, *words: str) -> subprocess.Completed
     return subprocess.run(
         [sys.executable, "-m", "harness.cli", *words],
         cwd=cwd,
-        env=os.environ | {"PYTHONPATH": str(installed)},
+        # So wide that no table is parted.
+        env=os.environ | {"PYTHONPATH": str(installed), "COLUMNS": "200"},
         capture_output=True,
         text=True,
         timeout=400,

@@ -51,6 +51,11 @@ def closing_key(partition: int, number: int) -> str:
     return f"{CONTROL}close-{partition}-{number}"
 
 
+def control_partition(key: str) -> int:
+    """The partition of a heartbeat's or closing key."""
+    return int(key.split("-")[1])
+
+
 def closing_keys(partitions: int) -> list[str]:
     return [closing_key(partition, number) for partition in range(partitions) for number in range(CLOSERS)]
 

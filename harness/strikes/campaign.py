@@ -87,14 +87,13 @@ class Campaign:
         self._interval_s = case.interval_ms / 1000
         self._at_most_once = case.guarantee == "at-most-once"
         self._log = equipment.kind
-        # Of these queries each input record gives one output record, so what is unanswered can be counted.
-        shape = query.shape
-        self._record_wise = isinstance(shape, Project | Running) and not query.where and query.deduplicate is None
+        self._record_wise = _record_wise(query)
         self._settle_s = query.settle_ms / 1000
         self._chance = random.Random(f"{case.seed} {plan.fault} {plan.aim}")  # noqa: S311 - it must be repeatable
         self._points: list[float] = []
         self._aimed = ""
         self._victims: Victims | None = None
+        self._named = Victims({}, [])
         self._turns = Turns()
         self._choice = Choice(deployment, engine, self._turns if has_one_victim(fault) else None)
         self._first_rows: dict[Isolation, FirstRow] = {}
@@ -199,7 +198,7 @@ class Campaign:
         self.tried += 1
         number = self.tried
         # Looked up beforehand: between the aim and the blow there may be a few milliseconds only.
-        self._victims = victims = self._choice.make(exposed_only=self.exposed >= self._plan.wanted)
+        self._victims = self._named = victims = self._choice.make(exposed_only=self.exposed >= self._plan.wanted)
         if self._at_most_once and self._record_wise:
             stake = victims.stake
             self._lost[stake] = max(self._lost.get(stake, 0), self._standing(stake))
@@ -420,7 +419,6 @@ class Campaign:
         return self._gauge.until(met, deadline_s, self._stop)
 
     def _note(self, number: int, step: str, detail: str = "") -> None:
-        victims = self._victims
         self._mark(
             Strike.model_validate(
                 {
@@ -430,8 +428,13 @@ class Campaign:
                     "step": step,
                     "aimed": self._aimed,
                     "detail": detail,
-                    "slot": victims.slot if victims else None,
-                    "parts": victims.parts if victims else [],
+                    "slot": self._named.slot,
+                    "parts": self._named.parts,
                 }
             )
         )
+
+
+def _record_wise(query: Query) -> bool:
+    """Whether each input record gives one output record, so that what is unanswered can be counted."""
+    return isinstance(query.shape, Project | Running) and not query.where and query.deduplicate is None

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from engines.logs.protocol import Log, LogFailure
 from engines.protocol import Progress
-from harness.strikes.row_counts import RowCounts
+from harness.strikes.row_counts import Counted, RowCounts
 
 _LOOK_S = 0.04
 _STOP_S = 30.0
@@ -57,7 +57,10 @@ class Reading:
     inputs_by_partition: tuple[int, ...] = ()
     """End offset of each partition of the input; empty where the gauge counts no rows."""
     rows: tuple[int, ...] = ()
-    """Output records that were made from each partition of the input; empty likewise."""
+    """Output records that were made from each partition of the input, without those of heartbeats and closing keys;
+    empty likewise."""
+    answers: tuple[int, ...] = ()
+    """The same with them; empty likewise."""
     commits: tuple[Commit, ...] = ()
     """The last commit of each partition of the input; empty likewise."""
 
@@ -149,13 +152,13 @@ class Gauge:
         found = Reading(now_ns, sum(inputs), written, visible, progress, *commit)
         return found if self._rows is None else self._by_partition(found, inputs, self._rows.look())
 
-    def _by_partition(self, reading: Reading, inputs: tuple[int, ...], rows: tuple[int, ...]) -> Reading:
+    def _by_partition(self, reading: Reading, inputs: tuple[int, ...], counted: Counted) -> Reading:
         """The reading with what each partition has."""
-        last, now = self._reading, Commit(reading.at_ns, inputs, rows)
+        last, now = self._reading, Commit(reading.at_ns, inputs, counted.rows)
         positions = reading.progress.positions or {}
         before = (last.progress.positions or {}) if last is not None else {}
         commits = tuple(
             last.commits[one] if last is not None and positions.get(one) == before.get(one) else now
             for one in range(self._partitions)
         )
-        return replace(reading, inputs_by_partition=inputs, rows=rows, commits=commits)
+        return replace(reading, inputs_by_partition=inputs, rows=counted.rows, answers=counted.answers, commits=commits)

@@ -6,9 +6,12 @@ events of a key are in one; so what one worker wrote can be told from what anoth
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import msgspec
 
 from engines.logs.protocol import Chunk, Log
+from harness.instruments.generator import control_partition
 from workloads.stream import CONTROL, partition_of
 
 
@@ -19,18 +22,39 @@ class _Row(msgspec.Struct):
 _DECODER = msgspec.json.Decoder(_Row)
 
 
-def source(value: bytes | None, partitions: int) -> int | None:
-    """The input partition of a row's key; None for a row that is none, or of a heartbeat's or closing key."""
+@dataclass(frozen=True)
+class Source:
+    """Where a row comes from. partition: of the input. judged: whether it is no heartbeat's or closing key's."""
+
+    partition: int
+    judged: bool
+
+
+def source(value: bytes | None, partitions: int) -> Source | None:
+    """None for a row that is none."""
     try:
         key = _DECODER.decode(value or b"").key
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        return (
+            Source(control_partition(key), False)
+            if key.startswith(CONTROL)
+            else Source(partition_of(key, partitions), True)
+        )
+    except (msgspec.DecodeError, ValueError, IndexError):
         return None
-    return None if key.startswith(CONTROL) else partition_of(key, partitions)
 
 
 def comes_from(chunk: Chunk, sources: frozenset[int], partitions: int) -> bool:
     """Whether a row of these records comes from one of these partitions of the input."""
-    return any(source(value, partitions) in sources for value in chunk.values)
+    found = (source(value, partitions) for value in chunk.values)
+    return any(one is not None and one.judged and one.partition in sources for one in found)
+
+
+@dataclass(frozen=True)
+class Counted:
+    """By partition of the input: judged rows, and all answers, heartbeats' and closing keys' too."""
+
+    rows: tuple[int, ...]
+    answers: tuple[int, ...]
 
 
 class RowCounts:
@@ -39,17 +63,19 @@ class RowCounts:
     def __init__(self, log: Log, topic: str, partitions: int) -> None:
         """topic: the output. partitions: of the input."""
         self._reader = log.reader(topic, partitions, "read_uncommitted", ends=False)
-        self._counts = [0] * partitions
+        self._rows, self._answers = [0] * partitions, [0] * partitions
 
-    def look(self) -> tuple[int, ...]:
-        """How many records there are by now, by partition of the input."""
+    def look(self) -> Counted:
+        """How many there are by now."""
+        partitions = len(self._rows)
         while chunks := self._reader.poll(0):
             for chunk in chunks:
                 for value in chunk.values:
-                    at = source(value, len(self._counts))
-                    if at is not None:
-                        self._counts[at] += 1
-        return tuple(self._counts)
+                    found = source(value, partitions)
+                    if found is not None and found.partition < partitions:
+                        self._answers[found.partition] += 1
+                        self._rows[found.partition] += found.judged
+        return Counted(tuple(self._rows), tuple(self._answers))
 
     def close(self) -> None:
         self._reader.close()

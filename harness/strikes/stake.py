@@ -36,9 +36,9 @@ class Stake:
         if self.partitions is None:
             return None if reading.progress.inputs is None else reading.progress.inputs - reading.written
         positions = reading.progress.positions
-        if positions is None or not reading.rows:
+        if positions is None or not reading.answers:
             return None
-        return sum(positions.get(one, 0) - reading.rows[one] for one in self.partitions)
+        return sum(positions.get(one, 0) - reading.answers[one] for one in self.partitions)
 
     def aborted(self, reading: Reading) -> int:
         """Of the outputs, those in a transaction that was open. Which are a worker's is not told."""

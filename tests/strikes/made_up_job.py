@@ -66,7 +66,7 @@ class World:
 
     def end_offsets(self, topic: str, partitions: int, isolation: str) -> list[int]:
         if topic == "input":
-            return [int((time.monotonic() - self.began) * RATE)]
+            return [int((time.monotonic() - self.began) * RATE), 0][:partitions]
         return [self._committed() if isolation == "read_committed" and self.at_once else self._written()]
 
     def _written(self) -> int:
@@ -103,7 +103,7 @@ class Job:
     """Stands for a deployment."""
 
     parallelism = 2
-    rollback = "job"
+    rollback: str | None = "job"
 
     def __init__(self, world: World) -> None:
         self.world, self.faults = world, 0
@@ -171,16 +171,26 @@ def unwritten(key: bytes, value: bytes) -> None:
 
 @contextmanager
 def campaign(
-    world: World, fault: Any, marks: list[Any], *, guarantee: str = "exactly-once", windowed: bool = True, **plan: Any
+    world: World,
+    fault: Any,
+    marks: list[Any],
+    *,
+    guarantee: str = "exactly-once",
+    windowed: bool = True,
+    job: Any = None,
+    counts: Any = None,
+    **plan: Any,
 ) -> Iterator[Campaign]:
+    """counts: what counts rows by partition, of two."""
     given = {"fault": "death", "aim": "interval", "wanted": 3, "most": 5, "hold_s": 0.3, "timeouts": "tuned"} | plan
-    case: Any = SimpleNamespace(interval_ms=int(INTERVAL_S * 1000), guarantee=guarantee, seed=1, partitions=1)
+    partitions = 1 if counts is None else 2
+    case: Any = SimpleNamespace(interval_ms=int(INTERVAL_S * 1000), guarantee=guarantee, seed=1, partitions=partitions)
     log: Any = world
+    job = job or Job(world)
     equipment: Any = SimpleNamespace(
         kind="kafka", broker=None, link=None, disk=None, state=Path(), log=None, gauge_log=world
     )
-    job: Any = Job(world)
-    with Gauge(log, ("input", "output"), 1, world.progress) as gauge:
+    with Gauge(log, ("input", "output"), partitions, world.progress, counts) as gauge:
         made = Campaign(
             case, Strikes(**given), fault, query(windowed), job, gauge, marks.append, equipment, "output", unwritten
         )

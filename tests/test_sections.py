@@ -17,7 +17,6 @@ from reports.columns import Column, columns
 from reports.comparison import compare
 from reports.sections import comparability
 from reports.sections.section import PagePart, Section
-from results.history import METHOD_VERSION
 from results.metrics import send_lag
 from results.result import RunResult
 from tests import made_up
@@ -259,16 +258,3 @@ def test_engines_on_other_events_are_told_apart() -> None:
     run = RunResult(run="r", suite="s", machine=made_up.MACHINE, cases=cases)
     told = {check.text: check.good for check in comparability.checks(run, compare(run))}
     assert told["The engines were not given the same events."] is False
-
-
-@pytest.mark.parametrize(("of_run", "of_case"), [(99, 99), (METHOD_VERSION, 6), (6, 6)])
-def test_a_method_that_is_newer_older_or_mixed_is_said(of_run: int, of_case: int) -> None:
-    cases = [case.model_copy(update={"method_version": of_case}) for case in made_up.pair("continuous")]
-    run = made_up.six().model_copy(update={"cases": cases, "method_version": of_run})
-    said = [check.text for check in comparability.checks(run, compare(run)) if "method version" in check.text]
-    (text,) = said
-    assert str(of_case) in text
-    assert str(METHOD_VERSION) in text
-    assert not [
-        check for check in comparability.checks(made_up.six(), compare(made_up.six())) if "method version" in check.text
-    ]

@@ -57,7 +57,7 @@ _AIM_S = 15.0
 _NOTICE_S = 60.0
 _STANDING_S = 1.0
 
-_WRITTEN_NS = 200_000_000
+WRITTEN_NS = 200_000_000
 """A reader has been given by then what was written before a blow."""
 
 
@@ -81,8 +81,7 @@ class Campaign:
         engine: EngineProcesses | None = None,
     ) -> None:
         """fault: the trial's own. mark: writes to the history. output: the topic. write: as in a fault's Target.
-        engine: None where nothing but what the deployment names is struck.
-        """
+        engine: None where nothing but what the deployment names is struck."""
         self._plan, self._fault, self._deployment, self._gauge, self._mark = plan, fault, deployment, gauge, mark
         self._interval_s = case.interval_ms / 1000
         self._at_most_once = case.guarantee == "at-most-once"
@@ -228,7 +227,7 @@ class Campaign:
             # The assignment is that of before if nothing has moved since.
             told = victims.told and not victims.moved(self._deployment.slots)
             # The worker that was struck writes no more; what it wrote is seen a little later.
-            seen_ns = injected_ns if victims.stake == Stake() else injected_ns + _WRITTEN_NS
+            seen_ns = injected_ns if victims.stake == Stake() else injected_ns + WRITTEN_NS
             self._expose(number, asked.result() if asked else self._after(seen_ns), victims, told)
             self._stop.wait(self._plan.hold_s)
         except Unconfirmed as error:

@@ -13,7 +13,7 @@ from harness.instruments.collector import GAP_S
 from harness.instruments.sampler import PSS_S, SAMPLE_S
 from harness.planning.suite import SWEEP
 from harness.quiescence import STILL_INTERVALS, STILL_S
-from harness.strikes.campaign import BEHIND_S, POINTS, RECOVER_S, STEADY_S
+from harness.strikes.campaign import BEHIND_S, POINTS, RECOVER_S, STEADY_S, WRITTEN_NS
 from results.evidence.gaps import STALLED_MS
 from results.history import METHOD_VERSION
 from results.metrics.latency import CLOSINGS_NEEDED
@@ -61,6 +61,7 @@ QUOTED = (
     f"has given for {STEADY_S:g} s as many rows as in as long a time before the first strike",
     f"but for what is worth {BEHIND_S:g} s and a commit interval",
     f"at the latest after {RECOVER_S['tuned']:g} s, or {RECOVER_S['default']:g} s with default time-outs",
+    f"it is the first look {WRITTEN_NS / S_NS:g} s after the blow",
     f"visible before it; at least {BASELINE_ROWS} of them",
     f"on a grid of {_STEP_NS / S_NS:g} s, from which on {WORDS[STEADY]} successive slots of a second",
     f"p99 ≤ {BAND:g} × the baseline's p99 + one commit interval",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -46,11 +46,14 @@ class Deployment:
         self._commits = 0
         self._by_slot: list[int | None] = []
 
-    def start(self) -> float:
-        """Submit the job and wait until it is ready; seconds that took. Raises EngineFailure."""
+    def start(self, submitted: Callable[[], None] = lambda: None) -> float:
+        """Submit the job and wait until it is ready; seconds that took. Raises EngineFailure.
+
+        submitted: called in between: some processes are named only while the job starts.
+        """
         self._cluster = self._engine.open(self._site)
         began_s = time.monotonic()
-        self._submit(self._job)
+        self._submit(self._job, submitted)
         return time.monotonic() - began_s
 
     def close(self) -> None:
@@ -159,12 +162,13 @@ class Deployment:
             self._job = replace(self._job, parallelism=parallelism)
         self._submit(self._job)
 
-    def _submit(self, job: Job) -> None:
+    def _submit(self, job: Job, submitted: Callable[[], None] = lambda: None) -> None:
         if self._cluster is None:
             raise RuntimeError("a job is submitted before its cluster was opened")
         running = self._cluster.submit(job)
         with self._lock:
             self._running, self._by_slot = running, []
+        submitted()
         running.wait_ready(self._ready_s)
 
     def _now(self) -> RunningJob:

@@ -224,7 +224,7 @@ class Trial:
         self._deployment = Deployment(self._engine, self._equipment.site, job, READY_S)
         stack.callback(self._end_engine)
         stack.callback(self._deployment.close)
-        startup_s = self._deployment.start()
+        startup_s = self._deployment.start(lambda: self._tell_sampler(self._deployment.processes))
         self._marks.write(
             EngineReady(at_ns=time.monotonic_ns(), settings=dict(self._deployment.settings), startup_s=startup_s)
         )

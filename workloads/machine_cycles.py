@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import MappingProxyType
 
 from workloads import keys
+from workloads.bounds import Largest
 from workloads.query import Aggregate, Query, Session, Windowed
 from workloads.stream import Events, Integers, Segment, disordered_ms, draw
 from workloads.workload import Parameters, columns
+
+POWERS = 30_001
+"""How many powers there are, from zero on."""
 
 
 class MachineCycles:
@@ -34,9 +39,12 @@ class MachineCycles:
             watermark_delay_ms=int(parameters["disorder_ms"]) + 1000,
         )
 
+    def largest(self, parameters: Parameters) -> Mapping[str, Largest]:  # noqa: ARG002
+        return {"power": Largest(POWERS - 1)}
+
     def events(self, parameters: Parameters, seed: int, segment: Segment, ids: Integers) -> Events:
         times = disordered_ms(seed, segment, ids, int(parameters["disorder_ms"]))
-        power = keys.evenly(draw(seed, "power", ids), 30_001)
+        power = keys.evenly(draw(seed, "power", ids), POWERS)
         machines = keys.select(parameters, seed, ids)
         return Events(ids, times, machines, {"power": power}, keys.labels("machine", int(parameters["keys"])))
 

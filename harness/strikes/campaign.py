@@ -81,8 +81,7 @@ class Campaign:
         engine: EngineProcesses | None = None,
     ) -> None:
         """fault: the trial's own. mark: writes to the history. output: the topic. write: as in a fault's Target.
-        engine: None where nothing but what the deployment names is struck.
-        """
+        engine: None where nothing but what the deployment names is struck."""
         self._plan, self._fault, self._deployment, self._gauge, self._mark = plan, fault, deployment, gauge, mark
         self._interval_s = case.interval_ms / 1000
         self._at_most_once = case.guarantee == "at-most-once"

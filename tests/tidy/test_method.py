@@ -68,7 +68,7 @@ QUOTED = (
     f"has given for {STEADY_S:g} s as many rows as in as long a time before the first strike",
     f"but for what is worth {BEHIND_S:g} s and a commit interval",
     f"at the latest after {RECOVER_S['tuned']:g} s, or {RECOVER_S['default']:g} s with default time-outs",
-    f"the first look {WRITTEN_NS / S_NS:g} s after the blow",
+    f"it is the first look {WRITTEN_NS / S_NS:g} s after the blow",
     f"visible before it; at least {BASELINE_ROWS} of them",
     f"on a grid of {_STEP_NS / S_NS:g} s, from which on {WORDS[STEADY]} successive slots of a second",
     f"p99 ≤ {BAND:g} × the baseline's p99 + one commit interval",
@@ -88,8 +88,6 @@ OF_NO_CODE = (
     "(9 s, Kafka's default)",
     "(KAFKA-20734; 4.2 does not)",
     "Kafka 4.3.0 to 4.4.0 leave transactions",  # The versions in which the fault of Kafka was seen or read.
-    "numbered from 0;",
-    "one worker is always slot 0.",
     "fits 64 bits",
     "below 2^63",
     "exceed 32 bits",

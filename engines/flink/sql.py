@@ -37,6 +37,8 @@ INPUT = "input"
 OUTPUT = "output"
 EVENTS = "events"
 """View of what passes the filter, with derived columns, without what repeats. Its columns have numbered names."""
+_BEFORE_KEY = "'.'"
+"""SQL for the text before a key that Python is given."""
 ROWS = "rows"
 """Rows that something other than SQL answers with, under numbered names."""
 
@@ -107,8 +109,19 @@ def output_table(query: Query, connector: Mapping[str, str]) -> str:
 
 
 def valid_events(query: Query) -> str:
-    """Every event with all its columns: the format leaves null what is missing or cannot be parsed."""
-    return f"SELECT {', '.join(_columns(query))}, {quoted(AT)} FROM {quoted(INPUT)} WHERE {_valid(query)}"
+    """Every event with all its columns: the format leaves null what is missing or cannot be parsed.
+
+    Texts lose a byte order mark that they begin with on their way from Java to Python, so a key does not begin there:
+    it has _BEFORE_KEY before it, until `from_rows` takes that away again.
+    """
+    plain = numbered(query)
+    columns = [
+        f"{_BEFORE_KEY} || {quoted(given.name)} AS {quoted(column.name)}"
+        if given.name == query.key
+        else f"{quoted(given.name)} AS {quoted(column.name)}"
+        for given, column in zip(query.columns, plain.columns, strict=True)
+    ]
+    return f"SELECT {', '.join([*columns, quoted(AT)])} FROM {quoted(INPUT)} WHERE {_valid(query)}"
 
 
 def events_view(query: Query) -> str:
@@ -131,10 +144,14 @@ def answer(query: Query) -> str | None:
     return None if selected is None else f"INSERT INTO {quoted(OUTPUT)} {selected}"
 
 
-def from_rows(query: Query) -> str:
-    """What fills the output table with rows that were made elsewhere, in the view of rows."""
+def from_rows(query: Query, by_python: bool) -> str:
+    """What fills the output table with rows that were made elsewhere, in the view of rows.
+
+    by_python: of `valid_events`.
+    """
     plain = numbered(query)
-    names = ", ".join(quoted(name) for name in ("key", *plain.row_fields))
+    key = f"SUBSTRING({quoted('key')} FROM 2)" if by_python else quoted("key")
+    names = ", ".join([key, *(quoted(name) for name in plain.row_fields)])
     return f"INSERT INTO {quoted(OUTPUT)} SELECT {names} FROM {quoted(ROWS)}"
 
 

@@ -72,7 +72,7 @@ def _insert_stream(tables: StreamTableEnvironment, query: Query) -> None:
     source, plain = tables.to_data_stream(tables.sql_query(sql.valid_events(query))), numbered(query)
     tables.create_temporary_view(sql.ROWS, datastream.answer(plain, datastream.prepared(plain, source)))
     statements = tables.create_statement_set()
-    statements.add_insert_sql(sql.from_rows(query))
+    statements.add_insert_sql(sql.from_rows(query, by_python=True))
     statements.attach_as_datastream()
 
 
@@ -81,7 +81,7 @@ def _insert(tables: StreamTableEnvironment, query: Query) -> TableResult:
     statement = sql.answer(query)
     if statement is None:
         tables.create_temporary_view(sql.ROWS, row_windows.answer(numbered(query), tables.from_path(sql.EVENTS)))
-        statement = sql.from_rows(query)
+        statement = sql.from_rows(query, by_python=False)
     return tables.execute_sql(statement)
 
 

@@ -32,7 +32,9 @@ def test_names_of_an_engines_own_are_not_taken_for_a_users(stage: Stage, engine:
 
 
 @pytest.mark.xdist_group("flink")
-def test_any_name_and_any_key_reach_flinks_python_workers_as_they_are(stage: Stage, names: list[str], limit) -> None:
+def test_any_name_and_any_key_reach_flinks_python_workers_as_they_are(
+    stage_on_kafka: Stage, names: list[str], limit
+) -> None:
     query, events = wide(names)
     limit(flink, query, mode=PYTHON_MODE)
-    assert_same_rows(query, events, stage.run(flink, query, events, mode=PYTHON_MODE))
+    assert_same_rows(query, events, stage_on_kafka.run(flink, query, events, mode=PYTHON_MODE))

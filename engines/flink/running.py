@@ -78,7 +78,9 @@ class FlinkJob:
             subtasks = [self._rest.get(f"/jobs/{self._id}/vertices/{vertex['id']}")["subtasks"] for vertex in vertices]
         except Unreachable:
             return []
-        ports = {int(subtask["endpoint"].rpartition(":")[2]) for own in subtasks for subtask in own}
+        # Of a subtask that waits for a slot the endpoint is "(unassigned)".
+        places = [subtask["endpoint"].rpartition(":")[2] for own in subtasks for subtask in own]
+        ports = {int(place) for place in places if place.isdigit()}
         return [worker.pid for worker in self._workers if worker.exit_code is None and ports & listened(worker.pid)]
 
     def slots(self) -> list[Slot]:

@@ -114,14 +114,8 @@ def valid_events(query: Query) -> str:
     Texts lose a byte order mark that they begin with on their way from Java to Python, so a key does not begin there:
     it has _BEFORE_KEY before it, until `from_rows` takes that away again.
     """
-    plain = numbered(query)
-    columns = [
-        f"{_BEFORE_KEY} || {quoted(given.name)} AS {quoted(column.name)}"
-        if given.name == query.key
-        else f"{quoted(given.name)} AS {quoted(column.name)}"
-        for given, column in zip(query.columns, plain.columns, strict=True)
-    ]
-    return f"SELECT {', '.join([*columns, quoted(AT)])} FROM {quoted(INPUT)} WHERE {_valid(query)}"
+    columns = ", ".join([*_columns(query, f"{_BEFORE_KEY} || "), quoted(AT)])
+    return f"SELECT {columns} FROM {quoted(INPUT)} WHERE {_valid(query)}"
 
 
 def events_view(query: Query) -> str:
@@ -167,10 +161,10 @@ def watermark_delay_ms(query: Query) -> int:
     return query.watermark_delay_ms + (2 if isinstance(query.time_window, Session) else 1)
 
 
-def _columns(query: Query) -> list[str]:
-    """The query's columns out of the input table, renamed."""
+def _columns(query: Query, before_key: str = "") -> list[str]:
+    """The query's columns out of the input table, renamed. before_key: SQL that stands before the key's name."""
     return [
-        f"{quoted(column.name)} AS {quoted(called.name)}"
+        f"{before_key if column.name == query.key else ''}{quoted(column.name)} AS {quoted(called.name)}"
         for column, called in zip(query.columns, numbered(query).columns, strict=True)
     ]
 

@@ -24,15 +24,6 @@ from tests.strikes.made_up_job import INTERVAL_S, RATE, WAIT_S, Death, Job, Worl
 from workloads.sensors import Sensors
 
 
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(campaigns, "STEADY_S", 0.4)
-    monkeypatch.setattr(campaigns, "_BASE_S", 0.5)
-    monkeypatch.setattr(campaigns, "BEHIND_S", 0.5)
-    monkeypatch.setattr(campaigns, "_AIM_S", 3.0)
-    monkeypatch.setattr(campaigns, "_STANDING_S", 0.2)
-
-
 def test_strikes_go_on_until_enough_were_exposed_and_tell_each_step():
     world, marks = World(), []
     fault = Death(world)

@@ -15,15 +15,6 @@ from results.history import Exposed, Strike
 from tests.strikes.made_up_job import Death, Job, World, campaign, wait_over
 
 
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(campaigns, "STEADY_S", 0.4)
-    monkeypatch.setattr(campaigns, "_BASE_S", 0.5)
-    monkeypatch.setattr(campaigns, "BEHIND_S", 0.5)
-    monkeypatch.setattr(campaigns, "_AIM_S", 3.0)
-    monkeypatch.setattr(campaigns, "_STANDING_S", 0.2)
-
-
 class DeathOfOne(Death):
     """Asks whose turn it is."""
 

@@ -104,8 +104,7 @@ class Trial:
         self._broken = BrokenRecords(equipment.log, self._input)
         self._marks = MarkWriter(equipment.folder)
         self._phase = "set-up"
-        # The paced segment has the first ids: every engine is paced with the same events, however much it drained.
-        self._next_id = round(case.paced.duration_s * case.paced.rate) if case.paced else 0
+        self._next_id = 0
         # Every segment's base is a multiple of the window size, and of a minute so that times are easy to read.
         self._unit_ms = math.lcm(_BASE_MS, self._query.alignment_ms)
         self._base_ms = time.time_ns() // 1_000_000 // self._unit_ms * self._unit_ms
@@ -235,7 +234,9 @@ class Trial:
         self._phase = "paced"
         duration_s = paced.duration_s
         count = round(duration_s * paced.rate)
-        segment = Segment(0, count, self._base_ms, self._case.event_rate, paced.curve)
+        # Every engine is paced with the same events, however much it drained. They come last, so their ids are higher.
+        first = self._case.drain.total_events if self._case.drain else 0
+        segment = Segment(first, count, self._base_ms, self._case.event_rate, paced.curve)
         start_ns = time.monotonic_ns() + _LEAD_NS
         self._begin("paced", segment, start_ns)
         self._generator.send(

@@ -84,6 +84,11 @@ class Drain(_Model):
     budget_s: Seconds = Field(gt=0)
     max_events: Some
 
+    @property
+    def total_events(self) -> int:
+        """The most events that all backlogs together may have: the first comes twice, then each is at least doubled."""
+        return self.events + 2 * max(self.events, self.max_events)
+
 
 Aim = Literal["share", "outputs", "interval", "row", "committing", "restore", "phase"]
 """When to strike: at a share of the load; every so many outputs; at a point of the commit interval; as an output row

@@ -18,7 +18,7 @@ from harness.faults.processes import kill_family
 from harness.host import engine_processes, own
 from harness.host.engine_processes import EngineProcesses
 from harness.host.signals import held_still
-from harness.host.subreaper import started_here, subreaper
+from harness.host.subreaper import started_here, subreaper, wait_for
 from harness.host.warden import Warden
 from harness.instruments.channel import Instrument
 from results.history import SAMPLES
@@ -209,3 +209,5 @@ def test_a_run_that_ends_well_leaves_none_either(tmp_path: Path):
         left = [pid for pid in before.ours() if state(pid) != "Z"]
         assert len(left) >= 3
     wait_until(lambda: all(gone(pid) for pid in left))
+    for pid in left:
+        wait_for(pid)  # An orphan became this process's child, and no trial is there that would wait for it.

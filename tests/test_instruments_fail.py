@@ -59,9 +59,8 @@ class Moment(Silent):
 
 
 def instrument(name: str) -> psutil.Process:
-    (found,) = [
-        child for child in psutil.Process().children() if f"harness.instruments.{name}" in " ".join(child.cmdline())
-    ]
+    alive = [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
+    (found,) = [child for child in alive if f"harness.instruments.{name}" in " ".join(child.cmdline())]
     return found
 
 

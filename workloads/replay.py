@@ -110,9 +110,9 @@ class Replay:
         }
 
     def events(self, parameters: Parameters, seed: int, segment: Segment, ids: Integers) -> Events:  # noqa: ARG002
-        """Raises Unfit if the file is no longer the one that was planned."""
+        """The file's rows from the first on, again and again. Raises Unfit if it is not the file that was planned."""
         recorded = _recorded(parameters)
-        rows = ids % len(recorded.keys)
+        rows = (ids - segment.first) % len(recorded.keys)
         values = {
             name: recorded.values[column][rows]
             for name, column in zip(_fields(_given(parameters)), _given(parameters), strict=True)

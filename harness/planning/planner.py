@@ -315,10 +315,7 @@ def _load(suite: Suite, parameters: Parameters) -> Load:
         rate = max(rate, paced.rate) * max(steepest(paced.curve), 1.0)
         total += math.ceil(paced.rate * paced.duration_s)
     if suite.drain is not None:
-        # The first backlog comes twice at most, and then each is twice as large as the one before it or larger.
-        total += max(
-            each.events + 2 * max(each.events, each.max_events) for each in map(suite.drain.on, get_args(LogKind))
-        )
+        total += max(each.total_events for each in map(suite.drain.on, get_args(LogKind)))
     return Load(rate, total, int(parameters.get("disorder_ms", 0)))
 
 

@@ -217,7 +217,7 @@ class _Run:
     def close_windows(self, lossy: bool) -> None:
         """Closing rounds until each closing key's first one is answered; then until nothing more comes.
 
-        lossy: the answer to a closing key may be lost as any other row, so it is not waited for once nothing comes.
+        lossy: the answer to a closing key may be lost as any other row, so it is waited for while other rows come only.
         """
         self._largest_ms = self._largest_ms or time.time_ns() // 1_000_000
         first_ms, first_id = self._largest_ms + _LEAD_MS, self._control_id
@@ -232,14 +232,16 @@ class _Run:
                         self._control(name, int(name.split("-")[1]), first_ms + rounds * step_ms, event)
                 self.flush()
                 rounds, next_s = rounds + 1, time.monotonic() + _ROUND_S
-            found = self._poll()
-            heard_s = time.monotonic() if found else heard_s
+            for value in self._poll():
+                row = _decoded(value)
+                if row is None or not row["key"].startswith(CONTROL):
+                    heard_s = time.monotonic()
+                elif row["key"] in missing and answers(self._query, row, first_ms, first_id):
+                    missing.discard(row["key"])
+                    heard_s = time.monotonic()
+            # Later rounds of a partition may be answered for ever while another one's first is lost.
             if lossy and self._values and time.monotonic() - heard_s > _LOSSY_QUIET_S:
                 break
-            for value in found:
-                row = _decoded(value)
-                if row is not None and row["key"] in missing and answers(self._query, row, first_ms, first_id):
-                    missing.discard(row["key"])
             if time.monotonic() > deadline_s:
                 raise Unanswered(f"closing keys {sorted(missing)} not answered in {ANSWER_S:g} s ({rounds} rounds)")
         still_s = time.monotonic() + 3 * INTERVAL_MS / 1000

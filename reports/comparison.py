@@ -183,6 +183,11 @@ class Row:
         found = self.measured(metric)
         return None if found is None else found.value
 
+    def bracketed(self, metric: Metric) -> bool:
+        """Whether a value says less than it seems to."""
+        found = self.measured(metric)
+        return found is not None and bool(found.bracketed)
+
     def total(self, metric: Metric) -> float | None:
         """The metric's sum over the phases; None where none of them has it."""
         found = [measured.value for measured in self._over_phases(metric)]

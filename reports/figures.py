@@ -52,7 +52,10 @@ def _bars(comparison: Comparison, title: str, hint: str, metric: Metric, show: C
     if not measured:
         return None
     measured.sort(key=lambda pair: -pair[1])
-    bars = [vega.Bar(row.name, value, _marked(row, show(value)), not row.suspect) for row, value in measured]
+    bars = [
+        vega.Bar(row.name, value, _marked(row, _in_brackets(row, metric, show(value))), not row.suspect)
+        for row, value in measured
+    ]
     return Figure(
         title,
         hint,
@@ -174,6 +177,10 @@ def _memory_parts(comparison: Comparison) -> Iterator[vega.Part]:
 def _names(comparison: Comparison) -> list[str]:
     """All names of a comparison, so that an engine has the same colour in every chart."""
     return [row.name for row in comparison.rows]
+
+
+def _in_brackets(row: Row, metric: Metric, text: str) -> str:
+    return f"({text})" if row.bracketed(metric) else text
 
 
 def _marked(row: Row, text: str) -> str:

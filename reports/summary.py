@@ -96,12 +96,15 @@ def _speed(comparison: Comparison) -> str:
             f"99 % of results could be read within {units.milliseconds(first.value(_P99))} from {first.name}, "
             f"within {units.milliseconds(last.value(_P99))} from {last.name}."
         )
+    if unsure := [row.name for row in right if row.bracketed(drain.RATE) or row.bracketed(_P99)]:
+        parts.append(f"Speeds in brackets say less than they seem to, and are not ranked: {words(unsure)}.")
     return " ".join(parts)
 
 
 def _ranked(rows: Iterable[Row], metric: Metric) -> list[Row]:
-    """Rows that have the metric, its smallest value first."""
-    measured = [(value, row) for row in rows if (value := row.value(metric)) is not None]
+    """Rows that have the metric, its smallest value first; without those whose value stands in brackets."""
+    told = (row for row in rows if not row.bracketed(metric))
+    measured = [(value, row) for row in told if (value := row.value(metric)) is not None]
     return [row for _, row in sorted(measured, key=lambda pair: pair[0])]
 
 

@@ -79,6 +79,8 @@ class MetricValue(_Model):
     a figure for which the collector stalled, the least that it may be. Else None."""
     high: float | None = None
     """The upper end likewise."""
+    bracketed: list[str] = []
+    """Why the figure says less than it seems to, each in a line: it stands in brackets then, and ranks nothing."""
 
 
 class Offence(_Model):
@@ -301,6 +303,8 @@ class PublicMetric(_Model):
     """Such as `ms`, `bytes`, `events/s`."""
     better: Better
     """Which way is better; `none` for what ranks nothing."""
+    bracketed: list[str]
+    """Why the figure says less than it seems to, each in a line; empty where it stands as it is."""
 
 
 class PublicCase(_Model):
@@ -345,7 +349,7 @@ def document(run: RunResult, folder: Path) -> dict[str, Any]:
     for case in run.cases:
         shown = {name: getattr(case, name) for name in PublicCase.model_fields if name != "metrics"}
         metrics = {
-            name: PublicMetric(value=metric.value, unit=metric.unit, better=metric.better)
+            name: PublicMetric.model_validate(metric.model_dump(include=set(PublicMetric.model_fields)))
             for name, metric in case.metrics.items()
         }
         cases.append(PublicCase(**shown, metrics=metrics))

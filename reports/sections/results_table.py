@@ -42,10 +42,16 @@ def _page_row(row: Row, shown: Sequence[Column]) -> TableRow:
         Cell(row.engine, below=" · ".join(part for part in (row.first.engine_version, mode) if part)),
         Cell(badge=row.outcome, below="as claimed" if row.allowed else ""),
         _counts(row, " / ", ",") or units.NONE,
-        *(column.show(row.value(column.metric)) for column in shown),
+        *(_speed(row, column) for column in shown),
         Cell("" if whole else units.NONE, whole=whole, below="; ".join(row.claim_notes)),
     )
     return TableRow(cells, "wrong" if row.suspect else "" if row.ran else "idle")
+
+
+def _speed(row: Row, column: Column) -> str:
+    """A value as text, in brackets where it says less than it seems to."""
+    text = column.show(row.value(column.metric))
+    return f"({text})" if row.bracketed(column.metric) else text
 
 
 def _counts(row: Row, between: str, form: str) -> str:
@@ -101,10 +107,10 @@ def _outcome(row: Row) -> Text:
 
 
 def _speeds(row: Row, shown: Sequence[Column]) -> Iterator[Text]:
-    """Speed and memory; in brackets where the answer was wrong, for then they say nothing."""
+    """Speed and memory; also in brackets where the answer was wrong, for then they say nothing."""
     for column in shown:
         text = column.show(row.value(column.metric))
-        bracketed = row.suspect and text != units.NONE
+        bracketed = row.bracketed(column.metric) or (row.suspect and text != units.NONE)
         yield Text(f"({text})" if bracketed else text, "dim" if bracketed or not row.ran else "")
 
 

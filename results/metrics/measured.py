@@ -31,6 +31,15 @@ class Measured:
     def lack(self, metrics: Iterable[Metric], why: str) -> None:
         self.absent |= dict.fromkeys((metric.name for metric in metrics), why)
 
+    def bracket(self, metrics: Iterable[Metric], why: str) -> None:
+        """Say of those that were measured why they say less than they seem to; a note says it once for all."""
+        found = [metric.name for metric in metrics if metric.name in self.metrics]
+        for name in found:
+            value = self.metrics[name]
+            self.metrics[name] = value.model_copy(update={"bracketed": [*value.bracketed, why]})
+        if found and why not in self.notes:
+            self.notes.append(why)
+
     def update(self, other: Measured) -> None:
         self.metrics |= other.metrics
         self.absent |= other.absent

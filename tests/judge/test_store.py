@@ -69,7 +69,7 @@ def test_the_document_is_what_its_schema_says_and_no_more(run):
         named = "engine mode workload log fault guarantee phase outcome reason verdict metrics"
         assert list(case) == named.split()
         assert list(case["verdict"]) == ["match", "missing", "duplicate", "wrong", "unexpected", "late_dropped"]
-    assert set(shown["cases"][0]["metrics"]["latency_p99"]) == {"value", "unit", "better"}
+    assert set(shown["cases"][0]["metrics"]["latency_p99"]) == {"value", "unit", "better", "bracketed"}
     assert shown["cases"][2]["metrics"] == {}
 
 

@@ -9,6 +9,7 @@
     FOLDER/physical/*.parquet  every record of the output log, after strikes    (PHYSICAL)
     FOLDER/batches/*.parquet   its transactions, by the broker's files          (BATCHES)
     FOLDER/samples/*.parquet CPU and memory of every process by role            (SAMPLES)
+    FOLDER/threads/*.parquet CPU of the threads of each process, by their name  (THREADS)
     FOLDER/manifest.json     what all of these files were as the trial ended    (`results.manifest`)
     FOLDER/logs/             what every process printed
 
@@ -74,12 +75,28 @@ SAMPLES = pa.schema(
 """Roles: worker, coordinator, broker, generator, collector, sampler. cpu_s: user and system seconds since the process
 began, its waited-for children included. pss_bytes is null where only the resident size was read."""
 
+THREADS = pa.schema(
+    [
+        ("at_ns", pa.int64()),
+        ("role", pa.string()),
+        ("pid", pa.int64()),
+        ("name", pa.string()),
+        ("cpu_s", pa.float64()),
+    ]
+)
+"""Of workers, coordinator and broker, once a second: cpu_s, user and system seconds that a process's threads of one
+name took since it began, those that ended included as they were last seen. Names as the kernel has them, without the
+number at their end. Trials of method 8 and older have none."""
+
+ENDED_THREADS = "(ended)"
+"""In place of a name: what threads took that ended, and that no look saw."""
+
 TRIAL, MARKS = "trial.json", "marks.jsonl"
 
 MOST_PART_BYTES = 1 << 30
 """A larger part of a table (1 GiB, also unpacked) is not read."""
 
-METHOD_VERSION = 8
+METHOD_VERSION = 9
 """The version of METHOD.md by which histories of today are recorded and judged."""
 
 PHYSICAL = pa.schema(
@@ -114,6 +131,7 @@ TABLES: Mapping[str, pa.Schema] = {
     "output": OUTPUT,
     "gaps": GAPS,
     "samples": SAMPLES,
+    "threads": THREADS,
     "physical": PHYSICAL,
     "batches": BATCHES,
 }

@@ -26,6 +26,7 @@ _KINDS: Mapping[str, Mapping[str, Kind]] = {
         "rss_bytes": "size",
         "pss_bytes": "size",
     },
+    "threads": {"at_ns": "time", "pid": "some", "cpu_s": "seconds"},
     "physical": {"partition": "partition", "offset": "offset", "time_ms": "epoch"},
     "batches": {"partition": "partition", "first": "offset", "last": "offset"},
 }

@@ -17,6 +17,8 @@ from typing import Any
 from engines import proc
 from harness.host.lineage import Lineage
 from harness.instruments.channel import Commands, EndOfInput, answer, failures_told, now_ns
+from harness.instruments.engine_cpu import EngineCpu
+from harness.instruments.threads import ThreadTable
 from results.history import TableWriter
 
 SAMPLE_S = 0.1
@@ -26,6 +28,10 @@ _STAT_BYTES = 4096
 _SMAPS_BYTES = 4096
 UNNAMED = "worker"
 """The role of a process that the engine started, and that descends from none which the engine names."""
+
+ENGINE = ("worker", "coordinator")
+WITH_THREADS = (*ENGINE, "broker")
+"""The roles of processes of which threads are told apart."""
 
 OURS = ""
 """In place of a role: a process of the harness that is not sampled."""
@@ -98,12 +104,15 @@ class Sampler:
     def __init__(self, folder: Path, director: int | None = None) -> None:
         """director: pid."""
         self._table = TableWriter(folder, "samples")
+        self._threads, self.engine_cpu = ThreadTable(folder), EngineCpu()
         self._lineage = Lineage(director) if director is not None else None
         self._roles: dict[int, str] = {}
         self._lines: dict[int, list[int]] = {}
         """The pids of a descendant, its parent and so on, by its own."""
         self._watched: dict[int, Watched] = {}
         self._rows: list[tuple[int, int, float, int, int | None]] = []
+        self._ended_s: list[tuple[int, float]] = []
+        """Pids and CPU seconds of processes that the trial has waited for since the last sample."""
         self._next_pss_ns = self._stored_ns = self._as_of_ns = 0
 
     def watch(self, roles: dict[str, list[int]], as_of_ns: int, ended: list[dict[str, Any]]) -> None:
@@ -114,6 +123,7 @@ class Sampler:
         for one in ended:
             self._roles.setdefault(one["pid"], one["role"])
             self._rows.append((one["at_ns"], one["pid"], one["cpu_s"], 0, None))
+            self._ended_s.append((one["pid"], one["cpu_s"]))
         told = {pid for pids in roles.values() for pid in pids}
         for pid in told - self._watched.keys():
             self._begin(pid)
@@ -149,13 +159,17 @@ class Sampler:
             one = self._watched.pop(pid)
             one.statistics.close()
             gone_s[one.parent] += one.cpu_s
+        taken_s, self._ended_s = self._ended_s, []
         for pid, found in read.items():
             if found is not None:
                 cpu_s, rss_bytes = found
                 own_s = self._watched[pid].own_s(cpu_s, gone_s[pid])
+                taken_s.append((pid, own_s))
                 if self._role(pid) != OURS:
                     pss_bytes = self._watched[pid].statistics.pss() if with_pss else None
                     self._rows.append((at_ns, pid, own_s, rss_bytes, pss_bytes))
+        self.engine_cpu.add(at_ns, taken_s, lambda pid: self._role(pid) in ENGINE)
+        self._threads.look(at_ns, (pid for pid in self._watched if self._role(pid) in WITH_THREADS))
         if with_pss:
             self._next_pss_ns = at_ns + int(PSS_S * 1e9)
         if at_ns - self._stored_ns >= _STORE_S * 1e9:
@@ -165,7 +179,7 @@ class Sampler:
     @property
     def stored(self) -> dict[str, int]:
         """Rows by table."""
-        return {"samples": self._table.rows}
+        return {"samples": self._table.rows, "threads": self._threads.rows}
 
     def _role(self, pid: int) -> str:
         """That of the first in its line whose role was told."""
@@ -180,6 +194,7 @@ class Sampler:
         if rows:
             columns = ("at_ns", "role", "pid", "cpu_s", "rss_bytes", "pss_bytes")
             self._table.write(dict(zip(columns, map(list, zip(*rows, strict=True)), strict=True)))
+        self._threads.store(self._role, WITH_THREADS, until_ns)
 
 
 def main() -> None:
@@ -202,7 +217,10 @@ def _sample(commands: Commands, sampler: Sampler) -> None:
         due_ns = max(due_ns + int(SAMPLE_S * 1e9), now_ns())
         while (left_s := (due_ns - now_ns()) / 1e9) > 0:
             command: dict[str, Any] | None = commands.next(left_s)
-            if command is not None:
+            if command is not None and command["do"] == "cpu":
+                sampler.sample()
+                answer({"did": "cpu", "cpu_s": sampler.engine_cpu.at(command["at_ns"])})
+            elif command is not None:
                 sampler.watch(command["roles"], command.get("as_of_ns", now_ns()), command.get("ended", []))
                 answer({"did": "watch"})
 

@@ -74,7 +74,10 @@ def _add(found: Measured, basis: Basis, shares: Shares, left_s: float, spent_s: 
             found.bracket([EVENTS_PER_SECOND], why)
     if (share := (shares.jit + shares.gc) / shares.all) >= NOTED and spent_s > 0:
         parts = f"JIT {100 * shares.jit / shares.all:.0f} %, GC {100 * shares.gc / shares.all:.0f} %"
-        found.notes.append(f"{100 * share:.0f} % of the CPU of its JVMs went to compiling and collecting ({parts})")
+        when = "in the measured part" if basis.kind == "paced" else "in the last backlog"
+        found.notes.append(
+            f"{when} {100 * share:.0f} % of the CPU of its JVMs went to compiling and collecting ({parts})"
+        )
 
 
 measurement = Measurement(

@@ -43,5 +43,5 @@ class Measured:
     def update(self, other: Measured) -> None:
         self.metrics |= other.metrics
         self.absent |= other.absent
-        self.notes += other.notes
+        self.notes += [note for note in other.notes if note not in self.notes]
         self.series += other.series

@@ -23,7 +23,7 @@ class Warmness:
 def warmness(basis: Basis) -> Warmness:
     """Of the drains of a trial; a pure function of what was recorded, whatever the trial itself believed."""
     if basis.drain.backlogs is None:
-        return _unknown([], "before method version 9 the backlogs doubled, however warm it was")
+        return _unknown([], f"before method version {DOUBLING_BEFORE} the backlogs doubled, however warm it was")
     samples = basis.samples if basis.has("samples") else None
     read = [drained(each, samples) for each in equal_ones(basis.attempts, basis.drain.events)]
     equal = [each for each in read if isinstance(each, Drained)]
@@ -43,6 +43,8 @@ def warmness(basis: Basis) -> Warmness:
 
 
 _NOT_KNOWN = "the engine is not known to have been warm"
+DOUBLING_BEFORE = 9
+"""Before this method version the backlogs of a trial doubled."""
 
 
 def _unknown(equal: list[Drained], why: str) -> Warmness:

@@ -35,7 +35,7 @@ class Threads:
         self._ended_s = 0.0
 
     def look(self) -> dict[str, float]:
-        """CPU seconds by name, those that are not zero; none if the process is gone.
+        """CPU seconds by name; none if the process is gone.
 
         What no look saw, of threads that ended in between, has the name ENDED_THREADS.
         """
@@ -58,7 +58,7 @@ class Threads:
             found[name] += cpu_s
         # The whole was read first, and threads go on: it may be the smaller one.
         self._ended_s = max(self._ended_s, whole.cpu_s - sum(found.values()))
-        return {name: cpu_s for name, cpu_s in {**found, ENDED_THREADS: self._ended_s}.items() if cpu_s > 0}
+        return {**found, ENDED_THREADS: self._ended_s}
 
 
 class ThreadTable:

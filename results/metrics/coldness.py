@@ -24,7 +24,7 @@ def measure(basis: Basis) -> Measured:
     again = threads.jvms_since(ENGINE, min(struck)) if struck else 0
     if again:
         found.notes.append(
-            f"cold: {again} JVMs were started again after strikes, and what they did then is in the figures"
+            f"cold: {again} of its JVMs began after a strike, and what they did while cold is in the figures"
         )
     return found
 

@@ -48,7 +48,7 @@ def measure(basis: Basis) -> Measured:
     if shares.all <= 0:
         found.lack([JIT, GC, ENDED, figure], "the threads of its JVMs took no CPU that could be seen")
         return found
-    _add(found, basis, shares, max(0.0, spent_s - shares.jit - shares.gc), spent_s)
+    _add(found, basis, shares, spent_s - shares.jit - shares.gc)
     return found
 
 
@@ -60,19 +60,21 @@ def _span_ns(basis: Basis) -> tuple[int, int] | str:
     return last if isinstance(last, str) else (last.committed_ns, last.visible_ns or last.committed_ns)
 
 
-def _add(found: Measured, basis: Basis, shares: Shares, left_s: float, spent_s: float) -> None:
-    """left_s: CPU seconds of the engine without JIT and GC. spent_s: all of them."""
+def _add(found: Measured, basis: Basis, shares: Shares, left_s: float) -> None:
+    """left_s: CPU seconds of the engine without JIT and GC."""
     for metric, part_s in ((JIT, shares.jit), (GC, shares.gc), (ENDED, shares.ended)):
         found.add(metric, 100 * part_s / shares.all)
     spans = _span_ns(basis)
     if basis.kind == "paced" and not isinstance(spans, str):
-        found.add(CORES, left_s / ((spans[1] - spans[0]) / 1e9))
+        found.add(CORES, max(0.0, left_s) / ((spans[1] - spans[0]) / 1e9))
     elif left_s > 0:
         events = basis.attempts[-1].phase.segment.count
         found.add(EVENTS_PER_SECOND, events / left_s, n=events)
         if (why := not_warm(basis)) is not None:
             found.bracket([EVENTS_PER_SECOND], why)
-    if (share := (shares.jit + shares.gc) / shares.all) >= NOTED and spent_s > 0:
+    else:
+        found.lack([EVENTS_PER_SECOND], "JIT and GC threads took all the CPU that samples tell of")
+    if (share := (shares.jit + shares.gc) / shares.all) >= NOTED:
         parts = f"JIT {100 * shares.jit / shares.all:.0f} %, GC {100 * shares.gc / shares.all:.0f} %"
         when = "in the measured part" if basis.kind == "paced" else "in the last backlog"
         found.notes.append(

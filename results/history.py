@@ -79,7 +79,7 @@ TRIAL, MARKS = "trial.json", "marks.jsonl"
 MOST_PART_BYTES = 1 << 30
 """A larger part of a table (1 GiB, also unpacked) is not read."""
 
-METHOD_VERSION = 8
+METHOD_VERSION = 9
 """The version of METHOD.md by which histories of today are recorded and judged."""
 
 PHYSICAL = pa.schema(

@@ -179,6 +179,11 @@ class Row:
         """What was measured of a metric; the largest where several phases have it (peaks)."""
         return max(self._over_phases(metric), key=lambda found: found.value, default=None)
 
+    def absent(self, metric: Metric) -> str | None:
+        """Why a metric that no phase has is absent; None where nothing is said of it."""
+        said = (case.absent[metric.name] for case in self.cases if metric.name in case.absent)
+        return None if self.measured(metric) else next(said, None)
+
     def value(self, metric: Metric) -> float | None:
         found = self.measured(metric)
         return None if found is None else found.value

@@ -16,6 +16,7 @@ from harness.planning.suite import SWEEP
 from harness.quiescence import STILL_INTERVALS, STILL_S
 from harness.strikes.campaign import BEHIND_S, POINTS, RECOVER_S, STEADY_S, WRITTEN_NS
 from harness.trial import DECOYS_WARMUP_S
+from results.evidence.append_times import RESOLUTION_MS
 from results.evidence.gaps import STALLED_MS
 from results.evidence.samples import HOLE_S
 from results.history import METHOD_VERSION, MOST_PART_BYTES
@@ -67,6 +68,7 @@ QUOTED = (
     f"Every subset is tried of at most {MOST_LATE} late events",
     f"in the middle of a paced warm-up of at least {WORDS[int(DECOYS_WARMUP_S)]} seconds, up to {DECOYS} *decoys*",
     f"no change for the larger of {WORDS[STILL_INTERVALS]} commit intervals and {STILL_S:g} s",
+    f"would be appended more than {RESOLUTION_MS} ms after it was visible",
     f"p99.9 needs {needed('99.9'):,} rows, and all of them at least {CLOSINGS_NEEDED} distinct closings",
     f"or {CLOSINGS_NEEDED} rows where there are no closings",
     f"a tmpfs of {SIZE_MB} MiB from the start",

@@ -23,10 +23,7 @@ DRIFT = Metric(
 
 
 def measure(basis: Basis) -> Measured:
-    """The cores of two halves, which begin at one point of the commit interval and have as many intervals.
-
-    The engine part of p50 is to be compared here as well, once results split latency at a row's append time.
-    """
+    """The cores of two halves, which begin at one point of the commit interval and have as many intervals."""
     found, halves = Measured(), matched_halves_ns(basis)
     if basis.history.plan.strikes is not None:
         found.lack([DRIFT], "strikes fell into the measured part")

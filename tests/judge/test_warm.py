@@ -35,7 +35,7 @@ def drained(backlogs: list[Backlog], asked: int | None = 6, method_version: int 
     if method_version is not None:
         changes["method_version"] = method_version
     recording.plan = recording.plan.model_copy(update=changes)
-    _without_drains(recording)
+    without_drains(recording)
     rests = [mark for mark in recording.marks if mark.mark in ("quiescent", "ended")]
     recording.marks = [mark for mark in recording.marks if mark.mark not in ("quiescent", "ended")]
     at_ns, first, base_ms = recording.marks[-1].at_ns + 5 * SECOND, 10_000, made.BASE_MS + 6_000_000
@@ -51,7 +51,7 @@ def drained(backlogs: list[Backlog], asked: int | None = 6, method_version: int 
     return recording
 
 
-def _without_drains(recording: Recording) -> None:
+def without_drains(recording: Recording) -> None:
     """Take away the backlogs that a perfect history has."""
     paced = int(made.PACED.duration_s * made.RATE)
     recording.marks = [mark for mark in recording.marks if not getattr(mark, "phase", "").startswith("drain")]
@@ -254,39 +254,3 @@ def test_a_jvm_that_was_started_again_after_a_strike_is_called_cold(judged_with)
     told = "cold: 1 of its JVMs began after a strike, and what they did while cold is in the figures"
     assert told in judged_with(recording, before, again)["paced"].notes
     assert not [note for note in judged_with(recording, before)["paced"].notes if "cold" in note]
-
-
-def paced_with(cores: list[tuple[int, float]]) -> Recording:
-    """A paced part in which the engine takes so many cores, each from a second of the measured part on."""
-    recording = perfect()
-    recording.plan = recording.plan.model_copy(update={"drain": None})
-    start_s = recording.of(made.PhaseBegin)[0].start_ns // SECOND + int(made.PACED.warmup_s)
-    _without_drains(recording)
-    recording.samples, spent = [], 0.0
-    for second in range(990, recording.marks[-1].at_ns // SECOND + 1):
-        recording.samples.append((second * SECOND, *ENGINE, spent, 1, 1))
-        spent += next((each for begin_s, each in reversed(cores) if second >= start_s + begin_s), 0.0)
-    return recording
-
-
-def test_halves_of_a_measured_part_that_cost_as_much_are_steady(judged):
-    case = judged(paced_with([(0, 0.5), (12, 0.52)]))["paced"]
-    assert value(case, "busy_cores_drift") == pytest.approx(4)
-    assert case.notes == []
-
-
-def test_halves_that_differ_by_more_than_a_tenth_are_not_steady(judged):
-    case = judged(paced_with([(0, 0.5), (12, 0.4)]))["paced"]
-    assert value(case, "busy_cores_drift") == pytest.approx(-20)
-    told = "not steady: the engine took 0.50 cores in the earlier half of the measured part and 0.40 in the later one"
-    assert case.notes == [told]
-
-
-def test_halves_are_of_whole_commit_intervals_at_one_point_of_them(judged):
-    # At the beginning of each interval there is a burst.
-    recording = paced_with([(0, 5.0), (1, 0.1), (8, 9.0), (9, 0.1), (16, 5.0), (17, 0.1)])
-    recording.plan = recording.plan.model_copy(update={"interval_ms": 8000})
-    assert judged(recording)["paced"].absent["busy_cores_drift"] == "halves of the measured part are shorter than 10 s"
-    recording = paced_with([(0, 5.0), (1, 0.1), (12, 5.0), (13, 0.1)])
-    recording.plan = recording.plan.model_copy(update={"interval_ms": 12_000})
-    assert value(judged(recording)["paced"], "busy_cores_drift") == pytest.approx(0)

@@ -23,6 +23,8 @@ from results.history import METHOD_VERSION, MOST_PART_BYTES
 from results.manifest import SINCE
 from results.metrics.jvm import NOTED
 from results.metrics.latency import CLOSINGS_NEEDED
+from results.metrics.latency_steadiness import LEAST_POINTS
+from results.metrics.latency_steadiness import POINTS as PARTS_OF_INTERVAL
 from results.metrics.send_lag import BEHIND_MS
 from results.metrics.statistics import INTERVAL, INTERVAL_SAMPLES, RESAMPLES, needed
 from results.metrics.steadiness import LEAST_S
@@ -44,6 +46,7 @@ from workloads.stream import CHECK_BITS, CONTROL
 from workloads.workload import discover
 
 WORDS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five"}
+TENTHS = {10: "tenths"}
 S_NS = 1_000_000_000
 
 QUOTED = (
@@ -93,6 +96,7 @@ QUOTED = (
     f"Where it lasted less than {ENOUGH:g} of that",
     f"Histories of methods before {DOUBLING_BEFORE} have doubling backlogs",
     f"they must be {APART_INTERVALS} commit intervals apart",
+    f"in {LEAST_POINTS} of the {TENTHS[PARTS_OF_INTERVAL]} both halves must have rows",
     f"From {100 * NOTED:g} % on, JIT and GC together are a note",
     f"halves shorter than {LEAST_S:g} s are not compared",
     f"Where they differ by more than {100 * SAME_CORES:g} %, the result says *not steady*",

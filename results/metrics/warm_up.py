@@ -57,8 +57,8 @@ def measure(basis: Basis) -> Measured:
         found.lack([GREW] if warm.equal else [GREW, EVENTS], str(warm.doubt))
     else:
         found.add(GREW, 100 * warm.growth, n=len(warm.equal))
-    least_s = APART_INTERVALS * basis.history.plan.interval_ms / 1000
-    _add_marginal(found, warm, drained(last, samples), least_s)
+    interval_s = basis.history.plan.interval_ms / 1000
+    _add_marginal(found, warm, drained(last, samples), interval_s)
     return found
 
 
@@ -87,20 +87,24 @@ def _curve(equal: list[Drained]) -> Series:
     )
 
 
-def _add_marginal(found: Measured, warm: Warmness, last: Drained | str, least_s: float) -> None:
-    """least_s: by so much the two backlogs must differ in length."""
+def _add_marginal(found: Measured, warm: Warmness, last: Drained | str, interval_s: float) -> None:
+    """interval_s: the commit interval."""
     if isinstance(last, str) or not warm.equal:
         why = last if isinstance(last, str) else str(warm.doubt)
         found.lack([MARGINAL, FIXED], why)
         return
     small = average(later_half(warm.equal))
     pace = marginal(small, last)
-    if pace is None or abs(last.seconds - small.seconds) < least_s:
+    lasted = f"{small.events:,} and {last.events:,} events, lasted {small.seconds:.2f} s and {last.seconds:.2f} s"
+    if pace is None or abs(last.seconds - small.seconds) < APART_INTERVALS * interval_s:
         found.lack(
             [MARGINAL, FIXED],
-            f"two warm backlogs, of {small.events:,} and {last.events:,} events, lasted {small.seconds:.2f} s and "
-            f"{last.seconds:.2f} s: they must be {APART_INTERVALS} commit intervals apart",
+            f"two warm backlogs, of {lasted}: they must be {APART_INTERVALS} commit intervals apart",
         )
+        return
+    if last.seconds - last.events / pace < -interval_s:
+        why = f"two warm backlogs, of {lasted}: the larger one took longer for each event, so that it was disturbed"
+        found.lack([MARGINAL, FIXED], why)
         return
     found.add(MARGINAL, pace, n=abs(last.events - small.events))
     found.add(FIXED, last.seconds - last.events / pace)

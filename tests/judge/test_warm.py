@@ -170,6 +170,12 @@ def test_backlogs_that_lasted_as_long_give_no_marginal_rate(judged):
     assert case.absent["marginal_drain_rate"].endswith("they must be 3 commit intervals apart")
 
 
+def test_a_larger_backlog_that_took_longer_for_each_event_gives_no_marginal_rate(judged):
+    case = judged(drained([*equal(WARM, 1.0), Backlog(400, 5.0, 2.0)]))["drain"]
+    assert case.absent["marginal_drain_rate"].endswith("so that it was disturbed")
+    assert case.absent["drain_fixed_seconds"] == case.absent["marginal_drain_rate"]
+
+
 def test_the_warm_up_is_a_series_of_backlogs(judged):
     case = judged(drained([*equal(WARM), LAST]))["drain"]
     (shown,) = [series for series in case.series if series.name == "warm-up"]

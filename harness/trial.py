@@ -130,7 +130,6 @@ class Trial:
             self._record.check()
             self._marks.write(Ended(at_ns=time.monotonic_ns()))
         except Failure as failure:
-            self._dump_threads()
             self._fail(failure.what, failure.where)
         except Exception as error:
             # An engine may come from anyone and raise anything; its trial failed, and the run goes on.
@@ -223,6 +222,7 @@ class Trial:
         self._deployment = Deployment(self._engine, self._equipment.site, job, READY_S)
         stack.callback(self._end_engine)
         stack.callback(self._deployment.close)
+        stack.push(self._dump_threads)
         startup_s = self._deployment.start(lambda: self._tell_sampler(self._deployment.processes))
         self._marks.write(
             EngineReady(at_ns=time.monotonic_ns(), settings=dict(self._deployment.settings), startup_s=startup_s)
@@ -491,9 +491,9 @@ class Trial:
         with suppress(TrialFailure):  # A sampler that is gone was missed before.
             self._tell_sampler(dict)
 
-    def _dump_threads(self) -> None:
-        """What every process of the engine was doing as it failed; a hang says no more than this."""
-        if hasattr(self, "_deployment"):
+    def _dump_threads(self, _: object, error: BaseException | None, *__: object) -> None:
+        """What every process of the engine is doing as the trial fails; a hang says no more than this."""
+        if isinstance(error, Failure):
             dump(self._deployment.processes(), self._equipment.site.java_home, self._equipment.folder / "logs")
 
     def _say(self, text: str) -> None:

@@ -45,6 +45,11 @@ class MachineTime:
         self._pressure = {what: _opened(_PROC / "pressure" / what) for what in ("cpu", "io", "memory")}
         self._quotas = quotas()
 
+    def close(self) -> None:
+        for file in (self._stat, *self._pressure.values()):
+            if file is not None:
+                os.close(file)
+
     def cpu_time(self) -> CpuTime:
         return parsed(os.pread(self._stat, self._bytes, 0), self._cpus)
 

@@ -335,3 +335,16 @@ def machine_row(at_ns: int, start_ns: int, with_threads: bool = True) -> dict[st
     pressure = {"cpu_pressure_s": 0.02 * lasted_s, "io_pressure_s": 0.0, "memory_pressure_s": 0.0, "throttled_s": None}
     clocks = {"asleep_ns": 0, "wall_ahead_ns": 0}
     return counted | {name: value if with_threads else None for name, value in threads.items()} | pressure | clocks
+
+
+def beside(recording: Recording, cores: float = 0.0, steal: float = 0.0, **changes: float | None) -> None:
+    """Other work takes so many cores all the time, and the hypervisor so many. changes: columns that grow by so many
+    seconds a second instead of what they were, or that were not counted (None).
+    """
+    began_ns = recording.machine[0]["at_ns"]
+    for row in recording.machine:
+        lasted_s = (row["at_ns"] - began_ns) / SECOND
+        row["busy_s"] += cores * lasted_s
+        row["steal_s"] += steal * lasted_s
+        row["idle_s"] -= (cores + steal) * lasted_s
+        row.update({name: None if rate is None else rate * lasted_s for name, rate in changes.items()})

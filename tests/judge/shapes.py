@@ -100,7 +100,8 @@ class Shaped:
             mode="default", workload="shaped", parameters={}, seed=1, log="embedded", guarantee="exactly-once",
             processing_claimed="exactly-once", delivery_claimed="exactly-once", partitions=PARTITIONS, parallelism=2,
             interval_ms=10_000, worker_memory_mb=512, event_rate=RATE, paced=PACED,
-            drain=DRAIN if self.drained else None, emits=self.emits, clock=Clock(wall_ns=0, monotonic_ns=0), versions={},
+            drain=DRAIN if self.drained else None, emits=self.emits, versions={},
+            clock=Clock(wall_ns=0, monotonic_ns=0),
             machine=Machine(cpu="none", cores=2, memory_bytes=1, kernel="none", python="3", java=None),
         )  # fmt: skip
         recording = Recording(plan, self.query)

@@ -46,6 +46,7 @@ from results.history import (
     EngineReady,
     Failed,
     Loaded,
+    LookedLate,
     MarkWriter,
     NotStored,
     PhaseBegin,
@@ -285,7 +286,9 @@ class Trial:
         # What a single worker has at stake is told by what was made from its partitions.
         by_worker = has_one_victim(fault) and self._deployment.rollback == "worker"
         rows = RowCounts(log, self._output, partitions) if by_worker else None
-        gauge = Gauge(log, (self._input, self._output), partitions, self._deployment.progress, rows)
+        # Where the broker is broken on purpose, no look at it can be in time.
+        late = (lambda *_: None) if "broker" in self._fault.needs else self._looked_late
+        gauge = Gauge(log, (self._input, self._output), partitions, self._deployment.progress, rows, late)
         stack.enter_context(gauge)
         campaign = Campaign(
             self._case,
@@ -302,6 +305,10 @@ class Trial:
         )
         stack.callback(campaign.end)
         return campaign
+
+    def _looked_late(self, from_ns: int, until_ns: int) -> None:
+        with suppress(NotStored):  # What comes next cannot be stored either, and says so.
+            self._marks.write(LookedLate(at_ns=until_ns, who="gauge", from_ns=from_ns))
 
     def _decoys_s(self, paced: Paced) -> float | None:
         """When decoys are written beside the load: in the warm-up, for an open transaction holds back every
@@ -483,7 +490,19 @@ class Trial:
             "collector": [self._collector.pid],
             "sampler": [self._sampler.pid],
         }
-        self._sampler.ask({"do": "watch", "roles": watched, "as_of_ns": as_of_ns, "ended": ended}, _ANSWER_S)
+        told = {"do": "watch", "roles": watched, "as_of_ns": as_of_ns, "ended": ended, "steady": self._steady(watched)}
+        self._sampler.ask(told, _ANSWER_S)
+
+    def _steady(self, watched: Mapping[str, list[int]]) -> dict[str, list[int]]:
+        """Processes of ours that nothing but a disturbance stops, by name."""
+        link, names = self._equipment.link, {"generator", "collector", "broker"}
+        if self._fault is not None and "broker" in self._fault.needs:
+            names -= {"broker"}
+        return {
+            "director": [os.getpid()],
+            **({"proxy": [link.pid]} if link is not None else {}),
+            **{name: pids for name, pids in watched.items() if name in names},
+        }
 
     def _end_engine(self) -> None:
         """Nothing of the engine outlives its trial; what it took is sampled to its end."""

@@ -321,6 +321,7 @@ def _trial_plan(case: CasePlan, engine: Engine, tools: Provisioned) -> TrialPlan
     return TrialPlan(
         method_version=METHOD_VERSION,
         name=case.name,
+        trial_number=case.trial_number,
         engine=case.engine,
         engine_version=engine.version,
         mode=case.mode,

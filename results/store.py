@@ -13,6 +13,7 @@ from results.folder import LeadsOutside, within, write_whole
 from results.history import TRIAL, DamagedHistory, History, first_problem
 from results.judge import judge
 from results.plan import AskedCase, AskedRun, CasePlan, TrialPlan
+from results.repetition import repeated
 from results.result import CaseResult, Outcome, PhaseKind, RunResult
 from workloads.regular_file import read_regular
 
@@ -47,7 +48,11 @@ def judge_run(folder: Path) -> RunResult:
     cases = _with_methods(cases)
     machines = [case.asked.machine for case in cases if case.asked]
     return RunResult(
-        run=folder.resolve().name, suite=plan.suite, machine=machines[0] if machines else None, cases=cases
+        run=folder.resolve().name,
+        suite=plan.suite,
+        machine=machines[0] if machines else None,
+        cases=cases,
+        repeated=repeated(cases, plan.cases),
     )
 
 
@@ -182,6 +187,7 @@ def _unjudged(asked: AskedCase, outcome: Outcome, reason: str) -> list[CaseResul
             outcome=outcome,
             reason=reason,
             trial=asked.name,
+            trial_number=asked.trial_number,
         )
         for kind in _kinds(asked)
     ]

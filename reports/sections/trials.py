@@ -56,7 +56,9 @@ def _terminal(comparison: Comparison, width: int) -> Iterator[TerminalTable]:
         table.add_column(Text("engine"), min_width=13)
         table.add_column(Text("trials"), justify="right")
         for column in part:
-            table.add_column(Text(f"{column.short_heading}:\nmedian [{_between(rows)}]"), justify="right")
+            table.add_column(
+                Text(f"{column.short_heading}:\nmedian\n[{_between(rows)}]"), justify="right", no_wrap=True
+            )
         for row in rows:
             table.add_row(Text(row.name), str(len(row.trials)), *(Text(_spread(row, column)) for column in part))
         yield table
@@ -81,8 +83,9 @@ def _spread(row: Row, column: Column) -> str:
     if found is None or found.low is None or found.high is None:
         return units.NONE
     of = f" ({found.n} of {len(row.trials)})" if found.n != len(row.trials) else ""
-    text = f"{column.show(found.value)} [{column.show(found.low)} to {column.show(found.high)}]{of}"
-    return f"({text})" if found.bracketed or row.suspect else text
+    text = column.show(found.value)
+    text = f"({text})" if found.bracketed or row.suspect else text
+    return f"{text}{of}\n[{column.show(found.low)} to {column.show(found.high)}]"
 
 
 section = Section(

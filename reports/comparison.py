@@ -15,6 +15,7 @@ from results.metrics.metric import Metric
 from results.metrics.statistics import INTERVAL_SAMPLES
 from results.plan import TrialPlan
 from results.result import (
+    Calibration,
     CaseResult,
     Guarantee,
     MetricValue,
@@ -288,6 +289,8 @@ class Comparison:
     """When the strikes were to fall, as `results.plan.Aim` says; empty where there were none."""
     timeouts: str = ""
     """The engines' time-outs under strikes, `default` or `tuned`; empty where there were none."""
+    calibration: Calibration | None = None
+    """What the harness itself takes with the workload; None where it was not measured."""
 
     @property
     def title(self) -> str:
@@ -319,7 +322,12 @@ def compare(run: RunResult) -> list[Comparison]:
         grouped.setdefault((asked, aim), {}).setdefault((case.engine, case.mode), []).append(case)
     shuffled = bool(run.repeated)
     return [
-        Comparison(*asked, tuple(_row(rows[name], run) for name in (sorted(rows) if shuffled else rows)), *aim)
+        Comparison(
+            *asked,
+            tuple(_row(rows[name], run) for name in (sorted(rows) if shuffled else rows)),
+            *aim,
+            next((each for each in run.calibrations if each.workload == asked[0]), None),
+        )
         for (asked, aim), rows in grouped.items()
     ]
 

@@ -36,6 +36,10 @@ KEPT = "kept"
 """The folder, in that of a run, with what workloads keep of the files of which they make events."""
 
 
+CALIBRATION = "calibration"
+"""The folder, in that of a run, with the history of a calibration for each workload."""
+
+
 def kept_folder(history: Path) -> Path:
     """Where what the events of a trial are made of is kept. history: the folder of its history, in that of its run."""
     return history.parent.parent / KEPT
@@ -232,6 +236,8 @@ class RunPlan(AskedRun):
     """Kind of the log of every case."""
     kafka: str | None
     """Bootstrap HOST:PORT of a broker that is already there; None to start one where a case needs it."""
+    calibrate: bool = False
+    """Whether what the harness itself takes is measured before the first case, for each workload."""
     cases: tuple[CasePlan, ...]
     """The cases in the order in which they run; those that are blocked do not."""
 

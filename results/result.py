@@ -292,6 +292,25 @@ class RepeatedCase(ResultModel):
     are the ends of its interval."""
 
 
+class Calibration(ResultModel):
+    """What the harness itself takes with a workload: measured with the echo, which computes nothing."""
+
+    workload: str
+    """Name of the workload whose events were sent, and as many rows as it is due written."""
+    asked: TrialPlan | None = None
+    """What was asked of the echo, and when and on what; None where that cannot be read."""
+    rows: int = 0
+    """How many rows the echo wrote in all."""
+    floor_p50_ms: float | None = None
+    """Half of its rows could be read within so many ms from the planned time of their event; None without a load."""
+    floor_p99_ms: float | None = None
+    """The same of 99 %."""
+    ceiling: float | None = None
+    """Events a second in the last backlog; None without one."""
+    lacking: str = ""
+    """Why nothing is known, in a line; empty where something is."""
+
+
 class RunResult(ResultModel):
     """A judged run."""
 
@@ -309,6 +328,8 @@ class RunResult(ResultModel):
     """In the order in which they ran; each trial of a case by itself."""
     repeated: list[RepeatedCase] = []
     """What the trials of a case come to, where a case has several."""
+    calibrations: list[Calibration] = []
+    """What the harness itself takes, by workload; none where it was not measured."""
 
 
 _WORST_FIRST: tuple[Outcome, ...] = ("fail", "unknown", "pass", "unavailable", "unsupported")

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from results.calibration import calibrations, marked
 from results.folder import LeadsOutside, within, write_whole
 from results.history import TRIAL, DamagedHistory, History, first_problem
 from results.judge import judge
@@ -46,6 +47,8 @@ def judge_run(folder: Path) -> RunResult:
     for asked, case in zip(plan.cases, told, strict=True):
         cases += _judged(folder, asked, case)
     cases = _with_methods(cases)
+    itself = calibrations(folder, [case.workload for case in plan.cases])
+    cases = [marked(case, itself) for case in cases]
     machines = [case.asked.machine for case in cases if case.asked]
     return RunResult(
         run=folder.resolve().name,
@@ -53,6 +56,7 @@ def judge_run(folder: Path) -> RunResult:
         machine=machines[0] if machines else None,
         cases=cases,
         repeated=repeated(cases, plan.cases),
+        calibrations=itself,
     )
 
 

@@ -97,6 +97,7 @@ def make(
             seed=suite.seed,
             log=log[0],
             kafka=selection.kafka,
+            calibrate=suite.calibrate,
             cases=tuple(cases),
         )
     except ValidationError as error:

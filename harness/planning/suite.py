@@ -200,6 +200,10 @@ class Suite(_Table):
     """Limit of one worker process, in bytes."""
     guarantee: Annotated[tuple[Guarantee, ...], BeforeValidator(_several), Field(min_length=1)]
     """One, or several to run one after the other."""
+    trials: Count = Field(default=1, ge=1, le=1000)
+    """How many trials each case has. Of fewer than five nothing is ranked."""
+    calibrate: bool = True
+    """Whether what the harness itself takes is measured first, or was within a day."""
     event_rate: Rate | None = Field(default=None, gt=0)
     """Events per second of event time; 0.96 of the paced rate where none is given (see SWEEP), so that event time
     passes a little faster than wall time."""

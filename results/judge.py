@@ -145,6 +145,7 @@ class _Case:
             settings=dict(sorted(ready[0].settings.items())) if ready else {},
             engine_version=plan.engine_version,
             trial=plan.name,
+            trial_number=plan.trial_number,
             asked=plan,
             not_judged=any(isinstance(doubt, _NotJudged) for doubt in self.doubts),
         )
@@ -204,6 +205,7 @@ class _Case:
             elif found.applies(basis, but="causality"):
                 why = f"void: {basis.premature:,} rows were visible before they could be known"
                 self.measured.lack(found.metrics, why)
+        self.measured.bracket_reserved()
         if self.struck is not None:
             self.strikes = self._part("strikes", lambda: basis.watched.strikes) or self.strikes
 

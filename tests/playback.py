@@ -99,7 +99,7 @@ class Bench:
         return {case["engine"]: (case["outcome"], case["reason"]) for case in cases}
 
 
-NAMED = ("engine", "mode", "log", "guarantee")
+NAMED = ("engine", "mode", "log", "guarantee", "trial_number")
 """What a played trial takes from its case; all else is the recording's."""
 
 
@@ -151,5 +151,6 @@ def set_up(folder: Path, monkeypatch: pytest.MonkeyPatch, recorded: bytes) -> Be
 
     monkeypatch.setattr("harness.planning.readiness.find_java", find_java)
     monkeypatch.setattr("harness.planning.catalogue.discover", lambda: CATALOGUE)
+    monkeypatch.setattr("harness.host.surroundings.LOOK_S", 0.01)
     monkeypatch.delenv("COLUMNS", raising=False)
     return made

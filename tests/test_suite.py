@@ -18,6 +18,7 @@ from harness.planning.planner import CasePlan, Selection
 from harness.planning.request import overrides
 from harness.planning.suite import InvalidRequest
 from harness.problem import ExitCode, Problem
+from results.warmth import LEAST
 from workloads.discovery import Unavailable
 from workloads.profile import Profile
 from workloads.sensors import Sensors

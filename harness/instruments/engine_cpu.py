@@ -35,6 +35,10 @@ class EngineCpu:
         self._times_ns.append(at_ns)
         self._totals_s.append(self._gone_s + sum(cpu_s for pid, (cpu_s, _) in self._taken.items() if is_engine(pid)))
 
+    def between(self, from_ns: int, until_ns: int) -> float:
+        """CPU seconds from one time to another."""
+        return self.at(until_ns) - self.at(from_ns)
+
     def at(self, at_ns: int) -> float:
         """CPU seconds until then, interpolated between samples; before the first and after the last, those of it."""
         place = bisect_left(self._times_ns, at_ns)

@@ -8,20 +8,26 @@ import re
 
 import pytest
 
+from harness.calibration import BACKLOGS, FRESH_S, MEASURED_S, SAMPLE_EVENTS, WARMUP_S
 from harness.host.disk import SIZE_MB
 from harness.instruments.collector import GAP_S
 from harness.instruments.decoys import DECOYS
 from harness.instruments.sampler import PSS_S, SAMPLE_S
 from harness.planning.suite import SWEEP
+from harness.problem import ExitCode
 from harness.quiescence import STILL_INTERVALS, STILL_S
 from harness.strikes.campaign import BEHIND_S, POINTS, RECOVER_S, STEADY_S, WRITTEN_NS
 from harness.trial import DECOYS_WARMUP_S
+from results.calibration import CEILING_SHARE, FLOOR_TIMES
 from results.evidence.append_times import RESOLUTION_MS
 from results.evidence.gaps import STALLED_MS
 from results.evidence.samples import HOLE_S
+from results.evidence.wall_clock import SLEPT_S, STEP_MS
 from results.history import METHOD_VERSION, MOST_PART_BYTES
 from results.manifest import SINCE
+from results.metrics.foreign import CPU_PERCENT, SHORT_S, SPEEDS_PERCENT, WAITED_PERCENT
 from results.metrics.jvm import NOTED
+from results.metrics.kept_up import BEHIND_COMMITS, INTERVALS_NEEDED
 from results.metrics.latency import CLOSINGS_NEEDED
 from results.metrics.latency_steadiness import LEAST_POINTS
 from results.metrics.latency_steadiness import POINTS as PARTS_OF_INTERVAL
@@ -29,6 +35,7 @@ from results.metrics.send_lag import BEHIND_MS
 from results.metrics.statistics import INTERVAL, INTERVAL_SAMPLES, RESAMPLES, needed
 from results.metrics.steadiness import LEAST_S
 from results.metrics.steadiness import STEADY as SAME_CORES
+from results.metrics.stops import LATE_S, STOPPED_S
 from results.metrics.strike_results import _SECOND_NS, _STEP_NS, BAND, BASELINE_ROWS, STEADY
 from results.metrics.warm_up import APART_INTERVALS
 from results.metrics.warmness import DOUBLING_BEFORE
@@ -45,7 +52,7 @@ from workloads.regular_file import MOST_TEXT_BYTES
 from workloads.stream import CHECK_BITS, CONTROL
 from workloads.workload import discover
 
-WORDS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five"}
+WORDS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
 TENTHS = {10: "tenths"}
 S_NS = 1_000_000_000
 
@@ -87,9 +94,31 @@ QUOTED = (
     f"the {float(INTERVAL[1]) - float(INTERVAL[0]):g} % interval of the median by the bootstrap percentile method",
     f"({RESAMPLES:,} resamples, seeded)",
     f"of fewer than {WORDS[INTERVAL_SAMPLES]} strikes the range",
+    f"its interval is the {float(INTERVAL[1]) - float(INTERVAL[0]):g} % one of the bootstrap percentile method",
+    f"Of fewer than {WORDS[INTERVAL_SAMPLES]} trials there is the range; of {WORDS[INTERVAL_SAMPLES]}, the interval",
+    f"none is of fewer than {WORDS[INTERVAL_SAMPLES]} trials",
+    f"finds due in the first {SAMPLE_EVENTS:,} events",
+    f"over {MEASURED_S:g} s at the case's rate after {WARMUP_S:g} s",
+    f"events of a backlog of {BACKLOGS[-1]:,}, after one of {BACKLOGS[0]:,}",
+    f"A drain rate above {CEILING_SHARE:g} of the ceiling",
+    f"a latency (p50, p99) within {FLOOR_TIMES:g} times the floor",
     f"Histories of methods before {SINCE} have no manifest",
     f"never more than {HOLE_S:g} s apart",
     f"up to {MOST_TEXT_BYTES >> 20} MiB each, a part of a table up to {MOST_PART_BYTES >> 30} GiB",
+    f"From {SPEEDS_PERCENT:g} % of both together, speeds of that phase",
+    f"stand in brackets from {CPU_PERCENT:g} %: they were seen to move",
+    f"Of a phase under {SHORT_S:g} s it *cannot be told*",
+    f"where what is not the run's reaches {SPEEDS_PERCENT:g} %",
+    f"waited for a CPU for {WAITED_PERCENT:g} % of the time in which they could run",
+    f"waited for one for {WAITED_PERCENT:g} % of the phase",
+    f"Where a quota holds the run back for {SPEEDS_PERCENT:g} % of a phase",
+    f"if more than {WORDS[BEHIND_COMMITS]} commits' worth were left after its first commit",
+    f"It takes {WORDS[INTERVALS_NEEDED]} commit intervals, and no strikes",
+    f"finds stopped for {STOPPED_S:g} s or more",
+    f"does not look for {'a second' if LATE_S == 1 else LATE_S}",
+    f"a difference that grew by {SLEPT_S:g} s or more between two samples is a sleep",
+    f"a difference that moves by {STEP_MS:g} ms or more between two samples",
+    f"ends a command with exit code {ExitCode.INCONCLUSIVE}",
     f"Equal backlogs follow each other, at least {LEAST}, until",
     f"events per CPU-second grew by less than {100 * GROWTH:g} % over the last doubling of events",
     f"The least number is drained beyond it, up to {OVERDRAWN} times the budget, and there are never more than {MOST}",
@@ -106,6 +135,8 @@ QUOTED = (
 
 OF_NO_CODE = (
     "a median of 0.2 s and of 1.0 s in two trials",  # What one engine showed.
+    "by 5 to 30 % beside other work",  # What was seen.
+    "which err by 1 to 2 % there",
     "(9 s, Kafka's default)",
     "(KAFKA-20734; 4.2 does not)",
     "Kafka 4.3.0 to 4.4.0 leave transactions",  # The versions in which the fault of Kafka was seen or read.
@@ -139,6 +170,11 @@ def test_every_number_of_the_method_is_held() -> None:
         assert known in text
         text = text.replace(known, "")
     assert re.findall(r"[^.:;]*(?<![\w`])\d[^.:;]*", text) == []
+
+
+def test_a_calibration_is_kept_for_a_day() -> None:
+    assert "used again for a day" in method()
+    assert FRESH_S == 24 * 3600
 
 
 def test_slots_are_a_second() -> None:

@@ -27,6 +27,7 @@ from results.metrics.latency import CLOSINGS_NEEDED
 from results.metrics.send_lag import BEHIND_MS
 from results.metrics.statistics import INTERVAL, INTERVAL_SAMPLES, RESAMPLES, needed
 from results.metrics.strike_results import _SECOND_NS, _STEP_NS, BAND, BASELINE_ROWS, STEADY
+from results.noise import CHANCE
 from results.verdict.audit import EVERY_SET, MOST_TIMES, SCATTERED, SCATTERED_AMONG
 from results.verdict.explanation import CAUSES, THOROUGH
 from results.verdict.late import MOST_LATE
@@ -88,6 +89,8 @@ QUOTED = (
     f"events of a backlog of {BACKLOGS[-1]:,}, after one of {BACKLOGS[0]:,}",
     f"A drain rate above {CEILING_SHARE:g} of the ceiling",
     f"a latency (p50, p99) within {FLOOR_TIMES:g} times the floor",
+    f"two groups of {WORDS[INTERVAL_SAMPLES]} are drawn with replacement, {RESAMPLES:,} times, seeded",
+    f"stays below in {CHANCE} % of these draws",
     f"Histories of methods before {SINCE} have no manifest",
     f"never more than {HOLE_S:g} s apart",
     f"up to {MOST_TEXT_BYTES >> 20} MiB each, a part of a table up to {MOST_PART_BYTES >> 30} GiB",

@@ -14,6 +14,7 @@ import textwrap
 import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import IO, TYPE_CHECKING, Annotated, Literal
@@ -29,6 +30,7 @@ from results.printable import printable, printable_lines
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from harness.display import Display
     from harness.planning.readiness import Readiness
     from harness.planning.request import Request
     from harness.provisioning.progress import Report
@@ -63,6 +65,11 @@ FormatOption = Annotated[
 ]
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, or `latest` of those in runs/.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
+WaitOption = Annotated[
+    str | None,
+    typer.Option("--wait-quiet", metavar="DURATION", help="Wait so long, such as 60s, for a calm machine."),
+]
+StrictOption = Annotated[bool, typer.Option("--strict", help="Exit with code 6 where a figure stands in brackets.")]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 
@@ -199,13 +206,16 @@ def run(
     resume: Annotated[
         str | None, typer.Option(metavar="RUN", help="Go on with a run that was interrupted, and nothing else.")
     ] = None,
+    strict: StrictOption = False,
+    wait_quiet: WaitOption = None,
     output_format: FormatOption = "text",
     no_progress: Annotated[bool, typer.Option("--no-progress", help="Say nothing until there are results.")] = False,
     _debug: DebugOption = False,
 ) -> int:
     """Run a suite, or one case for each engine and workload that is named."""
+    wish = _Wish(output_format, no_progress, strict, _wait_s(wait_quiet))
     if resume is not None:
-        return _resume(_folder(resume), output_format, no_progress)
+        return _resume(_folder(resume), wish)
     from harness.planning.planner import Selection
     from harness.planning.request import Request, overrides
 
@@ -213,7 +223,7 @@ def run(
         tuple(dict.fromkeys(engine or ())), tuple(dict.fromkeys(workload or ())), log, kafka, guarantee
     )
     asked = Request(suite, selection, overrides(settings or [], seed, fault or ()))
-    return _execute(*_planned(asked, out), output_format, no_progress)
+    return _execute(*_planned(asked, out), wish)
 
 
 def _planned(asked: Request, out: Path) -> tuple[RunPlan, Readiness, Path]:
@@ -236,7 +246,27 @@ def _planned(asked: Request, out: Path) -> tuple[RunPlan, Readiness, Path]:
     return planned, readiness, running.new_folder(out, name)
 
 
-def _resume(folder: Path, output_format: Format, no_progress: bool) -> int:
+@dataclass(frozen=True)
+class _Wish:
+    """How a run is to be shown and concluded. wait_s: for a calm machine; 0 for not at all."""
+
+    output_format: Format
+    no_progress: bool
+    strict: bool
+    wait_s: float
+
+
+def _wait_s(duration: str | None) -> float:
+    """Raises Problem for what is no duration."""
+    from harness.planning.quantity import seconds
+
+    try:
+        return seconds(duration) if duration is not None else 0.0
+    except ValueError as error:
+        raise Problem(str(error), "option --wait-quiet", "Write it as in 60s", ExitCode.USAGE) from error
+
+
+def _resume(folder: Path, wish: _Wish) -> int:
     """Record what an interrupted run has not recorded yet, and conclude it."""
     from harness import run as running
     from harness.planning.catalogue import discover
@@ -252,16 +282,20 @@ def _resume(folder: Path, output_format: Format, no_progress: bool) -> int:
         blocked = readiness.available(engines[name], planned.log)
         if blocked is not None:
             raise Problem(f"{name} cannot run here any more: {blocked.reason}", str(folder), blocked.remedy)
-    return _execute(planned, readiness, folder, output_format, no_progress)
+    return _execute(planned, readiness, folder, wish)
 
 
-def _execute(planned: RunPlan, readiness: Readiness, folder: Path, output_format: Format, no_progress: bool) -> int:
+def _execute(planned: RunPlan, readiness: Readiness, folder: Path, wish: _Wish) -> int:
     from harness import run as running
     from harness.display import choose
 
+    consoles = _console(sys.stdout), _console(sys.stderr)
     try:
-        with choose(output_format, no_progress, _console(sys.stdout), _console(sys.stderr)) as display:
-            running.execute(planned, readiness.provisioned(planned), folder, display)
+        with choose(wish.output_format, wish.no_progress, *consoles) as display:
+            tools = readiness.provisioned(planned)
+            if planned.runnable:
+                _look_around(display, wish.wait_s)
+            running.execute(planned, tools, folder, display)
     except (KeyboardInterrupt, Exception) as error:
         what = "interrupted" if isinstance(error, KeyboardInterrupt) else "the run ended early"
         where, program = printable(str(folder)), _program()
@@ -269,7 +303,18 @@ def _execute(planned: RunPlan, readiness: Readiness, folder: Path, output_format
             f"{what}; what is known is kept\n  {where}\n  {program} judge {where}\n  {program} run --resume {where}\n"
         )
         raise
-    return _conclude(folder, output_format)
+    return _conclude(folder, wish.output_format, wish.strict)
+
+
+def _look_around(display: Display, wait_s: float) -> None:
+    """Say what the machine is like, and wait until it is calm where that was asked for."""
+    from harness.host.surroundings import before_a_run, wait_for_calm
+
+    for line in before_a_run():
+        display.finished("machine", line)
+    if wait_s > 0:
+        calm = wait_for_calm(wait_s, lambda text: display.step("machine", text))
+        display.finished("machine", "calm" if calm else f"not calm within {wait_s:g} s: the run begins all the same")
 
 
 @app.command()
@@ -285,6 +330,7 @@ def noise(
         typer.Option("--set", metavar="KEY=VALUE", help="Replace a value of the suite `pair`; may be repeated."),
     ] = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the run's folder is made.")] = RUNS,
+    wait_quiet: WaitOption = None,
     no_progress: Annotated[bool, typer.Option("--no-progress", help="Say nothing until there are results.")] = False,
     _debug: DebugOption = False,
 ) -> int:
@@ -299,7 +345,7 @@ def noise(
         None, Selection((engine,), (workload,), log), overrides([*(settings or []), f"trials={trials}"], None)
     )
     planned, readiness, folder = _planned(asked, out)
-    code = _execute(planned, readiness, folder, "text", no_progress)
+    code = _execute(planned, readiness, folder, _Wish("text", no_progress, False, _wait_s(wait_quiet)))
     found = measuring.measured(store.load(folder))
     if isinstance(found, str):
         what, remedy = f"the noise of this machine cannot be told: {found}", "Run it again once that is mended"
@@ -314,9 +360,11 @@ def noise(
 
 
 @app.command()
-def judge(run: RunArgument, output_format: FormatOption = "text", _debug: DebugOption = False) -> int:
+def judge(
+    run: RunArgument, strict: StrictOption = False, output_format: FormatOption = "text", _debug: DebugOption = False
+) -> int:
     """Judge a stored run again, from its histories; no engine is needed."""
-    return _conclude(_folder(run), output_format)
+    return _conclude(_folder(run), output_format, strict)
 
 
 @app.command()
@@ -459,9 +507,10 @@ def _folder(run: str) -> Path:
     return folders[-1]
 
 
-def _conclude(folder: Path, output_format: Format) -> int:
+def _conclude(folder: Path, output_format: Format, strict: bool = False) -> int:
     """Judge a run, store and print its result, and say how the command ends."""
     from reports import terminal
+    from reports.reservations import reservations
     from results.public import document
     from results.result import worst
 
@@ -471,7 +520,12 @@ def _conclude(folder: Path, output_format: Format) -> int:
     else:
         terminal.render(result, str(folder), _console(sys.stdout), _program())
     outcome = worst(result.cases)
-    return ENDS[outcome] if outcome is not None else ExitCode.ENVIRONMENT
+    code = ENDS[outcome] if outcome is not None else ExitCode.ENVIRONMENT
+    if strict and code == ExitCode.GOOD and (found := reservations(result)):
+        what = f"figures stand in brackets: {'; '.join(found)}"
+        remedy = "Run again on a quiet machine, and wait for it with --wait-quiet 60s"
+        return _tell([Problem(what, str(folder), remedy, ExitCode.INCONCLUSIVE)])
+    return code
 
 
 def _judge(folder: Path) -> RunResult:

@@ -46,6 +46,7 @@ from results.history import (
     EngineReady,
     Failed,
     Loaded,
+    LookedLate,
     MarkWriter,
     NotStored,
     PhaseBegin,
@@ -130,7 +131,6 @@ class Trial:
             self._record.check()
             self._marks.write(Ended(at_ns=time.monotonic_ns()))
         except Failure as failure:
-            self._dump_threads()
             self._fail(failure.what, failure.where)
         except Exception as error:
             # An engine may come from anyone and raise anything; its trial failed, and the run goes on.
@@ -223,6 +223,7 @@ class Trial:
         self._deployment = Deployment(self._engine, self._equipment.site, job, READY_S)
         stack.callback(self._end_engine)
         stack.callback(self._deployment.close)
+        stack.push(self._dump_threads)
         startup_s = self._deployment.start(lambda: self._tell_sampler(self._deployment.processes))
         self._marks.write(
             EngineReady(at_ns=time.monotonic_ns(), settings=dict(self._deployment.settings), startup_s=startup_s)
@@ -285,7 +286,9 @@ class Trial:
         # What a single worker has at stake is told by what was made from its partitions.
         by_worker = has_one_victim(fault) and self._deployment.rollback == "worker"
         rows = RowCounts(log, self._output, partitions) if by_worker else None
-        gauge = Gauge(log, (self._input, self._output), partitions, self._deployment.progress, rows)
+        # Where the broker is broken on purpose, no look at it can be in time.
+        late = (lambda *_: None) if "broker" in self._fault.needs else self._looked_late
+        gauge = Gauge(log, (self._input, self._output), partitions, self._deployment.progress, rows, late)
         stack.enter_context(gauge)
         campaign = Campaign(
             self._case,
@@ -302,6 +305,10 @@ class Trial:
         )
         stack.callback(campaign.end)
         return campaign
+
+    def _looked_late(self, from_ns: int, until_ns: int) -> None:
+        with suppress(NotStored):  # What comes next cannot be stored either, and says so.
+            self._marks.write(LookedLate(at_ns=until_ns, who="gauge", from_ns=from_ns))
 
     def _decoys_s(self, paced: Paced) -> float | None:
         """When decoys are written beside the load: in the warm-up, for an open transaction holds back every
@@ -483,7 +490,19 @@ class Trial:
             "collector": [self._collector.pid],
             "sampler": [self._sampler.pid],
         }
-        self._sampler.ask({"do": "watch", "roles": watched, "as_of_ns": as_of_ns, "ended": ended}, _ANSWER_S)
+        told = {"do": "watch", "roles": watched, "as_of_ns": as_of_ns, "ended": ended, "steady": self._steady(watched)}
+        self._sampler.ask(told, _ANSWER_S)
+
+    def _steady(self, watched: Mapping[str, list[int]]) -> dict[str, list[int]]:
+        """Processes of ours that nothing but a disturbance stops, by name."""
+        link, names = self._equipment.link, {"generator", "collector", "broker"}
+        if self._fault is not None and "broker" in self._fault.needs:
+            names -= {"broker"}
+        return {
+            "director": [os.getpid()],
+            **({"proxy": [link.pid]} if link is not None else {}),
+            **{name: pids for name, pids in watched.items() if name in names},
+        }
 
     def _end_engine(self) -> None:
         """Nothing of the engine outlives its trial; what it took is sampled to its end."""
@@ -491,9 +510,9 @@ class Trial:
         with suppress(TrialFailure):  # A sampler that is gone was missed before.
             self._tell_sampler(dict)
 
-    def _dump_threads(self) -> None:
-        """What every process of the engine was doing as it failed; a hang says no more than this."""
-        if hasattr(self, "_deployment"):
+    def _dump_threads(self, _: object, error: BaseException | None, *__: object) -> None:
+        """What every process of the engine is doing as the trial fails; a hang says no more than this."""
+        if isinstance(error, Failure):
             dump(self._deployment.processes(), self._equipment.site.java_home, self._equipment.folder / "logs")
 
     def _say(self, text: str) -> None:

@@ -9,6 +9,8 @@
     FOLDER/physical/*.parquet  every record of the output log, after strikes    (PHYSICAL)
     FOLDER/batches/*.parquet   its transactions, by the broker's files          (BATCHES)
     FOLDER/samples/*.parquet CPU and memory of every process by role            (SAMPLES)
+    FOLDER/machine/*.parquet what the machine did beside the trial              (MACHINE)
+    FOLDER/stops/*.parquet   when a process of ours stood still                 (STOPS)
     FOLDER/manifest.json     what all of these files were as the trial ended    (`results.manifest`)
     FOLDER/logs/             what every process printed
 
@@ -74,6 +76,36 @@ SAMPLES = pa.schema(
 """Roles: worker, coordinator, broker, generator, collector, sampler. cpu_s: user and system seconds since the process
 began, its waited-for children included. pss_bytes is null where only the resident size was read."""
 
+MACHINE = pa.schema(
+    [
+        ("at_ns", pa.int64()),
+        ("cpus", pa.int32()),
+        ("busy_s", pa.float64()),
+        ("idle_s", pa.float64()),
+        ("steal_s", pa.float64()),
+        ("ours_s", pa.float64()),
+        ("kernel_s", pa.float64()),
+        ("waited_s", pa.float64()),
+        ("cpu_pressure_s", pa.float64()),
+        ("io_pressure_s", pa.float64()),
+        ("memory_pressure_s", pa.float64()),
+        ("throttled_s", pa.float64()),
+        ("asleep_ns", pa.int64()),
+        ("wall_ahead_ns", pa.int64()),
+    ]
+)
+"""One row a sample, in seconds since some time in the past: only what a figure grew by says something. Of the `cpus`
+that we may use: busy (with processes and the kernel's threads), idle and steal; of all our processes, with children
+that were waited for, the CPU that they took (ours); of the kernel's threads on these CPUs (kernel; null where they
+cannot be seen, as in a container). waited: for which threads of ours were ready and had no CPU. These two are null in
+rows for which they were not read. pressure: in which some task of the machine waited for it; null where nobody counts.
+throttled: by quotas; null where none holds. asleep: CLOCK_BOOTTIME less CLOCK_MONOTONIC; wall_ahead: CLOCK_REALTIME
+less it. Histories of methods before 9 have none."""
+
+STOPS = pa.schema([("from_ns", pa.int64()), ("until_ns", pa.int64()), ("name", pa.string()), ("pid", pa.int64())])
+"""One row for each time that a process of ours was stopped (SIGSTOP, a debugger): generator, collector, proxy, broker,
+director. Where a fault stops the broker on purpose, the broker is not watched."""
+
 TRIAL, MARKS = "trial.json", "marks.jsonl"
 
 MOST_PART_BYTES = 1 << 30
@@ -114,10 +146,21 @@ TABLES: Mapping[str, pa.Schema] = {
     "output": OUTPUT,
     "gaps": GAPS,
     "samples": SAMPLES,
+    "machine": MACHINE,
+    "stops": STOPS,
     "physical": PHYSICAL,
     "batches": BATCHES,
 }
-_NULLABLE = {"value", "pss_bytes"}
+_NULLABLE = {
+    "value",
+    "pss_bytes",
+    "kernel_s",
+    "waited_s",
+    "cpu_pressure_s",
+    "io_pressure_s",
+    "memory_pressure_s",
+    "throttled_s",
+}
 
 
 class DamagedHistory(Exception):
@@ -310,6 +353,14 @@ class Noticed(_Mark):
     sign: str
 
 
+class LookedLate(_Mark):
+    """What looks many times a second in the process that directs the trial did not look since from_ns."""
+
+    mark: Literal["looked-late"] = "looked-late"
+    who: Literal["gauge"]
+    from_ns: Nanoseconds
+
+
 class Failed(_Mark):
     """The trial could not go on."""
 
@@ -344,6 +395,7 @@ Mark = Annotated[
     | Noticed
     | Quiescent
     | Counters
+    | LookedLate
     | Failed
     | Ended,
     Field(discriminator="mark"),

@@ -205,6 +205,7 @@ class _Case:
             elif found.applies(basis, but="causality"):
                 why = f"void: {basis.premature:,} rows were visible before they could be known"
                 self.measured.lack(found.metrics, why)
+        self.measured.bracket_reserved()
         if self.struck is not None:
             self.strikes = self._part("strikes", lambda: basis.watched.strikes) or self.strikes
 

@@ -26,12 +26,27 @@ _KINDS: Mapping[str, Mapping[str, Kind]] = {
         "rss_bytes": "size",
         "pss_bytes": "size",
     },
+    "machine": {
+        "at_ns": "time",
+        "cpus": "some",
+        "busy_s": "seconds",
+        "idle_s": "seconds",
+        "steal_s": "seconds",
+        "ours_s": "seconds",
+        "kernel_s": "seconds",
+        "waited_s": "seconds",
+        "cpu_pressure_s": "seconds",
+        "io_pressure_s": "seconds",
+        "memory_pressure_s": "seconds",
+        "throttled_s": "seconds",
+    },
+    "stops": {"from_ns": "time", "until_ns": "time", "pid": "some"},
     "physical": {"partition": "partition", "offset": "offset", "time_ms": "epoch"},
     "batches": {"partition": "partition", "first": "offset", "last": "offset"},
 }
 """What the columns hold of which not every value can be; the rest is the judge's to compare."""
 
-_ASCENDING = {"gaps": ("from_ns", "until_ns"), "batches": ("first", "last")}
+_ASCENDING = {"gaps": ("from_ns", "until_ns"), "stops": ("from_ns", "until_ns"), "batches": ("first", "last")}
 """Of these pairs the second is never the smaller one."""
 
 
@@ -71,7 +86,7 @@ def impossible(name: str, table: pa.Table, within: Limits) -> str | None:
         low, high = within.of(kinds[column])
         ends = pc.min_max(table[column])
         # What is no number (NaN) is not compared by min_max.
-        strange = pa.types.is_floating(table[column].type) and not pc.all(pc.is_finite(table[column])).as_py()
+        strange = pa.types.is_floating(table[column].type) and pc.all(pc.is_finite(table[column])).as_py() is False
         found = [end for end in (ends["min"].as_py(), ends["max"].as_py()) if end is not None]
         wrong = next((value for value in found if not low <= value <= high), "nan" if strange else None)
         if wrong is not None:

@@ -151,5 +151,6 @@ def set_up(folder: Path, monkeypatch: pytest.MonkeyPatch, recorded: bytes) -> Be
 
     monkeypatch.setattr("harness.planning.readiness.find_java", find_java)
     monkeypatch.setattr("harness.planning.catalogue.discover", lambda: CATALOGUE)
+    monkeypatch.setattr("harness.host.surroundings.LOOK_S", 0.01)
     monkeypatch.delenv("COLUMNS", raising=False)
     return made

@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 import results.history
+from engines import proc
 from engines.continuous import engine
 from engines.logs.embedded import EmbeddedLog
 from harness.display import Silent
@@ -130,6 +131,17 @@ def test_a_trial_in_which_nothing_fails_passes_and_its_manifest_tells_all_of_it(
 def test_an_instrument_that_is_killed_fails_the_trial_by_its_name(conducted, name, moment):
     reason = told(conducted(moment, killed(name)))
     assert f"the {name} ended with exit code -9" in reason
+
+
+def test_as_a_trial_fails_the_stacks_of_the_engine_are_written_while_it_is_there(conducted, monkeypatch):
+    seen: list[bool] = []
+    monkeypatch.setattr(
+        "harness.trial.dump",
+        lambda named, *_: seen.extend(proc.runs(pid) for pids in named.values() for pid in pids),
+    )
+    conducted("starting the engine", killed("sampler"))
+    assert seen
+    assert all(seen)
 
 
 @pytest.mark.parametrize(("name", "table"), [("collector", "output"), ("sampler", "samples"), ("generator", "sends")])

@@ -1,4 +1,5 @@
-"""The sampler: reads CPU and memory of every process of a trial from /proc, in a process of its own.
+"""The sampler: reads CPU and memory of every process of a trial from /proc, in a process of its own, and what the
+machine did beside it.
 
 CPU and resident size are read every SAMPLE_S; the proportional set size, which shares out what processes share but
 costs the kernel milliseconds for a large process, every PSS_S. Besides those that it is told of, it looks for every
@@ -17,6 +18,7 @@ from typing import Any
 from engines import proc
 from harness.host.lineage import Lineage
 from harness.instruments.channel import Commands, EndOfInput, answer, failures_told, now_ns
+from harness.instruments.machine_record import MachineRecord
 from results.history import TableWriter
 
 SAMPLE_S = 0.1
@@ -40,6 +42,8 @@ class Statistics:
         self._stat = os.open(f"/proc/{pid}/stat", os.O_RDONLY)
         self.waited_s = 0.0
         """Of the CPU seconds that were read last, those of waited-for children."""
+        self.state = ""
+        """Letter of its state, as read last."""
 
     def cpu_and_rss(self) -> tuple[float, int] | None:
         """CPU seconds (user and system, waited-for children included) and resident bytes; None if it is gone."""
@@ -48,6 +52,7 @@ class Statistics:
         except OSError:
             return None
         self.waited_s, found = proc.waited_s(stat), proc.parse(stat)
+        self.state = found.state
         return found.cpu_s, found.rss_bytes
 
     def pss(self) -> int | None:
@@ -67,8 +72,6 @@ class Statistics:
 class Watched:
     """A process that is sampled, and what its children that were sampled themselves have added to its CPU."""
 
-    parent: int | None
-    """Pid; None where it is not known."""
     statistics: Statistics
     """Reads the process's CPU and memory."""
     cpu_s: float = 0.0
@@ -105,10 +108,28 @@ class Sampler:
         self._watched: dict[int, Watched] = {}
         self._rows: list[tuple[int, int, float, int, int | None]] = []
         self._next_pss_ns = self._stored_ns = self._as_of_ns = 0
+        self._director, self._machine = director, MachineRecord(folder, director) if director is not None else None
+        self._gone_s = 0.0
+        """CPU seconds, without those of children that were sampled, of all that are gone."""
+        self._steady: dict[int, str] = {}
+        """Processes that are to go on all the time: what they are called, by pid."""
+        if director is not None:
+            self._roles[director] = OURS
+            self._begin(director)
 
-    def watch(self, roles: dict[str, list[int]], as_of_ns: int, ended: list[dict[str, Any]]) -> None:
-        """Take in the roles of processes as of a time, and the last CPU seconds of those that the trial waited for."""
+    def watch(
+        self,
+        roles: dict[str, list[int]],
+        as_of_ns: int,
+        ended: list[dict[str, Any]],
+        steady: dict[str, list[int]] | None = None,
+    ) -> None:
+        """Take in the roles of processes as of a time, and the last CPU seconds of those that the trial waited for.
+
+        steady: those that are to go on all the time, by what they are called.
+        """
         self._as_of_ns = as_of_ns
+        self._steady = {pid: name for name, pids in (steady or {}).items() for pid in pids}
         before = self._roles
         self._roles = before | {pid: role for role, pids in roles.items() for pid in pids}
         for one in ended:
@@ -125,8 +146,7 @@ class Sampler:
 
     def _begin(self, pid: int) -> None:
         with suppress(OSError):  # It ended meanwhile.
-            line = self._lines.get(pid, [])
-            self._watched[pid] = Watched(line[1] if len(line) > 1 else None, Statistics(pid))
+            self._watched[pid] = Watched(Statistics(pid))
 
     def _look(self) -> None:
         """Find the descendants that are new."""
@@ -144,28 +164,44 @@ class Sampler:
         with_pss = at_ns >= self._next_pss_ns
         # A child that its parent had waited for when the parent was read is gone when it is read itself, after it.
         read = {pid: one.statistics.cpu_and_rss() for pid, one in self._watched.items()}
-        gone_s: defaultdict[int | None, float] = defaultdict(float)
-        for pid in [pid for pid, found in read.items() if found is None]:
-            one = self._watched.pop(pid)
-            one.statistics.close()
-            gone_s[one.parent] += one.cpu_s
+        gone_s = self._forget_gone(read)
+        own_s = {pid: self._watched[pid].own_s(found[0], gone_s[pid]) for pid, found in read.items() if found}
+        self._note_machine(at_ns, self._gone_s + sum(own_s.values()))
         for pid, found in read.items():
-            if found is not None:
-                cpu_s, rss_bytes = found
-                own_s = self._watched[pid].own_s(cpu_s, gone_s[pid])
-                if self._role(pid) != OURS:
-                    pss_bytes = self._watched[pid].statistics.pss() if with_pss else None
-                    self._rows.append((at_ns, pid, own_s, rss_bytes, pss_bytes))
+            if found is not None and self._role(pid) != OURS:
+                pss_bytes = self._watched[pid].statistics.pss() if with_pss else None
+                self._rows.append((at_ns, pid, own_s[pid], found[1], pss_bytes))
         if with_pss:
             self._next_pss_ns = at_ns + int(PSS_S * 1e9)
         if at_ns - self._stored_ns >= _STORE_S * 1e9:
             # What a process is is told a little after it was first sampled.
             self.store(self._as_of_ns)
 
+    def _note_machine(self, at_ns: int, ours_s: float) -> None:
+        """What the machine did, read right after the processes: what reading costs falls between two samples."""
+        if self._machine is None:
+            return
+        self._machine.note(at_ns, ours_s, self._watched)
+        steady = {(name, pid): self._watched[pid] for pid, name in self._steady.items() if pid in self._watched}
+        self._machine.stand_still(at_ns, {name: one.statistics.state for name, one in steady.items()})
+
+    def _forget_gone(self, read: dict[int, tuple[float, int] | None]) -> defaultdict[int | None, float]:
+        """Of those that were just read, forget those that are gone. CPU seconds that they had taken, by the process
+        that waits for them: the first of their line that is still there, or the one that directs the trial.
+        """
+        gone_s: defaultdict[int | None, float] = defaultdict(float)
+        for pid in [pid for pid, found in read.items() if found is None]:
+            one = self._watched.pop(pid)
+            one.statistics.close()
+            self._gone_s += one.cpu_s - one.again_s
+            line = self._lines.get(pid, [pid])
+            gone_s[next((parent for parent in line[1:] if read.get(parent)), self._director)] += one.cpu_s
+        return gone_s
+
     @property
     def stored(self) -> dict[str, int]:
         """Rows by table."""
-        return {"samples": self._table.rows}
+        return {"samples": self._table.rows, **(self._machine.stored if self._machine is not None else {})}
 
     def _role(self, pid: int) -> str:
         """That of the first in its line whose role was told."""
@@ -180,6 +216,8 @@ class Sampler:
         if rows:
             columns = ("at_ns", "role", "pid", "cpu_s", "rss_bytes", "pss_bytes")
             self._table.write(dict(zip(columns, map(list, zip(*rows, strict=True)), strict=True)))
+        if self._machine is not None:
+            self._machine.store()
 
 
 def main() -> None:
@@ -203,7 +241,12 @@ def _sample(commands: Commands, sampler: Sampler) -> None:
         while (left_s := (due_ns - now_ns()) / 1e9) > 0:
             command: dict[str, Any] | None = commands.next(left_s)
             if command is not None:
-                sampler.watch(command["roles"], command.get("as_of_ns", now_ns()), command.get("ended", []))
+                sampler.watch(
+                    command["roles"],
+                    command.get("as_of_ns", now_ns()),
+                    command.get("ended", []),
+                    command.get("steady", {}),
+                )
                 answer({"did": "watch"})
 
 

@@ -17,6 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from engines.protocol import Guarantee, LogKind, Timeouts
 from harness.planning import quantity
 from harness.planning.catalogue import Catalogue, suites
+from harness.planning.overrides import beside, override, texts
 from harness.problem import ExitCode, Problem
 from results.plan import Drain, Paced
 from workloads.discovery import Unavailable
@@ -290,7 +291,8 @@ def load(source: str, overrides: Mapping[str, str], catalogue: Catalogue) -> Sui
         raise Problem("the suite file is not TOML", str(path), str(error), ExitCode.USAGE) from error
     except OSError as error:
         raise Problem("the suite file cannot be read", str(path), str(error), ExitCode.USAGE) from error
-    problems = list(_override(content, overrides))
+    beside(content, path, catalogue)
+    problems = list(override(content, overrides, texts(catalogue)))
     _name_all(content, catalogue)
     places = _Places(path, text, overrides)
     suite: Suite | None = None
@@ -302,25 +304,6 @@ def load(source: str, overrides: Mapping[str, str], catalogue: Catalogue) -> Sui
     if problems or suite is None:
         raise InvalidRequest(problems)
     return suite
-
-
-def _override(content: dict[str, Any], overrides: Mapping[str, str]) -> Iterator[Problem]:
-    for key, written in overrides.items():
-        *tables, last = key.split(".")
-        table = content
-        for name in tables:
-            inner = table.setdefault(name, {})
-            if not isinstance(inner, dict):
-                yield Problem(
-                    f"`{name}` is a value and has no keys", f"--set {key}", f"Use --set {name}=VALUE", ExitCode.USAGE
-                )
-                break
-            table = inner
-        else:
-            try:
-                table[last] = tomllib.loads(f"value = {written}")["value"]
-            except tomllib.TOMLDecodeError:
-                table[last] = written
 
 
 def _name_all(content: dict[str, Any], catalogue: Catalogue) -> None:

@@ -19,6 +19,9 @@ from harness.strikes.row_counts import Counted, RowCounts
 _LOOK_S = 0.04
 _STOP_S = 30.0
 
+LATE_NS = 500_000_000
+"""A look that ends so long after the one before is told."""
+
 
 @dataclass(frozen=True)
 class Commit:
@@ -90,10 +93,12 @@ class Gauge:
         partitions: int,
         progress: Callable[[], Progress],
         rows: RowCounts | None = None,
+        late: Callable[[int, int], None] = lambda *_: None,
     ) -> None:
         """log: a connection of its own. topics: input and output. rows: None where what a single worker has at stake
-        is not asked for; closed with the gauge.
+        is not asked for; closed with the gauge. late: told from when until when it did not look, on its thread.
         """
+        self._late = late
         self._rows = rows
         self._log, (self._input, self._output), self._partitions = log, topics, partitions
         self._progress = progress
@@ -129,6 +134,7 @@ class Gauge:
         return None
 
     def _run(self) -> None:
+        looked_ns = time.monotonic_ns()
         while not self._stop.is_set():
             # Its broker may be down on purpose: the reading stays as it was.
             with suppress(LogFailure):
@@ -136,6 +142,9 @@ class Gauge:
                 with self._changed:
                     self._reading = reading
                     self._changed.notify_all()
+            before_ns, looked_ns = looked_ns, time.monotonic_ns()
+            if looked_ns - before_ns >= LATE_NS:
+                self._late(before_ns, looked_ns)
             self._stop.wait(_LOOK_S)
 
     def _look(self) -> Reading:

@@ -104,7 +104,7 @@ def _recoveries(comparison: Comparison, short: Mapping[str, str]) -> Iterator[_C
 
 def _strikes(comparison: Comparison) -> Iterator[_Cells]:
     """A row of _STRIKES_HEAD for each strike."""
-    for row in (trial for row in comparison.ran for trial in row.trials):
+    for row in (trial for engine in comparison.ran for trial in engine.trials):
         for strike in row.strikes:
             yield (
                 row.trial_name,

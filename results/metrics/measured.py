@@ -4,19 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Literal
 
 from results.metrics.metric import Metric
 from results.result import MetricValue, Series
 
+Figures = Literal["speeds", "cpu"]
+"""Figures that one reason may concern: rates, latencies and other durations; or those of CPU."""
+
+_OF_THE_START = "startup_seconds"
+
+
+def _are(figures: Figures, name: str, value: MetricValue) -> bool:
+    """Whether a metric is one of these figures, by its name and unit: also one that is made elsewhere."""
+    of_cpu = "cpu" in name or value.unit == "cores"
+    if value.better == "none" or name == _OF_THE_START:
+        return False
+    return of_cpu if figures == "cpu" else not of_cpu and value.unit in ("ms", "s", "events/s")
+
 
 @dataclass
 class Measured:
-    """Values by the metric's name; why those that one may expect are absent; notes for a reader; series for charts."""
+    """What was measured."""
 
     metrics: dict[str, MetricValue] = field(default_factory=dict)
+    """Values by the metric's name."""
     absent: dict[str, str] = field(default_factory=dict)
+    """Why those that one may expect are not there, by the metric's name."""
     notes: list[str] = field(default_factory=list)
+    """For a reader, each a line."""
     series: list[Series] = field(default_factory=list)
+    """For charts."""
+    reserved: list[tuple[Figures, str]] = field(default_factory=list)
+    """Why all figures of a kind, by whatever they are measured, say less than they seem to."""
 
     def add(
         self, metric: Metric, value: float, n: int | None = None, bounds: tuple[float, float] | None = None
@@ -40,8 +60,22 @@ class Measured:
         if found and why not in self.notes:
             self.notes.append(why)
 
+    def reserve(self, figures: Figures, why: str) -> None:
+        """Say of all figures of a kind, also those that others measure, why they say less than they seem to."""
+        self.reserved.append((figures, why))
+
+    def bracket_reserved(self) -> None:
+        """Bracket what was reserved, once all is measured. A reason is told even where it brackets nothing."""
+        for figures, why in self.reserved:
+            for name, value in self.metrics.items():
+                if _are(figures, name, value) and why not in value.bracketed:
+                    self.metrics[name] = value.model_copy(update={"bracketed": [*value.bracketed, why]})
+            if why not in self.notes:
+                self.notes.append(why)
+
     def update(self, other: Measured) -> None:
         self.metrics |= other.metrics
         self.absent |= other.absent
         self.notes += other.notes
         self.series += other.series
+        self.reserved += other.reserved

@@ -15,7 +15,9 @@ import numpy as np
 
 from results import manifest
 from results.history import (
+    MACHINE,
     METHOD_VERSION,
+    STOPS,
     Closing,
     Committed,
     Complete,
@@ -81,6 +83,9 @@ class Recording:
     """(partition, id, check), in log order."""
     sends: list[tuple[str, int, int, int]] = field(default_factory=list)
     samples: list[tuple[int, str, int, float, int, int | None]] = field(default_factory=list)
+    machine: list[dict[str, Any]] = field(default_factory=list)
+    """Rows of the table `machine`."""
+    stops: list[tuple[int, int, str, int]] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
     events: dict[int, dict[str, Any]] = field(default_factory=dict)
     members: dict[Window, list[int]] = field(default_factory=dict)
@@ -129,6 +134,8 @@ class Recording:
         (folder / "trial.json").write_text(self.plan.model_dump_json())
         self._table(folder, "sends", ("phase", "first_id", "count", "sent_ns"), self.sends)
         self._table(folder, "samples", ("at_ns", "role", "pid", "cpu_s", "rss_bytes", "pss_bytes"), self.samples)
+        self._table(folder, "machine", tuple(MACHINE.names), [tuple(row.values()) for row in self.machine])
+        self._table(folder, "stops", tuple(STOPS.names), self.stops)
         offsets = [0] * PARTITIONS
         inputs = []
         for partition, number, check in self.inputs:
@@ -307,3 +314,37 @@ def _sample(recording: Recording, start_ns: int, end_ns: int) -> None:
             size = MEGABYTES[role] * 1_000_000
             cpu_s = 3.0 + cores * (at_ns - start_ns) / SECOND
             recording.samples.append((at_ns, role, pid, cpu_s, 2 * size, size if number % 2 == 0 else None))
+        recording.machine.append(machine_row(at_ns, start_ns, with_threads=number % 2 == 0))
+
+
+def machine_row(at_ns: int, start_ns: int, with_threads: bool = True) -> dict[str, Any]:
+    """A sample of a machine that nobody else uses."""
+    lasted_s = (at_ns - start_ns) / SECOND
+    ours_s = (sum(CORES.values()) + 0.02) * lasted_s
+    kernel_s = 0.01 * lasted_s
+    busy_s = ours_s + kernel_s
+    counted = {
+        "at_ns": at_ns,
+        "cpus": 2,
+        "busy_s": 100 + busy_s,
+        "idle_s": 500 + 2 * lasted_s - busy_s,
+        "steal_s": 0.0,
+        "ours_s": 3 + ours_s,
+    }
+    threads = {"kernel_s": kernel_s, "waited_s": 0.01 * lasted_s}
+    pressure = {"cpu_pressure_s": 0.02 * lasted_s, "io_pressure_s": 0.0, "memory_pressure_s": 0.0, "throttled_s": None}
+    clocks = {"asleep_ns": 0, "wall_ahead_ns": 0}
+    return counted | {name: value if with_threads else None for name, value in threads.items()} | pressure | clocks
+
+
+def beside(recording: Recording, cores: float = 0.0, steal: float = 0.0, **changes: float | None) -> None:
+    """Other work takes so many cores all the time, and the hypervisor so many. changes: columns that grow by so many
+    seconds a second instead of what they were, or that were not counted (None).
+    """
+    began_ns = recording.machine[0]["at_ns"]
+    for row in recording.machine:
+        lasted_s = (row["at_ns"] - began_ns) / SECOND
+        row["busy_s"] += cores * lasted_s
+        row["steal_s"] += steal * lasted_s
+        row["idle_s"] -= (cores + steal) * lasted_s
+        row.update({name: None if rate is None else rate * lasted_s for name, rate in changes.items()})

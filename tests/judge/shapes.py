@@ -92,15 +92,16 @@ class Shaped:
         return (row["key"], *(row[name] for name in self.query.identity))
 
     def recording(self) -> Recording:
-        """All rows become visible after the last event is planned, in their order; a backlog of `drained` events, if
-        any, comes before what is paced.
+        """All rows become visible after the last event is planned, in their order, as if with the first commit; a
+        backlog of `drained` events, if any, comes before what is paced.
         """
         plan = TrialPlan(
             method_version=METHOD_VERSION, name="made.default.shaped", engine="made", engine_version="1.0",
             mode="default", workload="shaped", parameters={}, seed=1, log="embedded", guarantee="exactly-once",
             processing_claimed="exactly-once", delivery_claimed="exactly-once", partitions=PARTITIONS, parallelism=2,
-            interval_ms=1000, worker_memory_mb=512, event_rate=RATE, paced=PACED, drain=DRAIN if self.drained else None,
-            emits=self.emits, clock=Clock(wall_ns=0, monotonic_ns=0), versions={},
+            interval_ms=10_000, worker_memory_mb=512, event_rate=RATE, paced=PACED,
+            drain=DRAIN if self.drained else None, emits=self.emits, versions={},
+            clock=Clock(wall_ns=0, monotonic_ns=0),
             machine=Machine(cpu="none", cores=2, memory_bytes=1, kernel="none", python="3", java=None),
         )  # fmt: skip
         recording = Recording(plan, self.query)

@@ -14,6 +14,7 @@ from harness.instruments.collector import GAP_S
 from harness.instruments.decoys import DECOYS
 from harness.instruments.sampler import PSS_S, SAMPLE_S
 from harness.planning.suite import SWEEP
+from harness.problem import ExitCode
 from harness.quiescence import STILL_INTERVALS, STILL_S
 from harness.strikes.campaign import BEHIND_S, POINTS, RECOVER_S, STEADY_S, WRITTEN_NS
 from harness.trial import DECOYS_WARMUP_S
@@ -21,11 +22,15 @@ from results.calibration import CEILING_SHARE, FLOOR_TIMES
 from results.evidence.append_times import RESOLUTION_MS
 from results.evidence.gaps import STALLED_MS
 from results.evidence.samples import HOLE_S
+from results.evidence.wall_clock import SLEPT_S, STEP_MS
 from results.history import METHOD_VERSION, MOST_PART_BYTES
 from results.manifest import SINCE
+from results.metrics.foreign import CPU_PERCENT, SHORT_S, SPEEDS_PERCENT, WAITED_PERCENT
+from results.metrics.kept_up import BEHIND_COMMITS, INTERVALS_NEEDED
 from results.metrics.latency import CLOSINGS_NEEDED
 from results.metrics.send_lag import BEHIND_MS
 from results.metrics.statistics import INTERVAL, INTERVAL_SAMPLES, RESAMPLES, needed
+from results.metrics.stops import LATE_S, STOPPED_S
 from results.metrics.strike_results import _SECOND_NS, _STEP_NS, BAND, BASELINE_ROWS, STEADY
 from results.noise import CHANCE
 from results.verdict.audit import EVERY_SET, MOST_TIMES, SCATTERED, SCATTERED_AMONG
@@ -40,7 +45,7 @@ from workloads.regular_file import MOST_TEXT_BYTES
 from workloads.stream import CHECK_BITS, CONTROL
 from workloads.workload import discover
 
-WORDS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five"}
+WORDS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
 S_NS = 1_000_000_000
 
 QUOTED = (
@@ -94,12 +99,28 @@ QUOTED = (
     f"Histories of methods before {SINCE} have no manifest",
     f"never more than {HOLE_S:g} s apart",
     f"up to {MOST_TEXT_BYTES >> 20} MiB each, a part of a table up to {MOST_PART_BYTES >> 30} GiB",
+    f"From {SPEEDS_PERCENT:g} % of both together, speeds of that phase",
+    f"stand in brackets from {CPU_PERCENT:g} %: they were seen to move",
+    f"Of a phase under {SHORT_S:g} s it *cannot be told*",
+    f"where what is not the run's reaches {SPEEDS_PERCENT:g} %",
+    f"waited for a CPU for {WAITED_PERCENT:g} % of the time in which they could run",
+    f"waited for one for {WAITED_PERCENT:g} % of the phase",
+    f"Where a quota holds the run back for {SPEEDS_PERCENT:g} % of a phase",
+    f"if more than {WORDS[BEHIND_COMMITS]} commits' worth were left after its first commit",
+    f"It takes {WORDS[INTERVALS_NEEDED]} commit intervals, and no strikes",
+    f"finds stopped for {STOPPED_S:g} s or more",
+    f"does not look for {'a second' if LATE_S == 1 else LATE_S}",
+    f"a difference that grew by {SLEPT_S:g} s or more between two samples is a sleep",
+    f"a difference that moves by {STEP_MS:g} ms or more between two samples",
+    f"ends a command with exit code {ExitCode.INCONCLUSIVE}",
     f"CPU and RSS every {SAMPLE_S:g} s, PSS every {WORDS[int(PSS_S)]} seconds",
 )
 """What METHOD.md says with a constant of the code in it."""
 
 OF_NO_CODE = (
     "a median of 0.2 s and of 1.0 s in two trials",  # What one engine showed.
+    "by 5 to 30 % beside other work",  # What was seen.
+    "which err by 1 to 2 % there",
     "(9 s, Kafka's default)",
     "(KAFKA-20734; 4.2 does not)",
     "Kafka 4.3.0 to 4.4.0 leave transactions",  # The versions in which the fault of Kafka was seen or read.

@@ -303,7 +303,20 @@ def _execute(planned: RunPlan, readiness: Readiness, folder: Path, wish: _Wish) 
             f"{what}; what is known is kept\n  {where}\n  {program} judge {where}\n  {program} run --resume {where}\n"
         )
         raise
-    return _conclude(folder, wish.output_format, wish.strict)
+    code = _conclude(folder, wish.output_format, wish.strict)
+    _forget_disturbed(folder)
+    return code
+
+
+def _forget_disturbed(folder: Path) -> None:
+    """A calibration that other work disturbed serves no later run."""
+    from harness.calibration import forget
+    from results import store
+    from results.plan import CALIBRATION
+
+    for own in store.load(folder).calibrations:
+        if own.disturbed:
+            forget(folder / CALIBRATION / own.workload)
 
 
 def _look_around(display: Display, wait_s: float) -> None:
@@ -355,6 +368,8 @@ def noise(
     _say(f"\n{found.engine} against itself, {found.trials} trials: smaller changes than these cannot be seen here")
     for metric, change in found.changes.items():
         _say(f"  {metric:<28} {change:>8.1%}")
+    if found.bracketed:
+        _say(f"nothing is told of what stood in brackets: {', '.join(found.bracketed)}")
     _say(f"kept in {path}; later runs on this machine call what is below it inconclusive")
     return code
 

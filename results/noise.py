@@ -43,10 +43,10 @@ def measured(run: RunResult) -> Noise | str:
         return "nothing ran"
     if wrong := [case for case in run.cases if case.outcome != "pass"]:
         return f"{wrong[0].trial or wrong[0].engine} did not pass: {wrong[0].reason}"
+    values, bracketed = _values(told), _bracketed(told)
     changes = {
         name: change
-        for values in [_values(told)]
-        for name in sorted(values)
+        for name in sorted(values.keys() - bracketed)
         if (change := smallest_change(values[name])) is not None
     }
     if not changes:
@@ -61,6 +61,7 @@ def measured(run: RunResult) -> Noise | str:
         run=run.run,
         machine=run.machine,
         changes=changes,
+        bracketed=sorted(bracketed & values.keys()),
     )
 
 
@@ -73,6 +74,11 @@ def _values(cases: Sequence[CaseResult]) -> dict[str, list[float]]:
                 trials = found.setdefault(name, {})
                 trials[case.trial] = max(trials.get(case.trial, metric.value), metric.value)
     return {name: list(trials.values()) for name, trials in found.items()}
+
+
+def _bracketed(cases: Sequence[CaseResult]) -> set[str]:
+    """Metrics that say less than they seem to in some trial, beside other work for instance: no noise of the machine."""
+    return {name for case in cases for name, metric in case.metrics.items() if metric.bracketed}
 
 
 def known(folder: Path) -> list[Noise]:

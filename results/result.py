@@ -307,6 +307,8 @@ class Calibration(ResultModel):
     """The same of 99 %."""
     ceiling: float | None = None
     """Events a second in the last backlog; None without one."""
+    disturbed: str = ""
+    """What took so much of the machine meanwhile that nothing is marked by it, in a line; empty where nothing did."""
     lacking: str = ""
     """Why nothing is known, in a line; empty where something is."""
 
@@ -330,6 +332,8 @@ class Noise(ResultModel):
     """What it ran on."""
     changes: dict[str, float]
     """By the metric's name, the smallest change that can be told from none, as a share of the median."""
+    bracketed: list[str] = []
+    """The metrics of which nothing is told, since in a trial they said less than they seemed to."""
 
 
 class RunResult(ResultModel):

@@ -81,6 +81,18 @@ def test_a_run_of_one_case_tells_its_noise() -> None:
     assert "latency_closings" not in found.changes, "it is better neither way"
 
 
+def test_what_stands_in_brackets_in_a_trial_tells_no_noise() -> None:
+    cases = made_up.trials("a", [100_000.0, 101_000, 99_000, 100_500, 99_500])
+    place = next(place for place, case in enumerate(cases) if case.phase == "drain")
+    rate = cases[place].metrics["drain_rate"].model_copy(update={"bracketed": ["beside it, other work"]})
+    cases[place] = cases[place].model_copy(update={"metrics": cases[place].metrics | {"drain_rate": rate}})
+    found = measured(made_up.several(cases))
+    assert isinstance(found, Noise)
+    assert "drain_rate" not in found.changes
+    assert found.bracketed == ["drain_rate"]
+    assert "latency_p50" in found.changes
+
+
 def test_a_run_that_did_not_pass_or_has_too_few_trials_tells_none() -> None:
     cases = made_up.trials("a", [1e5] * 5)
     wrong = cases[2].model_copy(update={"outcome": "fail", "reason": "loss"})

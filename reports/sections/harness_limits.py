@@ -49,7 +49,10 @@ def _calibrations(report: Report) -> Iterator[Block]:
         *(Heading(text, "number") for text in ("floor p50", "floor p99", "ceiling")),
         "measured (UTC)",
     )
-    rows = [(each.workload, *_figures(each), each.lacking or _when(each)) for each in report.run.calibrations]
+    rows = [
+        (each.workload, *_figures(each), each.lacking or each.disturbed or _when(each))
+        for each in report.run.calibrations
+    ]
     yield Table("What the harness itself takes", head, rows)
 
 
@@ -66,7 +69,8 @@ def _terminal(comparison: Comparison, _width: int) -> Iterator[Text]:
         told.append(f"a latency of {p50} (p50) and {p99} (p99)")
     if own.ceiling is not None:
         told.append(f"at most {ceiling}")
-    yield Text.assemble(("the harness itself: ", "dim"), ", ".join(told) or "nothing could be measured")
+    but = f"; {own.disturbed}, so nothing is marked by it" if own.disturbed else ""
+    yield Text.assemble(("the harness itself: ", "dim"), (", ".join(told) or "nothing could be measured") + but)
 
 
 def _figures(own: Calibration) -> tuple[str, str, str]:

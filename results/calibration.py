@@ -80,7 +80,7 @@ def measured(history: History) -> Calibration:
 
 
 def _disturbed(history: History, began: Sequence[Phase]) -> str:
-    """What took so much of the machine meanwhile that the figures are not the harness's own; empty where nothing did."""
+    """What took so much of the machine meanwhile that the figures are not the harness's own; empty for nothing."""
     until_ns = max((phase.complete_ns or 0 for phase in began), default=0)
     try:
         spell = MachineSamples(history).between(min(phase.start_ns for phase in began), until_ns)

@@ -77,7 +77,7 @@ def _values(cases: Sequence[CaseResult]) -> dict[str, list[float]]:
 
 
 def _bracketed(cases: Sequence[CaseResult]) -> set[str]:
-    """Metrics that say less than they seem to in some trial, beside other work for instance: no noise of the machine."""
+    """Metrics that say less than they seem to in some trial, beside other work for instance."""
     return {name for case in cases for name, metric in case.metrics.items() if metric.bracketed}
 
 

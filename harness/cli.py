@@ -459,7 +459,8 @@ def _conclude(folder: Path, output_format: Format, strict: bool = False) -> int:
     """Judge a run, store and print its result, and say how the command ends."""
     from reports import terminal
     from reports.reservations import reservations
-    from results.result import document, worst
+    from results.public import document
+    from results.result import worst
 
     result = _judge(folder)
     if output_format == "json":

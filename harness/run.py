@@ -7,10 +7,11 @@ import math
 import re
 import secrets
 import shutil
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -21,9 +22,11 @@ import numpy as np
 from pydantic import ValidationError
 
 import engines
+from engines.echo import echo
 from engines.logs import connect
 from engines.ports import free_ports
 from engines.protocol import Engine, Site
+from harness import calibration
 from harness.broker import JARS, Broker, KafkaBroker, existing
 from harness.display import Display
 from harness.doctor import Provisioned
@@ -44,7 +47,7 @@ from harness.trial import Trial
 from results import manifest
 from results.folder import LeadsOutside, refuse_links, within, write_whole
 from results.history import METHOD_VERSION, DamagedHistory, Ended, History, first_problem, stored_in
-from results.plan import KEPT, CasePlan, RunPlan, TrialPlan, clock
+from results.plan import CALIBRATION, KEPT, CasePlan, RunPlan, TrialPlan, clock
 from workloads.discovery import Unavailable
 from workloads.regular_file import read_regular
 from workloads.stream import Segment
@@ -95,6 +98,8 @@ def execute(plan: RunPlan, provisioned: Mapping[str, Provisioned], folder: Path,
     scratch = home() / "scratch" / folder.name
     with subreaper(), Warden(folder.name, scratch), ExitStack() as stack:
         log = _broker(plan, left, provisioned, folder, scratch, stack, display)
+        if plan.calibrate:
+            _calibrate(plan, left, known, next(iter(provisioned.values())), log, folder, scratch, display)
         for case, (engine, workload, fault) in zip(left, parts, strict=True):
             _run_case(case, engine, workload, fault, provisioned[case.engine], log, folder, scratch, display)
 
@@ -259,6 +264,31 @@ def _run_case(
             display.finished(case.name, f"recorded in {time.monotonic() - began_s:.0f} s")
 
 
+def _calibrate(
+    plan: RunPlan,
+    cases: Sequence[CasePlan],
+    known: Catalogue,
+    tools: Provisioned,
+    log: _RunLog,
+    folder: Path,
+    scratch: Path,
+    display: Display,
+) -> None:
+    """Measure what the harness itself takes. tools: of any engine."""
+    own = replace(tools, python=Path(sys.executable))
+
+    def equip(asked: CasePlan, history: Path, stack: ExitStack) -> tuple[Workload, Equipment]:
+        workload, work = _loaded(known.workloads, "workload", asked.workload, asked, folder), scratch / asked.name
+        work.mkdir(parents=True)
+        write_whole(history / "trial.json", _trial_plan(asked, echo, own).model_dump_json(indent=2).encode())
+        return workload, _equipment(asked, None, log, _site(history, work, own), history, work, stack)
+
+    machine = facts.describe(tools.java_version)
+    for asked in calibration.asked(cases):
+        history, kept = within(folder, CALIBRATION, asked.workload), calibration.kept(asked, machine, plan.kafka)
+        calibration.calibrate(asked, history, kept, f"sg-{_tag(folder)}-{asked.name}", equip, display)
+
+
 def _tag(folder: Path) -> str:
     """What tells a run's topics from another's: the end of its name, unless its user renamed it to what no topic may
     be called.
@@ -321,6 +351,7 @@ def _trial_plan(case: CasePlan, engine: Engine, tools: Provisioned) -> TrialPlan
     return TrialPlan(
         method_version=METHOD_VERSION,
         name=case.name,
+        trial_number=case.trial_number,
         engine=case.engine,
         engine_version=engine.version,
         mode=case.mode,

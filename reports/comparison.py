@@ -12,8 +12,21 @@ from dataclasses import dataclass
 
 from reports.columns import columns
 from results.metrics.metric import Metric
+from results.metrics.statistics import INTERVAL_SAMPLES
 from results.plan import TrialPlan
-from results.result import CaseResult, Guarantee, MetricValue, Offence, Outcome, RunResult, Seen, Series, StrikeResult
+from results.result import (
+    Calibration,
+    CaseResult,
+    Guarantee,
+    MetricValue,
+    Offence,
+    Outcome,
+    RepeatedCase,
+    RunResult,
+    Seen,
+    Series,
+    StrikeResult,
+)
 
 WORST_FIRST: tuple[Outcome, ...] = ("fail", "unknown", "unavailable", "unsupported", "pass")
 UNTESTED = "No fault was injected: what was seen of a guarantee holds for undisturbed operation only."
@@ -24,9 +37,13 @@ VIOLATIONS = ("missing", "duplicate", "wrong", "unexpected")
 
 @dataclass(frozen=True)
 class Row:
-    """An engine in a mode: the cases of its phases, taken together."""
+    """An engine in a mode: the cases of its phases, taken together.
+
+    repeated: what the trials come to in each phase, where there are several; else empty.
+    """
 
     cases: tuple[CaseResult, ...]
+    repeated: tuple[RepeatedCase, ...] = ()
 
     @property
     def first(self) -> CaseResult:
@@ -47,9 +64,37 @@ class Row:
         return min((case.outcome for case in self.cases), key=WORST_FIRST.index)
 
     @property
+    def trials(self) -> list[Row]:
+        """Each trial by itself, by its number."""
+        named: dict[str, list[CaseResult]] = {}
+        for case in sorted(self.cases, key=lambda case: case.trial_number or 0):
+            named.setdefault(case.trial, []).append(case)
+        return [Row(tuple(cases)) for cases in named.values()]
+
+    @property
+    def trial_name(self) -> str:
+        """Of a row that is one trial of several: the name with the trial's number."""
+        number = self.first.trial_number
+        return self.name if number is None else f"{self.name}, trial {number}"
+
+    @property
     def reasons(self) -> list[str]:
         """Why phases did not pass, each reason once."""
-        return list(dict.fromkeys(case.reason for case in self.cases if case.outcome != "pass" and case.reason))
+        return self._told((case, [case.reason]) for case in self.cases if case.outcome != "pass" and case.reason)
+
+    def _told(self, said: Iterable[tuple[CaseResult, Iterable[str]]]) -> list[str]:
+        """What is said of cases, each once; of several trials with the numbers of those that it is said of."""
+        numbers: dict[str, set[int]] = {}
+        for case, texts in said:
+            for text in texts:
+                numbers.setdefault(text, set()).add(case.trial_number or 0)
+        count = len(self.trials)
+        return [
+            text
+            if len(mine) == count
+            else f"{text} (trial{'s' if len(mine) > 1 else ''} {words(map(str, sorted(mine)))})"
+            for text, mine in numbers.items()
+        ]
 
     @property
     def reasons_to_tell(self) -> list[str]:
@@ -148,7 +193,7 @@ class Row:
     @property
     def notes(self) -> list[str]:
         """What a reader must know beside the numbers, each once."""
-        return list(dict.fromkeys(note for case in self.cases for note in case.notes))
+        return self._told((case, case.notes) for case in self.cases)
 
     @property
     def last_lines(self) -> list[str]:
@@ -176,8 +221,24 @@ class Row:
         return {name: value for case in self.cases for name, value in case.settings.items()}
 
     def measured(self, metric: Metric) -> MetricValue | None:
-        """What was measured of a metric; the largest where several phases have it (peaks)."""
-        return max(self._over_phases(metric), key=lambda found: found.value, default=None)
+        """What was measured of a metric; the largest where several phases have it (peaks). Of several trials, the
+        median.
+        """
+        told = self.repeated or self.cases
+        found = [case.metrics[metric.name] for case in told if metric.name in case.metrics]
+        return max(found, key=lambda one: one.value, default=None)
+
+    def interval(self, metric: Metric) -> tuple[float, float] | None:
+        """Between which values the median over trials lies; None where there are too few trials to tell."""
+        found = self.measured(metric) if self.repeated else None
+        if found is None or found.low is None or found.high is None or (found.n or 0) < INTERVAL_SAMPLES:
+            return None
+        return found.low, found.high
+
+    def absent(self, metric: Metric) -> str | None:
+        """Why a metric that no phase has is absent; None where nothing is said of it."""
+        said = (case.absent[metric.name] for case in self.cases if metric.name in case.absent)
+        return None if self.measured(metric) else next(said, None)
 
     def value(self, metric: Metric) -> float | None:
         found = self.measured(metric)
@@ -189,12 +250,9 @@ class Row:
         return found is not None and bool(found.bracketed)
 
     def total(self, metric: Metric) -> float | None:
-        """The metric's sum over the phases; None where none of them has it."""
-        found = [measured.value for measured in self._over_phases(metric)]
+        """The metric's sum over phases and trials; None where none of them has it."""
+        found = [case.metrics[metric.name].value for case in self.cases if metric.name in case.metrics]
         return sum(found) if found else None
-
-    def _over_phases(self, metric: Metric) -> list[MetricValue]:
-        return [case.metrics[metric.name] for case in self.cases if metric.name in case.metrics]
 
     def series(self, name: str) -> Series | None:
         return next((series for case in self.cases for series in case.series if series.name == name), None)
@@ -226,11 +284,13 @@ class Comparison:
     guarantee: str
     """The guarantee that was asked for; what an engine claims may be less."""
     rows: tuple[Row, ...]
-    """One for each engine and mode, in the order in which their cases ran."""
+    """One for each engine and mode, in the order in which their cases ran; by name where these were shuffled."""
     aim: str = ""
     """When the strikes were to fall, as `results.plan.Aim` says; empty where there were none."""
     timeouts: str = ""
     """The engines' time-outs under strikes, `default` or `tuned`; empty where there were none."""
+    calibration: Calibration | None = None
+    """What the harness itself takes with the workload; None where it was not measured."""
 
     @property
     def title(self) -> str:
@@ -247,7 +307,7 @@ class Comparison:
 
 
 def compare(run: RunResult) -> list[Comparison]:
-    """The comparisons of a run; rows stand in the order in which their cases ran."""
+    """The comparisons of a run; rows stand in the order in which their cases ran, or by name where it was shuffled."""
     aimed: dict[_Asked, tuple[str, str]] = {}
     for case in run.cases:
         if case.asked is not None and case.asked.strikes is not None:
@@ -260,10 +320,21 @@ def compare(run: RunResult) -> list[Comparison]:
         if case.asked is not None:
             aim = (case.asked.strikes.aim, case.asked.strikes.timeouts) if case.asked.strikes else ("", "")
         grouped.setdefault((asked, aim), {}).setdefault((case.engine, case.mode), []).append(case)
+    shuffled = bool(run.repeated)
     return [
-        Comparison(*asked, tuple(Row(tuple(cases)) for cases in rows.values()), *aim)
+        Comparison(
+            *asked,
+            tuple(_row(rows[name], run) for name in (sorted(rows) if shuffled else rows)),
+            *aim,
+            next((each for each in run.calibrations if each.workload == asked[0]), None),
+        )
         for (asked, aim), rows in grouped.items()
     ]
+
+
+def _row(cases: list[CaseResult], run: RunResult) -> Row:
+    mine = {case.trial for case in cases}
+    return Row(tuple(cases), tuple(case for case in run.repeated if mine.issuperset(case.trials)))
 
 
 _Asked = tuple[str, str, str, str]

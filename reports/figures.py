@@ -20,6 +20,7 @@ def figures(comparison: Comparison) -> list[Figure]:
     drawn = (
         _drain(comparison),
         _cpu(comparison),
+        *(_percentile(comparison, suffix) for suffix in ("p50", "p99") if any(row.repeated for row in comparison.ran)),
         _latency(comparison),
         _timeline(comparison),
         _memory(comparison),
@@ -47,28 +48,66 @@ def _cpu(comparison: Comparison) -> Figure | None:
     )
 
 
+def _percentile(comparison: Comparison, suffix: str) -> Figure | None:
+    """Of several trials, whose curves lie over each other."""
+    return _bars(
+        comparison,
+        f"Result latency, {suffix}",
+        "How long until a result could be read. Shorter is better.",
+        latency.RESULT[suffix],
+        units.milliseconds,
+    )
+
+
 def _bars(comparison: Comparison, title: str, hint: str, metric: Metric, show: Callable[[float], str]) -> Figure | None:
     measured = [(row, value) for row in comparison.ran if (value := row.value(metric)) is not None]
     if not measured:
         return None
     measured.sort(key=lambda pair: -pair[1])
     bars = [
-        vega.Bar(row.name, value, _marked(row, _in_brackets(row, metric, show(value))), not row.suspect)
+        vega.Bar(
+            row.name,
+            value,
+            _marked(row, _in_brackets(row, metric, show(value))),
+            not row.suspect,
+            _dots(row, metric),
+            row.interval(metric),
+        )
         for row, value in measured
     ]
+    several = any(bar.dots for bar in bars)
     return Figure(
         title,
-        hint,
+        hint
+        + (
+            " A bar is the median over trials, each trial is a dot, and the line is the median's interval."
+            if several
+            else ""
+        ),
         vega.bars(
             bars, _names(comparison), title.lower(), f"{title}: {'; '.join(f'{b.name} {b.label}' for b in bars)}"
         ),
-        ["engine", title.lower()],
-        [[bar.name, bar.label] for bar in bars],
+        ["engine", title.lower(), *(["interval of the median", "trials"] if several else [])],
+        [[bar.name, bar.label, *(_spread(bar, show) if several else [])] for bar in bars],
     )
 
 
+def _dots(row: Row, metric: Metric) -> list[tuple[str, float]]:
+    """Each trial of several that has the metric."""
+    if not row.repeated:
+        return []
+    trials = [(str(trial.first.trial_number), trial.value(metric)) for trial in row.trials]
+    return [(number, value) for number, value in trials if value is not None]
+
+
+def _spread(bar: vega.Bar, show: Callable[[float], str]) -> list[str]:
+    """The interval of a bar, and its trials, as texts."""
+    interval = f"{show(bar.interval[0])} to {show(bar.interval[1])}" if bar.interval else units.NONE
+    return [interval, ", ".join(show(value) for _, value in bar.dots)]
+
+
 def _latency(comparison: Comparison) -> Figure | None:
-    drawn = [(row, points) for row in comparison.ran if (points := _points(row))]
+    drawn = [(row, points) for row in _one_by_one(comparison) if (points := _points(row))]
     if not drawn:
         return None
     at = [percent for percent in _TABLED if any(percent in dict(points) for _, points in drawn)]
@@ -76,47 +115,57 @@ def _latency(comparison: Comparison) -> Figure | None:
     for row, points in drawn:
         known = dict(points)
         largest = row.value(latency.RESULT["max"])
-        rows.append(
-            [row.name, *(units.milliseconds(known.get(percent)) for percent in at), units.milliseconds(largest)]
-        )
+        shown = (*(units.milliseconds(known.get(percent)) for percent in at), units.milliseconds(largest))
+        rows.append([row.trial_name, *shown])
     curves = [
-        vega.Curve(row.name, [(min(percent / 100, deepest), value) for percent, value in points], not row.suspect)
+        vega.Curve(
+            row.name,
+            [(min(percent / 100, deepest), value) for percent, value in points],
+            not row.suspect,
+            str(row.first.trial_number or ""),
+        )
         for row, points in drawn
         for deepest in [_deepest(row, points)]
     ]
+    names = dict.fromkeys(row.name for row, _ in drawn)
     return Figure(
         "Result latency by share of results",
         "How long until a result could be read, for the share of results that were at least as fast. "
         "Lower is better; both axes are logarithmic, and to the right each step has a tenth of the results left.",
-        vega.curves(
-            curves, _names(comparison), f"Result latency percentiles of {', '.join(row.name for row, _ in drawn)}"
-        ),
+        vega.curves(curves, _names(comparison), f"Result latency percentiles of {', '.join(names)}"),
         ["engine", *(f"p{percent:g}" for percent in at), "max"],
         rows,
         full=True,
     )
 
 
+def _one_by_one(comparison: Comparison) -> list[Row]:
+    """Each trial of each engine that ran."""
+    return [trial for row in comparison.ran for trial in row.trials]
+
+
 def _timeline(comparison: Comparison) -> Figure | None:
     """Where strikes fell. Without them the latency by second says no more than its percentiles."""
     lines = []
-    for row in comparison.ran:
+    for row in _one_by_one(comparison):
         series, fell = row.series(latency.LARGEST_BY_SECOND), _fell(row)
         if series and fell:
             strikes = [(second, strike.detail) for second, strike in fell]
-            lines.append(vega.Timeline(row.name, list(zip(series.x, series.y, strict=True)), strikes))
+            lines.append(vega.Timeline(row.trial_name, list(zip(series.x, series.y, strict=True)), strikes))
     if not lines:
         return None
+    # A trial of several has a panel, and so a name, of its own.
+    names = list(dict.fromkeys((*_names(comparison), *(line.name for line in lines))))
     return Figure(
         "Largest latency of each second, and where strikes fell",
         "The longest that a result of each second took until it could be read; dashed lines are strikes. A result "
         "counts in the second in which it was due: what a strike holds up was due a little before it. The axis of "
         "latency is logarithmic.",
-        vega.timelines(lines, _names(comparison), f"Latency by second of {', '.join(line.name for line in lines)}"),
+        vega.timelines(lines, names, f"Latency by second of {', '.join(line.name for line in lines)}"),
         ["engine", "second", "what was done", "largest latency from then until the next strike"],
         [
-            [row.name, units.significant(second), strike.detail, units.milliseconds(strike.max_latency_ms)]
-            for row in comparison.ran
+            [row.trial_name, units.significant(second), strike.detail, units.milliseconds(strike.max_latency_ms)]
+            for row in _one_by_one(comparison)
             for second, strike in _fell(row)
         ],
         full=True,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from reports import units
 from reports.comparison import VIOLATIONS, Comparison, Row, words
 from results.metrics import drain, latency
 from results.metrics.metric import Metric
+from results.metrics.statistics import INTERVAL_SAMPLES
 
 _P99 = latency.RESULT["p99"]
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -20,7 +22,7 @@ def title(comparisons: Sequence[Comparison]) -> str:
         return "This run has no cases."
     if len(comparisons) == 1:
         return headline(comparisons[0])[0]
-    ran = [row for comparison in comparisons for row in comparison.ran]
+    ran = [trial for comparison in comparisons for row in comparison.ran for trial in row.trials]
     wrong = [row for row in ran if row.outcome == "fail"]
     undecided = [row for row in ran if row.outcome == "unknown"]
     if not ran:
@@ -38,7 +40,7 @@ def title(comparisons: Sequence[Comparison]) -> str:
 
 def headline(comparison: Comparison) -> list[str]:
     """Were the answers right; who was fast among the right ones; which delivery was not exactly-once."""
-    sentences = (*_rightness(comparison), _speed(comparison), _deliveries(comparison))
+    sentences = (*_rightness(comparison), speed(comparison), _deliveries(comparison))
     return [sentence for sentence in sentences if sentence]
 
 
@@ -77,35 +79,75 @@ def _violations(row: Row) -> str:
     return words(f"{counts[name]:,} {_COUNTED[name]}" for name in VIOLATIONS if counts[name]) or "a broken guarantee"
 
 
-def _speed(comparison: Comparison) -> str:
+@dataclass(frozen=True)
+class _Question:
+    """A metric by which engines are ranked, and the words for it."""
+
+    metric: Metric
+    """What is compared."""
+    values: str
+    """Its values, in a word or two."""
+    best: str
+    """What the first is called, at the begin of a sentence."""
+    last: str
+    """What the last is called, within it."""
+    show: Callable[[float | None], str]
+    """A value as text."""
+
+
+_QUESTIONS = (
+    _Question(
+        drain.RATE, "drain rates", "Fastest through the backlog", "slowest", lambda rate: units.scaled(rate, "events/s")
+    ),
+    _Question(_P99, "p99 latencies", "Soonest to give 99 % of its results", "latest", units.milliseconds),
+)
+
+
+def speed(comparison: Comparison) -> str:
+    """Who was fast among those that were right, where there are trials enough to rank them; empty where one ran."""
     right = [row for row in comparison.ran if row.outcome == "pass"]
     if len(right) < 2:
         return ""
-    parts = []
-    drained = _ranked(right, drain.RATE)
-    if len(drained) > 1:
-        first, last = drained[-1], drained[0]
-        parts.append(
-            f"Fastest through the backlog was {first.name}, at {units.scaled(first.value(drain.RATE), 'events/s')}; "
-            f"slowest was {last.name}, at {units.scaled(last.value(drain.RATE), 'events/s')}."
-        )
-    prompt = _ranked(right, _P99)
-    if len(prompt) > 1:
-        first, last = prompt[0], prompt[-1]
-        parts.append(
-            f"99 % of results could be read within {units.milliseconds(first.value(_P99))} from {first.name}, "
-            f"within {units.milliseconds(last.value(_P99))} from {last.name}."
-        )
+    trials = min(len(row.trials) for row in right)
+    if trials < INTERVAL_SAMPLES:
+        parts = [
+            f"{_number(trials).capitalize()} trial{'' if trials == 1 else 's'} each: speeds are orders of magnitude, "
+            f"and nothing is ranked. That takes {_number(INTERVAL_SAMPLES)} trials."
+        ]
+    else:
+        parts = [sentence for question in _QUESTIONS if (sentence := _ranking(right, question))]
+        if parts:
+            parts.append(f"Those are medians of {_number(trials)} trials; where intervals overlap nothing is ranked.")
     if unsure := [row.name for row in right if row.bracketed(drain.RATE) or row.bracketed(_P99)]:
         parts.append(f"Speeds in brackets say less than they seem to, and are not ranked: {words(unsure)}.")
     return " ".join(parts)
 
 
-def _ranked(rows: Iterable[Row], metric: Metric) -> list[Row]:
-    """Rows that have the metric, its smallest value first; without those whose value stands in brackets."""
-    told = (row for row in rows if not row.bracketed(metric))
-    measured = [(value, row) for row in told if (value := row.value(metric)) is not None]
-    return [row for _, row in sorted(measured, key=lambda pair: pair[0])]
+def _ranking(rows: Iterable[Row], question: _Question) -> str:
+    """Who is first and who is last, each with all whose interval overlaps its own; empty where no two can be compared.
+    Where first and last overlap, neither is named.
+    """
+    metric = question.metric
+    measured = [row for row in rows if row.interval(metric) is not None and not row.bracketed(metric)]
+    if len(measured) < 2:
+        return ""
+    ordered = sorted(measured, key=lambda row: row.value(metric) or 0.0, reverse=metric.better == "higher")
+    if overlap(ordered[0], ordered[-1], metric):
+        values = f"{question.values[0].upper()}{question.values[1:]}"
+        return f"{values} cannot be told apart: the intervals of the highest and of the lowest overlap."
+    best, last = ([row for row in ordered if overlap(row, end, metric)] for end in (ordered[0], ordered[-1]))
+    return f"{question.best} {_together(best, question)}; {question.last} {_together(last, question)}."
+
+
+def overlap(one: Row, other: Row, metric: Metric) -> bool:
+    """Whether the intervals of both medians have a value in common: then neither is ranked before the other."""
+    mine, its = one.interval(metric), other.interval(metric)
+    return mine is not None and its is not None and mine[0] <= its[1] and its[0] <= mine[1]
+
+
+def _together(rows: Sequence[Row], question: _Question) -> str:
+    named = words(f"{row.name} ({question.show(row.value(question.metric))})" for row in rows)
+    return f"was {named}" if len(rows) == 1 else f"were {named}, which cannot be told apart"
 
 
 def _deliveries(comparison: Comparison) -> str:

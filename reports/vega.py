@@ -31,9 +31,22 @@ class Bar:
     """One bar: its length, what is written beside it, and whether the result behind it is right."""
 
     name: str
+    """Of the engine."""
     value: float
+    """Length of the bar: of several trials, their median."""
     label: str
+    """The value as text."""
     sound: bool = True
+    """Whether the result behind it is right."""
+    dots: Sequence[tuple[str, float]] = ()
+    """Each trial with its value; empty where there is one only."""
+    interval: tuple[float, float] | None = None
+    """Between which values the median lies; None where that is not known."""
+
+    @property
+    def end(self) -> float:
+        """Behind the bar, its interval and all its dots."""
+        return max(self.value, *(value for _, value in self.dots), *(self.interval or ()), 0.0)
 
 
 @dataclass(frozen=True)
@@ -48,34 +61,64 @@ class Part:
 
 @dataclass(frozen=True)
 class Curve:
-    """Latencies at ascending shares of the results: `points` are (share in [0, 1), latency in ms)."""
+    """Latencies at ascending shares of the results: `points` are (share in [0, 1), latency in ms).
+
+    trial: which of several this is; their curves have one colour.
+    """
 
     name: str
     points: Sequence[tuple[float, float]]
     sound: bool = True
+    trial: str = ""
 
 
 def bars(rows: Sequence[Bar], names: Sequence[str], unit: str, description: str) -> dict[str, Any]:
-    """Horizontal bars from zero, in the order of `rows`; the label at a bar's end says its value."""
-    data = alt.Data(values=[{"name": r.name, "value": r.value, "label": r.label, "sound": r.sound} for r in rows])
-    base = alt.Chart(data).encode(
-        y=alt.Y("name:N", title=None, sort=[row.name for row in rows], axis=_name_axis()),
-        # Room at the right for the label of the longest bar.
-        x=alt.X("value:Q", axis=None, scale=alt.Scale(domain=[0, 1.42 * max((r.value for r in rows), default=1) or 1])),
-        tooltip=[alt.Tooltip("name:N", title="engine"), alt.Tooltip("label:N", title=unit)],
+    """Horizontal bars from zero, in the order of `rows`; the label at a bar's end says its value. Each trial of several
+    is a dot, and the interval of their median a line.
+    """
+    values = [{"name": r.name, "value": r.value, "label": r.label, "sound": r.sound, "end": r.end} for r in rows]
+    place = alt.Y("name:N", title=None, sort=[row.name for row in rows], axis=_name_axis())
+    # Room at the right for the label of the longest bar.
+    scale = alt.Scale(domain=[0, 1.42 * max((r.end for r in rows), default=1) or 1])
+    base = alt.Chart(alt.Data(values=values)).encode(
+        y=place, tooltip=[alt.Tooltip("name:N", title="engine"), alt.Tooltip("label:N", title=unit)]
     )
     drawn = base.mark_bar(height=18, cornerRadiusEnd=3).encode(
+        x=alt.X("value:Q", axis=None, scale=scale),
         color=alt.Color("name:N", legend=None, scale=_colours(names, names)),
         opacity=_paleness(),
     )
     labels = base.mark_text(align="left", dx=7, fontSize=13).encode(
+        x=alt.X("end:Q", axis=None, scale=scale),
         text="label:N",
         color=alt.Color(
             "sound:N", legend=None, scale=alt.Scale(domain=[True, False], range=["var(--ink)", "var(--bad)"])
         ),
     )
-    chart = alt.layer(drawn, labels).resolve_scale(color="independent")
+    chart = alt.layer(drawn, *_trials(rows, place, scale), labels).resolve_scale(color="independent")
     return _finish(chart.properties(width="container", height=_BAR_STEP * max(len(rows), 1), description=description))
+
+
+def _trials(rows: Sequence[Bar], place: alt.Y, scale: alt.Scale) -> list[alt.Chart]:
+    """A line for the interval of each bar, and a dot for each trial; nothing where no bar has any."""
+    lines = [{"name": r.name, "low": r.interval[0], "high": r.interval[1]} for r in rows if r.interval]
+    dots = [{"name": r.name, "trial": trial, "value": value} for r in rows for trial, value in r.dots]
+    drawn = []
+    if lines:
+        rule = alt.Chart(alt.Data(values=lines)).mark_rule(color="var(--ink)", strokeWidth=2)
+        drawn.append(rule.encode(y=place, x=alt.X("low:Q", axis=None, scale=scale), x2="high:Q"))
+    if dots:
+        point = alt.Chart(alt.Data(values=dots)).mark_point(
+            filled=True, size=34, color="var(--ink)", stroke="var(--surface)", strokeWidth=1, opacity=1
+        )
+        drawn.append(
+            point.encode(
+                y=place,
+                x=alt.X("value:Q", axis=None, scale=scale),
+                tooltip=[alt.Tooltip("trial:N", title="trial"), alt.Tooltip("value:Q", format=".3~r")],
+            )
+        )
+    return drawn
 
 
 def stacks(
@@ -111,6 +154,7 @@ def curves(rows: Sequence[Curve], names: Sequence[str], description: str) -> dic
     values: list[dict[str, Any]] = [
         {
             "name": row.name,
+            "trial": row.trial,
             "nines": _nines(share),
             "percentile": f"p{100 * share:.6g}",
             "latency": latency,
@@ -122,7 +166,7 @@ def curves(rows: Sequence[Curve], names: Sequence[str], description: str) -> dic
     ]
     deepest = max((value["nines"] for value in values), default=1.0)
     ticks = [_nines(share) for share in _QUANTILES if _nines(share) <= deepest + 0.01]
-    drawn = [row.name for row in rows]
+    drawn = list(dict.fromkeys(row.name for row in rows))
     shown = alt.Chart(alt.Data(values=values)).encode(
         x=alt.X(
             "nines:Q",
@@ -131,6 +175,7 @@ def curves(rows: Sequence[Curve], names: Sequence[str], description: str) -> dic
             axis=alt.Axis(values=ticks, labelExpr="'p' + format(100 * (1 - pow(10, -datum.value)), '.6~r')"),
         ),
         y=_latency_axis([value["latency"] for value in values]),
+        detail="trial:N",
         color=alt.Color("name:N", scale=_colours(names, drawn), legend=_legend("stroke")),
         strokeDash=alt.StrokeDash("name:N", scale=_dashes(names, drawn), legend=_legend("stroke")),
     )
@@ -138,6 +183,7 @@ def curves(rows: Sequence[Curve], names: Sequence[str], description: str) -> dic
     hover = shown.mark_point(filled=True, size=70, opacity=0).encode(
         tooltip=[
             alt.Tooltip("name:N", title="engine"),
+            *([alt.Tooltip("trial:N", title="trial")] if any(row.trial for row in rows) else []),
             alt.Tooltip("percentile:N", title="share"),
             alt.Tooltip("latency:Q", title="ms", format=".3~r"),
         ],

@@ -145,6 +145,7 @@ class _Case:
             settings=dict(sorted(ready[0].settings.items())) if ready else {},
             engine_version=plan.engine_version,
             trial=plan.name,
+            trial_number=plan.trial_number,
             asked=plan,
             not_judged=any(isinstance(doubt, _NotJudged) for doubt in self.doubts),
         )

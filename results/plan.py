@@ -36,6 +36,10 @@ KEPT = "kept"
 """The folder, in that of a run, with what workloads keep of the files of which they make events."""
 
 
+CALIBRATION = "calibration"
+"""The folder, in that of a run, with the history of a calibration for each workload."""
+
+
 def kept_folder(history: Path) -> Path:
     """Where what the events of a trial are made of is kept. history: the folder of its history, in that of its run."""
     return history.parent.parent / KEPT
@@ -131,7 +135,7 @@ class Blocked(_Model):
 
 
 class AskedCase(_Model):
-    """A case that was asked for: one trial, or none if it is blocked."""
+    """A trial of a case that was asked for; a case that is blocked stands once, and is not tried."""
 
     engine: Name
     """Name of the engine."""
@@ -149,18 +153,25 @@ class AskedCase(_Model):
     """None where it has no drain; a judge needs to know no more of it."""
     strikes: AskedStrikes | None = None
     """What was to strike; None for nothing."""
+    trial_number: Some | None = None
+    """Which of its case's trials this is, from 1; None where the case has one only."""
     blocked: Blocked | None = None
     """Why it cannot run; None for a case that is to run."""
 
     @property
-    def name(self) -> str:
-        """ENGINE.MODE.WORKLOAD, and what else keeps a run's cases apart; its history's folder is called so."""
+    def case_name(self) -> str:
+        """ENGINE.MODE.WORKLOAD, and what else keeps a run's cases apart: the same for all trials of a case."""
         parts = [self.engine, self.mode, self.workload]
         if self.strikes is not None or self.guarantee != "exactly-once":
             parts.append(self.guarantee)
         if self.strikes is not None:
             parts += [self.strikes.fault, self.strikes.aim, self.strikes.timeouts]
         return ".".join(parts)
+
+    @property
+    def name(self) -> str:
+        """The case's name, and the trial's number where there are several; the history's folder is called so."""
+        return self.case_name if self.trial_number is None else f"{self.case_name}.trial-{self.trial_number}"
 
 
 class CasePlan(AskedCase):
@@ -204,7 +215,7 @@ class CasePlan(AskedCase):
 
 
 class AskedRun(_Model):
-    """The cases of one run, in the order in which they run."""
+    """The trials of one run's cases, in the order in which they run."""
 
     suite: str
     cases: tuple[AskedCase, ...]
@@ -225,6 +236,8 @@ class RunPlan(AskedRun):
     """Kind of the log of every case."""
     kafka: str | None
     """Bootstrap HOST:PORT of a broker that is already there; None to start one where a case needs it."""
+    calibrate: bool = False
+    """Whether what the harness itself takes is measured before the first case, for each workload."""
     cases: tuple[CasePlan, ...]
     """The cases in the order in which they run; those that are blocked do not."""
 
@@ -275,7 +288,9 @@ class TrialPlan(_Model):
     method_version: Few
     """Version of METHOD.md by which the trial was recorded."""
     name: str
-    """That of its case, and of the history's folder."""
+    """As in the plan of the run, and that of the history's folder."""
+    trial_number: Some | None = None
+    """Which of its case's trials this is, from 1; None where the case has one only."""
     engine: str
     """Name of the engine."""
     engine_version: str

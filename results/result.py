@@ -1,11 +1,9 @@
-"""What a judged run is: plain data, stored as JSON, and the smaller public document made from it."""
+"""What a judged run is: plain data, stored as JSON."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -35,7 +33,9 @@ Kind = Literal[
 """What is wrong with a row, in METHOD.md's words."""
 
 
-class _Model(BaseModel):
+class ResultModel(BaseModel):
+    """Strict plain data."""
+
     # What is said under a field describes it in the JSON Schema.
     model_config = ConfigDict(
         extra="forbid",
@@ -46,7 +46,7 @@ class _Model(BaseModel):
     )
 
 
-class Verdict(_Model):
+class Verdict(ResultModel):
     """Counts of rows, by comparison with the oracle; see METHOD.md, "Correctness"."""
 
     match: int = Field(default=0, ge=0)
@@ -63,7 +63,7 @@ class Verdict(_Model):
     """Late events that were not counted, once for each window that they fall into; no error."""
 
 
-class MetricValue(_Model):
+class MetricValue(ResultModel):
     """A measured value."""
 
     value: float
@@ -73,17 +73,17 @@ class MetricValue(_Model):
     better: Better
     """Which way is better; `none` for what ranks nothing."""
     n: int | None = None
-    """How many rows, events, samples or strikes it rests on; None where that says nothing."""
+    """How many rows, events, samples, strikes or trials it rests on; None where that says nothing."""
     low: float | None = None
-    """Of a median over strikes, the lower end of its 95 % interval; where there are too few for one, of their range. Of
-    a figure for which the collector stalled, the least that it may be. Else None."""
+    """Of a median over strikes or trials, the lower end of its 95 % interval; where there are too few for one, of their
+    range. Of a figure for which the collector stalled, the least that it may be. Else None."""
     high: float | None = None
     """The upper end likewise."""
     bracketed: list[str] = []
     """Why the figure says less than it seems to, each in a line: it stands in brackets then, and ranks nothing."""
 
 
-class Offence(_Model):
+class Offence(ResultModel):
     """A row that is not as it should be, and what the audit sums say about it."""
 
     kind: Kind
@@ -116,14 +116,14 @@ class Offence(_Model):
     """What became of those events, or why the row is wrong, in words."""
 
 
-class Guarantee(_Model):
+class Guarantee(ResultModel):
     """A guarantee as the engine's manual claims it for the mode that ran, and as it was seen."""
 
     claimed: str
     seen: Seen = "unknown"
 
 
-class Series(_Model):
+class Series(ResultModel):
     """Points for a chart, drawn from raw data: x ascends."""
 
     name: str
@@ -138,7 +138,7 @@ class Series(_Model):
     """One for each x."""
 
 
-class StrikeResult(_Model):
+class StrikeResult(ResultModel):
     """One strike: what was done, what was at stake, and how the engine came back.
 
     Seconds count from the injection where nothing else is said. What cannot be told, for want of output, samples or
@@ -197,7 +197,7 @@ class StrikeResult(_Model):
     """Records of aborted transactions that were appended since the strike before was healed, until this one was."""
 
 
-class CaseResult(_Model):
+class CaseResult(ResultModel):
     """One engine in the phases of one kind."""
 
     engine: str
@@ -256,6 +256,8 @@ class CaseResult(_Model):
     """Name of the trial, and of its history's folder."""
     asked: TrialPlan | None = None
     """The trial's plan; None where no trial was judged."""
+    trial_number: int | None = None
+    """Which of its case's trials this is, from 1; None where the case has one only."""
     not_judged: bool = False
     """Unknown because the judge lacked something here or crashed, which says nothing of the trial."""
     schema_version: Literal[1] = 1
@@ -264,7 +266,52 @@ class CaseResult(_Model):
     """Version of METHOD.md by which it was judged."""
 
 
-class RunResult(_Model):
+class RepeatedCase(ResultModel):
+    """What several trials of a case come to: one engine in the phases of one kind."""
+
+    engine: str
+    """Name of the engine."""
+    mode: str
+    """The engine's mode that ran."""
+    workload: str
+    """Name of the workload."""
+    log: str
+    """Kind of the log."""
+    fault: str
+    """Name of the fault; `none` for none."""
+    guarantee: str
+    """Of delivery, as claimed in the mode that ran; where nothing ran, as asked for."""
+    phase: PhaseKind
+    """The kind of phases that is judged."""
+    outcome: Outcome
+    """The worst of the trials'."""
+    trials: list[str]
+    """Names of the trials that were planned, by their numbers."""
+    metrics: dict[str, MetricValue] = {}
+    """Of each metric that a trial has, the median over those that have it: `n` is how many these are, `low` and `high`
+    are the ends of its interval."""
+
+
+class Calibration(ResultModel):
+    """What the harness itself takes with a workload: measured with the echo, which computes nothing."""
+
+    workload: str
+    """Name of the workload whose events were sent, and as many rows as it is due written."""
+    asked: TrialPlan | None = None
+    """What was asked of the echo, and when and on what; None where that cannot be read."""
+    rows: int = 0
+    """How many rows the echo wrote in all."""
+    floor_p50_ms: float | None = None
+    """Half of its rows could be read within so many ms from the planned time of their event; None without a load."""
+    floor_p99_ms: float | None = None
+    """The same of 99 %."""
+    ceiling: float | None = None
+    """Events a second in the last backlog; None without one."""
+    lacking: str = ""
+    """Why nothing is known, in a line; empty where something is."""
+
+
+class RunResult(ResultModel):
     """A judged run."""
 
     schema_version: Literal[1] = 1
@@ -278,7 +325,11 @@ class RunResult(_Model):
     machine: Machine | None
     """What it ran on; None if nothing ran."""
     cases: list[CaseResult]
-    """In the order in which they ran."""
+    """In the order in which they ran; each trial of a case by itself."""
+    repeated: list[RepeatedCase] = []
+    """What the trials of a case come to, where a case has several."""
+    calibrations: list[Calibration] = []
+    """What the harness itself takes, by workload; none where it was not measured."""
 
 
 _WORST_FIRST: tuple[Outcome, ...] = ("fail", "unknown", "pass", "unavailable", "unsupported")
@@ -292,73 +343,3 @@ def worst(cases: Iterable[CaseResult]) -> Outcome | None:
     """
     outcomes = {case.outcome for case in cases}
     return next((outcome for outcome in _WORST_FIRST if outcome in outcomes), None)
-
-
-class PublicMetric(_Model):
-    """A measured value. METHOD.md lists the metrics; packages outside may add others."""
-
-    value: float
-    """The figure, in `unit`."""
-    unit: str
-    """Such as `ms`, `bytes`, `events/s`."""
-    better: Better
-    """Which way is better; `none` for what ranks nothing."""
-    bracketed: list[str]
-    """Why the figure says less than it seems to, each in a line; empty where it stands as it is."""
-
-
-class PublicCase(_Model):
-    """One engine in the phases of one kind."""
-
-    engine: str
-    """Name of the engine."""
-    mode: str
-    """The engine's mode that ran."""
-    workload: str
-    """Name of the workload."""
-    log: str
-    """Kind of the log."""
-    fault: str
-    """Name of the fault; `none` for none."""
-    guarantee: str
-    """Of delivery, as claimed; where nothing ran, as asked for."""
-    phase: PhaseKind
-    """The kind of phases that is judged."""
-    outcome: Outcome
-    """What can be said of the engine's claims; see CaseResult."""
-    reason: str
-    """Why that is the outcome, in a line."""
-    verdict: Verdict
-    """Rows by count."""
-    metrics: dict[str, PublicMetric]
-    """Measured values, by the metric's name, without what they rest on."""
-
-
-class Document(_Model):
-    """What `--format json` prints."""
-
-    run: str
-    """The run's folder, as its user calls it."""
-    cases: list[PublicCase]
-    """In the order of the plan, the paced phase of a trial before its drains."""
-
-
-def document(run: RunResult, folder: Path) -> dict[str, Any]:
-    """The public document of a run that is stored in `folder`; valid against results/schema.json."""
-    cases = []
-    for case in run.cases:
-        shown = {name: getattr(case, name) for name in PublicCase.model_fields if name != "metrics"}
-        metrics = {
-            name: PublicMetric.model_validate(metric.model_dump(include=set(PublicMetric.model_fields)))
-            for name, metric in case.metrics.items()
-        }
-        cases.append(PublicCase(**shown, metrics=metrics))
-    return Document(run=str(folder), cases=cases).model_dump(mode="json")
-
-
-def schema() -> str:
-    """The JSON Schema of the public document, as results/schema.json holds it."""
-    # Serialisation: what is printed always has every field.
-    described = Document.model_json_schema(mode="serialization")
-    described |= {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Streamgauge results"}
-    return json.dumps(described, indent=2, sort_keys=True) + "\n"

@@ -9,10 +9,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from results.calibration import calibrations, marked
 from results.folder import LeadsOutside, within, write_whole
 from results.history import TRIAL, DamagedHistory, History, first_problem
 from results.judge import judge
 from results.plan import AskedCase, AskedRun, CasePlan, TrialPlan
+from results.repetition import repeated
 from results.result import CaseResult, Outcome, PhaseKind, RunResult
 from workloads.regular_file import read_regular
 
@@ -45,9 +47,16 @@ def judge_run(folder: Path) -> RunResult:
     for asked, case in zip(plan.cases, told, strict=True):
         cases += _judged(folder, asked, case)
     cases = _with_methods(cases)
+    itself = calibrations(folder, [case.workload for case in plan.cases])
+    cases = [marked(case, itself) for case in cases]
     machines = [case.asked.machine for case in cases if case.asked]
     return RunResult(
-        run=folder.resolve().name, suite=plan.suite, machine=machines[0] if machines else None, cases=cases
+        run=folder.resolve().name,
+        suite=plan.suite,
+        machine=machines[0] if machines else None,
+        cases=cases,
+        repeated=repeated(cases, plan.cases),
+        calibrations=itself,
     )
 
 
@@ -182,6 +191,7 @@ def _unjudged(asked: AskedCase, outcome: Outcome, reason: str) -> list[CaseResul
             outcome=outcome,
             reason=reason,
             trial=asked.name,
+            trial_number=asked.trial_number,
         )
         for kind in _kinds(asked)
     ]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
-from results.plan import Clock, Drain, Machine, Paced, TrialPlan
+from results.plan import AskedCase, Clock, Drain, Machine, Paced, TrialPlan
+from results.repetition import repeated
 from results.result import CaseResult, Guarantee, MetricValue, Offence, RunResult, Series, Verdict
 
 MACHINE = Machine(
@@ -111,6 +113,35 @@ def pair(
         CaseResult(**common | {"phase": "paced", "metrics": paced, "series": [curve]} | changes),
         CaseResult(**common | {"phase": "drain", "metrics": drain} | changes),
     ]
+
+
+def trials(engine: str, rates: Sequence[float], **changes: Any) -> list[CaseResult]:
+    """The cases of an engine's trials, each with a drain rate of its own; the faster, the shorter its latencies."""
+    cases = []
+    for number, rate in enumerate(rates, 1):
+        own = {"trial": f"{engine}.default.sensors.trial-{number}", "trial_number": number}
+        cases += [
+            case.model_copy(update=own | {"asked": plan(engine, name=own["trial"], trial_number=number)})
+            for case in pair(engine, rate, 1e8 / rate, **changes)
+        ]
+    return cases
+
+
+def several(*cases: list[CaseResult]) -> RunResult:
+    """A run of several trials a case, as the judge puts them together."""
+    listed = [case for engine in cases for case in engine]
+    asked = [
+        AskedCase(
+            engine=case.engine,
+            mode=case.mode,
+            workload=case.workload,
+            log=case.log,
+            guarantee="exactly-once",
+            trial_number=case.trial_number,
+        )
+        for case in listed
+    ]
+    return RunResult(run="r", suite="s", machine=MACHINE, cases=listed, repeated=repeated(listed, asked))
 
 
 def idle(engine: str, outcome: str, reason: str) -> list[CaseResult]:

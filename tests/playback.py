@@ -99,7 +99,7 @@ class Bench:
         return {case["engine"]: (case["outcome"], case["reason"]) for case in cases}
 
 
-NAMED = ("engine", "mode", "log", "guarantee")
+NAMED = ("engine", "mode", "log", "guarantee", "trial_number")
 """What a played trial takes from its case; all else is the recording's."""
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from results import store
 from results.history import TABLES
+from results.plan import CALIBRATION
 
 ROOT = Path(__file__).parents[1]
 PAGES = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("docs/ARCHITECTURE.md", "CONTRIBUTING.md")}
@@ -21,6 +22,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 CONTRACTS = PROJECT["tool"]["importlinter"]["contracts"]
 
 OF_A_RUN = {
+    f"{CALIBRATION}/WORKLOAD/",
     "runs/TIME_SUITE_ID/",
     store.PLAN,
     store.RESULT,

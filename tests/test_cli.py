@@ -234,10 +234,10 @@ def test_a_file_of_the_users_is_checked_before_anything_runs(
     words = ["run", "-e", "alpha", "-w", "replay", "--set", "file=mine.csv", "--set", "values=n"]
     assert bench(*words) == 2
     assert re.search(r"error: /.*/mine\.csv: the file cannot be read: No such file", capsys.readouterr().err)
-    Path("mine.csv").write_text("time,key,n\n1,a,5\n2,b,-6\n")
+    Path("mine.csv").write_text("time,key,n\n1,a,5\n2,b,x6\n")
     assert bench(*words) == 2
     assert re.search(
-        r"error: /.*/mine\.csv: column 'n' row 2: a negative value \(-6\)\n  workload replay\n  give values",
+        r"error: /.*/mine\.csv: column 'n' row 2: it is no number \(x6\)\n  workload replay\n  give integers",
         capsys.readouterr().err,
     )
     assert not bench.plans
@@ -245,6 +245,22 @@ def test_a_file_of_the_users_is_checked_before_anything_runs(
     bench(*words)
     parameters = bench.plan.cases[0].parameters
     assert (parameters["file"], len(str(parameters["sha256"]))) == (str(Path("mine.csv").resolve()), 64)
+
+
+def test_a_suites_file_is_looked_for_beside_the_suite_and_a_commands_where_it_runs(
+    bench: Bench, with_all_workloads: None
+) -> None:
+    Path("theirs").mkdir()
+    for folder, row in ((Path("theirs"), "2,b,6"), (Path(), "3,c,7")):
+        (folder / "mine.csv").write_text(f"time,true,2020\n{row}\n")
+    suite = Path("mine.toml").read_text().replace("sensors = {}", 'replay = { file = "mine.csv" }')
+    Path("theirs/suite.toml").write_text(suite)
+    words = ["run", "theirs/suite.toml", "-e", "alpha", "-w", "replay"]
+    words += ["--set", "workload.replay.key=true", "--set", "workload.replay.values=2020"]
+    bench(*words)
+    bench(*words, "--set", "workload.replay.file=mine.csv")
+    found = [str(plan.cases[0].parameters["file"]) for plan in bench.plans]
+    assert found == [str(Path("theirs/mine.csv").resolve()), str(Path("mine.csv").resolve())]
 
 
 def test_replay_without_a_file_is_shown_as_not_run(bench: Bench, with_all_workloads: None) -> None:

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.slow
 
 SUITE = """
 schema_version = 1
+calibrate = false
 seed = 20261124
 partitions = 4
 parallelism = 2

@@ -13,6 +13,7 @@ LIMIT_S = 180
 
 SUITE = """
 schema_version = 1
+calibrate = false
 seed = 20261124
 partitions = 2
 parallelism = 1

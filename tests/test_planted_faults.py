@@ -23,6 +23,7 @@ pytestmark = pytest.mark.xdist_group("planted faults")  # One run is judged by a
 
 SUITE = """
 schema_version = 1
+calibrate = false
 story = "A backlog small enough to be quick, that holds the event 12,345."
 seed = 20261124
 partitions = 4

@@ -1,44 +1,39 @@
-"""A recorded stream: a Parquet, CSV or NDJSON file, checked and in the order of its time; and what is kept of it."""
+"""A recorded stream: one or more files of a user, checked and in the order of their time; and what is kept of it."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv
-import pyarrow.json
 import pyarrow.parquet as pq
 
-from workloads.regular_file import Irregular, open_regular
-from workloads.stream import CONTROL, Integers
+from workloads import table_file
+from workloads.cells import Cells
+from workloads.regular_file import open_regular
+from workloads.stream import Integers
 from workloads.workload import Unfit
 
-MOST_BYTES = 1 << 32
-"""A larger file (4 GiB) is not read."""
-
-_LARGEST = 2**53
-_EXACT, _ROUNDING = 1e-6, 2.0**-50
-"""How far from an integer a scaled decimal may be, absolutely and by its size: binary fractions are not exact."""
-
-_MILLISECONDS = 100_000_000_000
-"""Epoch integers from this on (the year 5138 in seconds, 1973 in milliseconds) are milliseconds."""
+MOST_FILES = 10_000
+"""A folder with more is not read."""
 
 
 @dataclass(frozen=True)
 class Recording:
-    """Rows in the order of their time, as columns of equal length. keys: index into labels. values: by column."""
+    """Rows in the order of their time, as columns of equal length. keys: index into labels. values: by column.
+    missing_rows: how many of the files' rows lacked something, and so were left out or given the default.
+    """
 
     keys: Integers
     values: Mapping[str, Integers]
     labels: Sequence[str]
+    missing_rows: int = 0
 
     @property
     def sha256(self) -> str:
@@ -68,7 +63,7 @@ def store(recording: Recording, path: Path) -> None:
 def load(path: Path, changed_ns: int, sha256: str) -> Recording:  # noqa: ARG001  # a file that has changed is another one
     """The recording that was kept, if it is still the one with this sum. Raises Unfit."""
     try:
-        with open_regular(path, MOST_BYTES, path.parent.parent) as file:
+        with open_regular(path, table_file.MOST_BYTES, path.parent.parent) as file:
             table = pq.read_table(file)
         names, labels = json.loads(table.schema.metadata[_LABELS])
         columns = [np.asarray(column.combine_chunks().cast(pa.int64())) for column in table.columns]
@@ -82,107 +77,113 @@ def load(path: Path, changed_ns: int, sha256: str) -> Recording:  # noqa: ARG001
     return found
 
 
+@dataclass(frozen=True)
+class Rule:
+    """What becomes of rows that lack something: refused, left out (skip), or a default for values that are missing."""
+
+    skip: bool = False
+    default: int | None = None
+
+
+_REFUSE = Rule()
+
+
+def rule(text: str) -> Rule:
+    """As a user says it. Raises Unfit."""
+    if text in ("refuse", "skip"):
+        return Rule(skip=text == "skip")
+    if re.fullmatch(r"[0-9]{1,15}", text):
+        return Rule(default=int(text))
+    raise Unfit(
+        f"missing = {text!r} is no rule",
+        "give refuse, skip (to leave such rows out), or what missing values are, such as 0",
+    )
+
+
+def files(given: Path) -> list[Path]:
+    """The files that a path stands for: itself, or those in a folder whose kind is known, by name. Raises Unfit."""
+    if not given.is_dir():
+        return [given]
+    found = sorted(path for path in given.iterdir() if table_file.kind(path))
+    if not found:
+        raise Unfit(
+            f"{given}: there is no file in it that can be read", f"those end in {', '.join(table_file.kinds())}"
+        )
+    if len(found) > MOST_FILES:
+        raise Unfit(f"{given}: {len(found):,} files are in it, more than the {MOST_FILES:,} that are read", "join some")
+    return found
+
+
 @lru_cache(maxsize=2)
-def read(path: Path, changed_ns: int, time: str, key: str, values: tuple[str, ...], scale: int) -> Recording:  # noqa: ARG001
-    """The rows of a file that was changed last at changed_ns. Raises Unfit, naming file, row (from 1) and column."""
+def read(
+    paths: tuple[Path, ...],
+    changed_ns: tuple[int, ...],  # noqa: ARG001  # a file that has changed is another one
+    time: str,
+    key: str,
+    values: tuple[str, ...],
+    scale: int,
+    missing: Rule = _REFUSE,
+) -> Recording:
+    """The rows of files, each changed last at its changed_ns. Raises Unfit, naming file, column and row (from 1)."""
     if scale < 1:
         raise Unfit(f"scale = {scale} is not positive", "give 100 for two decimal places")
-    table = _table(path)
-    for name in (time, key, *values):
-        if name not in table.schema.names:
-            raise Unfit(f"{path}: there is no column {name!r}", f"its columns are {', '.join(table.schema.names)}")
-    if not table.num_rows:
+    parts = [_part(path, time, key, values, scale, missing) for path in paths]
+    units = {part.unit: path for part, path in zip(parts, paths, strict=True) if len(part.times)}
+    if len(units) > 1:
+        told = "; ".join(f"{unit or 'numbers of no unit'} in {path.name}" for unit, path in units.items())
+        raise Unfit(f"the files' times are not of one unit: {told}", "give all in one unit")
+    times = np.concatenate([part.times for part in parts])
+    if not len(times):
+        raise Unfit(f"{paths[0]}: the file has no rows", "give one that has")
+    order = np.argsort(times, kind="stable")
+    coded = pa.chunked_array([part.keys for part in parts]).combine_chunks().dictionary_encode()
+    codes = np.asarray(coded.indices.cast(pa.int64()))
+    return Recording(
+        codes[order],
+        {name: np.concatenate([part.values[name] for part in parts])[order] for name in values},
+        tuple(coded.dictionary.to_pylist()),
+        sum(part.missing_rows for part in parts),
+    )
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The rows of one file, those that are left out excepted, as columns of equal length."""
+
+    times: Integers
+    """Numbers that ascend with time."""
+    unit: str
+    """Of times; empty where it cannot be told."""
+    keys: pa.Array
+    """Texts."""
+    values: Mapping[str, Integers]
+    """By the file's name of the column, times the scale."""
+    missing_rows: int
+    """How many rows lacked something."""
+
+
+def _part(path: Path, time: str, key: str, values: tuple[str, ...], scale: int, missing: Rule) -> _Part:
+    found, decimal_comma = table_file.columns(path, (time, key, *values))
+    cells = {name: Cells(path, name, data, decimal_comma) for name, data in found.items()}
+    if not len(cells[time].data):
         raise Unfit(f"{path}: the file has no rows", "give one that has")
-    column = {name: _Column(path, name, table[name].combine_chunks()) for name in {time, key, *values}}
-    order = np.argsort(column[time].times(), kind="stable")
-    keys, labels = column[key].texts()
-    return Recording(keys[order], {name: column[name].integers(scale)[order] for name in values}, labels)
+    lacking = {name: cells[name].missing() for name in values}
+    nameless = cells[time].missing() | cells[key].missing_key()
+    if not missing.skip:
+        cells[time].refuse(cells[time].missing(), _NOTHING, _REMEDY)
+        cells[key].refuse(cells[key].missing_key(), _NOTHING, _REMEDY)
+        for name in values if missing.default is None else ():
+            cells[name].refuse(lacking[name], _NOTHING, _REMEDY)
+    incomplete = np.logical_or.reduce([nameless, *lacking.values()])
+    keep = ~incomplete if missing.skip else np.ones(len(incomplete), dtype=np.bool_)
+    times, unit = cells[time].times(~cells[time].missing() & keep)
+    scaled = {}
+    for name in values:
+        there = ~lacking[name] & keep
+        scaled[name] = np.where(there, cells[name].values(scale, there), (missing.default or 0) * scale)[keep]
+    keys = cells[key].texts(keep).filter(pa.array(keep))
+    return _Part(times[keep], unit, keys, scaled, int(np.count_nonzero(incomplete)))
 
 
-def _table(path: Path) -> pa.Table:
-    readers: Mapping[str, Callable[[BinaryIO], pa.Table]] = {
-        ".parquet": pq.read_table,
-        ".csv": pyarrow.csv.read_csv,
-        ".ndjson": pyarrow.json.read_json,
-        ".jsonl": pyarrow.json.read_json,
-    }
-    reader = readers.get(path.suffix.lower())
-    if reader is None:
-        raise Unfit(f"{path}: the file's kind is not known", f"its name ends in one of {', '.join(readers)}")
-    try:
-        with open_regular(path, MOST_BYTES) as file:
-            return reader(file)
-    except Irregular as error:
-        raise Unfit(f"{path}: the file cannot be read: {error.strerror}", "give a plain file") from error
-    except OSError as error:
-        raise Unfit(f"{path}: the file cannot be read: {error}", "check its path") from error
-    except pa.ArrowException as error:
-        why = str(error).splitlines()[0]
-        raise Unfit(f"{path}: not a readable {path.suffix} file: {why}", "mend it or give another") from error
-
-
-class _Column:
-    """One column of a file; what is wrong with it is said with its row."""
-
-    def __init__(self, path: Path, name: str, data: pa.Array) -> None:
-        self._path, self._name = path, name
-        self._data = data.dictionary_decode() if pa.types.is_dictionary(data.type) else data
-        if data.null_count:
-            self._refuse(np.asarray(pc.is_null(data)), "nothing stands there", "every row needs a value")
-
-    def times(self) -> Integers:
-        """Numbers that ascend with time, in whatever unit."""
-        kind = self._data.type
-        if pa.types.is_timestamp(kind):
-            return np.asarray(self._data.cast(pa.int64()))
-        if not pa.types.is_integer(kind):
-            raise self._unfit(f"is {kind}", "give timestamps, or epoch seconds or milliseconds as integers")
-        numbers = np.asarray(self._data.cast(pa.int64()))
-        self._refuse(numbers < 0, "a time before 1970", "give epoch seconds or milliseconds")
-        mixed = (numbers >= _MILLISECONDS) != (numbers[0] >= _MILLISECONDS)
-        self._refuse(mixed, "some times are seconds and some milliseconds", "give all in one unit")
-        return numbers
-
-    def texts(self) -> tuple[Integers, tuple[str, ...]]:
-        """For each row the index of its text, and the texts, in the order in which they come."""
-        kind = self._data.type
-        if not any(fits(kind) for fits in (pa.types.is_integer, pa.types.is_string, pa.types.is_large_string)):
-            raise self._unfit(f"is {kind}", "give texts or integers")
-        coded = self._data.cast(pa.string()).dictionary_encode()
-        codes, texts = np.asarray(coded.indices.cast(pa.int64())), tuple(coded.dictionary.to_pylist())
-        control = np.array([text.startswith(CONTROL) for text in texts])
-        self._refuse(control[codes], f"a key that begins with {CONTROL}", "such keys are kept for heartbeats")
-        return codes, texts
-
-    def integers(self, scale: int) -> Integers:
-        """Values times scale."""
-        kind = self._data.type
-        if pa.types.is_integer(kind):
-            # Unchecked casts, since what they would spoil is refused for its size.
-            exact = np.asarray(self._data.cast(pa.int64(), safe=False))
-            self._within(np.asarray(self._data.cast(pa.float64(), safe=False)) * scale)
-            return np.asarray(exact * scale, dtype=np.int64)
-        if not (pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
-            raise self._unfit(f"is {kind}", "give non-negative integers or decimals")
-        scaled = np.asarray(self._data.cast(pa.float64(), safe=False)) * scale
-        self._within(scaled)
-        whole = np.rint(scaled)
-        self._refuse(
-            np.abs(scaled - whole) > np.maximum(_EXACT, whole * _ROUNDING),
-            f"times the scale {scale} is no integer",
-            "give a larger scale: 100 for two decimal places",
-        )
-        return np.asarray(whole, dtype=np.int64)
-
-    def _within(self, scaled: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> None:
-        self._refuse(~(scaled >= 0), "a negative value", "give values of 0 or more")
-        self._refuse(~(scaled < _LARGEST), "too large a value", "give values (times the scale) below 2**53")
-
-    def _refuse(self, wrong: np.ndarray[tuple[int, ...], np.dtype[np.bool_]], what: str, remedy: str) -> None:
-        """Raises Unfit for the first row that is wrong."""
-        if wrong.any():
-            row = int(np.argmax(wrong))
-            raise self._unfit(f"row {row + 1}: {what} ({self._data[row]})", remedy)
-
-    def _unfit(self, what: str, remedy: str) -> Unfit:
-        return Unfit(f"{self._path}: column {self._name!r} {what}", remedy)
+_NOTHING = "nothing stands there"
+_REMEDY = "every row needs a value; or set missing = skip, or a default such as missing = 0"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import errno
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
-from workloads import recording
+from workloads import recording, table_file
 from workloads.bounds import Largest
 from workloads.query import CHECK, ID, WATERMARK_MARGIN_MS, Aggregate, Query, Tumbling, Windowed
 from workloads.regular_file import open_regular
@@ -29,13 +29,16 @@ FIXED = (ID, CHECK, "key", "time")
 class Replay:
     name = "replay"
     story = (
-        "Your own events, from a Parquet, CSV or NDJSON file: `file`, its `time` column (timestamps, or epoch seconds "
-        "or milliseconds), its `key` column, and its `values` columns, separated by commas: non-negative integers or "
-        "decimals, all multiplied by `scale`, which must make them whole. Rows are sent in the order of their time "
+        "Your own events, from a Parquet, CSV, TSV, NDJSON or JSON file, or from all such files of a folder, also "
+        "packed (.gz, .zst): `file`, its `time` column (dates, timestamps, or epoch numbers in one unit), its `key` "
+        "column (texts as they stand, or integers), and its `values` columns, separated by commas: non-negative "
+        "integers or decimals, all multiplied by `scale`, which must make them whole. `missing` says what becomes of "
+        "rows that lack something: refuse, skip, or a default for values. Rows are sent in the order of their time "
         "(the file's among equal ones), at the rate that the suite says, and from the first one again once all are "
         "sent; an event's time is when it is due. Per key and window: count, and each value's sum, smallest and "
         "largest."
     )
+    files = ("file",)
     defaults: Parameters = MappingProxyType(
         {
             "file": "",
@@ -44,6 +47,8 @@ class Replay:
             "values": "value",
             "scale": 1,
             "window_ms": 1000,
+            "missing": "refuse",
+            "missing_rows": 0,
             "sha256": "",
             "recording": "",
         }
@@ -61,14 +66,15 @@ class Replay:
         except RuntimeError as error:
             raise Unfit(f"{parameters['file']}: a link that leads to itself", "check its path") from error
         try:
-            digest = _digest(path)
+            digest = _digest(recording.files(path))
         except OSError as error:
             raise Unfit(f"{path}: the file cannot be read: {error.strerror}", "check its path") from error
         if parameters["sha256"] not in ("", digest):
             raise Unfit(f"{path}: its SHA-256 sum is {digest}, not {parameters['sha256']}", "give the right file")
         known = {**parameters, "file": str(path), "sha256": digest}
         self.query(known)
-        return {**known, "recording": _recorded(known).sha256}
+        recorded = _recorded(known)
+        return {**known, "recording": recorded.sha256, "missing_rows": recorded.missing_rows}
 
     def keep(self, parameters: Parameters, folder: Path) -> None:
         if not parameters.get("recording"):
@@ -151,29 +157,40 @@ def _recorded(parameters: Parameters) -> recording.Recording:
     if _KEPT in parameters:
         path = Path(str(parameters[_KEPT]))
         return recording.load(path, path.stat().st_mtime_ns if path.exists() else 0, str(parameters["recording"]))
-    path = Path(str(parameters["file"]))
+    paths = recording.files(Path(str(parameters["file"])))
     try:
-        changed_ns = path.stat().st_mtime_ns
+        changed_ns = tuple(path.stat().st_mtime_ns for path in paths)
     except OSError as error:
-        raise Unfit(f"{path}: the file cannot be read: {error.strerror}", "put it back") from error
+        raise Unfit(f"{error.filename}: the file cannot be read: {error.strerror}", "put it back") from error
     digest = str(parameters["sha256"])
-    if digest and _digest_as_of(path, changed_ns) != digest:
-        raise Unfit(f"{path}: the file has changed since the run was planned", f"put back the one with sum {digest}")
-    scale = int(parameters["scale"])
-    return recording.read(path, changed_ns, str(parameters["time"]), str(parameters["key"]), _given(parameters), scale)
+    if digest and _digest_as_of(tuple(paths), changed_ns) != digest:
+        where = str(parameters["file"])
+        raise Unfit(f"{where}: the file has changed since the run was planned", f"put back the one with sum {digest}")
+    return recording.read(
+        tuple(paths),
+        changed_ns,
+        str(parameters["time"]),
+        str(parameters["key"]),
+        _given(parameters),
+        int(parameters["scale"]),
+        recording.rule(str(parameters.get("missing", "refuse"))),
+    )
 
 
-def _digest(path: Path) -> str:
+def _digest(paths: Sequence[Path]) -> str:
+    """The SHA-256 sum of a file; of several, that of their sums, a line each."""
+    if len(paths) > 1:
+        return hashlib.sha256("".join(f"{_digest([path])}\n" for path in paths).encode()).hexdigest()
     digest = hashlib.sha256()
-    with open_regular(path, recording.MOST_BYTES) as file:
+    with open_regular(paths[0], table_file.MOST_BYTES) as file:
         while piece := file.read(_PIECE_BYTES):
             digest.update(piece)
     return digest.hexdigest()
 
 
 @lru_cache(maxsize=2)
-def _digest_as_of(path: Path, changed_ns: int) -> str:  # noqa: ARG001  # a file that has changed is another one
-    return _digest(path)
+def _digest_as_of(paths: tuple[Path, ...], changed_ns: tuple[int, ...]) -> str:  # noqa: ARG001  # a file that has changed is another one
+    return _digest(paths)
 
 
 workload = Replay()

@@ -15,7 +15,10 @@ Parameters = Mapping[str, int | float | str]
 
 
 class Workload(Protocol):
-    """A query, an event stream and the story behind it. A module in workloads/ that has `workload` is one."""
+    """A query, an event stream and the story behind it. A module in workloads/ that has `workload` is one.
+
+    One that reads files of its user says in `files` which of its parameters name them.
+    """
 
     name: str
     story: str

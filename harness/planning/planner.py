@@ -89,7 +89,7 @@ def make(
     """
     _enough_strikes(suite, catalogue)
     try:
-        cases = _cases(suite, selection, catalogue, log, available)
+        cases = in_blocks(_cases(suite, selection, catalogue, log, available), suite.trials, suite.seed)
         return RunPlan(
             suite=name,
             story=suite.story,
@@ -97,6 +97,7 @@ def make(
             seed=suite.seed,
             log=log[0],
             kafka=selection.kafka,
+            calibrate=suite.calibrate,
             cases=tuple(cases),
         )
     except ValidationError as error:
@@ -126,6 +127,22 @@ def _cases(
                 blocked = _blocked(case, engine, wanted, log[1], guarantees, selection, catalogue, available)
                 cases.append(case.model_copy(update={"blocked": blocked}))
     return cases
+
+
+def in_blocks(cases: Sequence[CasePlan], trials: int, seed: int) -> list[CasePlan]:
+    """Each case so many times: in blocks, each of which has every case once in an order of its own, drawn from the
+    seed. So whatever drifts while a run lasts (heat, a disk that fills, a neighbour) hits all cases alike.
+
+    A single trial keeps the order that was asked for. What cannot run stands once, before all blocks.
+    """
+    if trials == 1:
+        return list(cases)
+    able = [case for case in cases if case.blocked is None]
+    planned = [case for case in cases if case.blocked is not None]
+    for number in range(1, trials + 1):
+        order = np.random.default_rng((seed, number)).permutation(len(able))
+        planned += [able[place].model_copy(update={"trial_number": number}) for place in order]
+    return planned
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from engines.protocol import Guarantee, LogKind, Timeouts
 from harness.planning import quantity
 from harness.planning.catalogue import Catalogue, suites
+from harness.planning.overrides import beside, override, texts
 from harness.problem import ExitCode, Problem
 from results.plan import Drain, Paced
 from workloads.discovery import Unavailable
@@ -199,6 +200,10 @@ class Suite(_Table):
     """Limit of one worker process, in bytes."""
     guarantee: Annotated[tuple[Guarantee, ...], BeforeValidator(_several), Field(min_length=1)]
     """One, or several to run one after the other."""
+    trials: Count = Field(default=1, ge=1, le=1000)
+    """How many trials each case has. Of fewer than five nothing is ranked."""
+    calibrate: bool = True
+    """Whether what the harness itself takes is measured first, or was within a day."""
     event_rate: Rate | None = Field(default=None, gt=0)
     """Events per second of event time; 0.96 of the paced rate where none is given (see SWEEP), so that event time
     passes a little faster than wall time."""
@@ -286,7 +291,8 @@ def load(source: str, overrides: Mapping[str, str], catalogue: Catalogue) -> Sui
         raise Problem("the suite file is not TOML", str(path), str(error), ExitCode.USAGE) from error
     except OSError as error:
         raise Problem("the suite file cannot be read", str(path), str(error), ExitCode.USAGE) from error
-    problems = list(_override(content, overrides))
+    beside(content, path, catalogue)
+    problems = list(override(content, overrides, texts(catalogue)))
     _name_all(content, catalogue)
     places = _Places(path, text, overrides)
     suite: Suite | None = None
@@ -298,25 +304,6 @@ def load(source: str, overrides: Mapping[str, str], catalogue: Catalogue) -> Sui
     if problems or suite is None:
         raise InvalidRequest(problems)
     return suite
-
-
-def _override(content: dict[str, Any], overrides: Mapping[str, str]) -> Iterator[Problem]:
-    for key, written in overrides.items():
-        *tables, last = key.split(".")
-        table = content
-        for name in tables:
-            inner = table.setdefault(name, {})
-            if not isinstance(inner, dict):
-                yield Problem(
-                    f"`{name}` is a value and has no keys", f"--set {key}", f"Use --set {name}=VALUE", ExitCode.USAGE
-                )
-                break
-            table = inner
-        else:
-            try:
-                table[last] = tomllib.loads(f"value = {written}")["value"]
-            except tomllib.TOMLDecodeError:
-                table[last] = written
 
 
 def _name_all(content: dict[str, Any], catalogue: Catalogue) -> None:

@@ -9,6 +9,7 @@ from reports.blocks import Block, Check, Checks
 from reports.comparison import UNTESTED, Comparison, words
 from reports.sections.section import PagePart, Report, Section
 from results.history import METHOD_VERSION
+from results.metrics.statistics import INTERVAL_SAMPLES
 from results.plan import TrialPlan
 from results.result import RunResult
 
@@ -33,7 +34,17 @@ def checks(run: RunResult, comparisons: Sequence[Comparison]) -> Iterator[Check]
         yield Check(True, f"Settings beyond an engine's defaults are listed below: {listed}.")
     if any(comparison.ran and comparison.fault == "none" for comparison in comparisons):
         yield Check(False, UNTESTED)
-    yield Check(False, "One trial each: small differences may be noise of the machine.")
+    yield _trials(comparisons)
+
+
+def _trials(comparisons: Sequence[Comparison]) -> Check:
+    trials = {len(row.trials) for comparison in comparisons for row in comparison.ran}
+    if not trials or max(trials) == 1:
+        return Check(False, "One trial each: speeds are orders of magnitude, and nothing is ranked.")
+    told = f"{min(trials)} trials each, in shuffled blocks: figures are medians"
+    if min(trials) < INTERVAL_SAMPLES:
+        return Check(False, f"{told}. Of fewer than {INTERVAL_SAMPLES} trials nothing is ranked.")
+    return Check(True, f"{told} with their 95 % intervals; where these overlap nothing is ranked.")
 
 
 def _methods(run: RunResult) -> Iterator[Check]:

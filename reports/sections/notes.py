@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from rich.text import Text
 
+from reports import summary
 from reports.comparison import UNTESTED, Comparison, words
 from reports.sections.section import Section, TerminalPart
 
@@ -20,6 +21,8 @@ def _terminal(comparison: Comparison, _width: int) -> Iterator[Text]:
                 notes.setdefault(note, []).append(row.name)
     for note, names in notes.items():
         yield Text.assemble((f"{words(names)}: ", "dim"), note)
+    if ranking := summary.speed(comparison):
+        yield Text(ranking, "dim")
     if comparison.ran and comparison.fault == "none":
         yield Text(UNTESTED, "dim")
 

@@ -48,10 +48,12 @@ def _page_row(row: Row, shown: Sequence[Column]) -> TableRow:
     return TableRow(cells, "wrong" if row.suspect else "" if row.ran else "idle")
 
 
-def _speed(row: Row, column: Column) -> str:
-    """A value as text, in brackets where it says less than it seems to."""
+def _speed(row: Row, column: Column) -> Cell:
+    """A value as text, in brackets where it says less than it seems to; below a median over trials, its interval."""
     text = column.show(row.value(column.metric))
-    return f"({text})" if row.bracketed(column.metric) else text
+    between = row.interval(column.metric)
+    below = "" if between is None else f"{column.show(between[0])} to {column.show(between[1])}"
+    return Cell(f"({text})" if row.bracketed(column.metric) else text, below=below)
 
 
 def _counts(row: Row, between: str, form: str) -> str:

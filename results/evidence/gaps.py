@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from results.evidence.append_times import appended_ns
 from results.evidence.rows import Rows
 from results.history import History
 from workloads.stream import Integers
@@ -26,9 +27,7 @@ def visible_since_ns(history: History, rows: Rows) -> Integers:
     from_ns, until_ns = from_ns[order], until_ns[order]
     places = np.minimum(np.searchsorted(until_ns, rows.visible_ns), len(until_ns) - 1)
     inside = until_ns[places] == rows.visible_ns
-    clock = history.plan.clock
-    appended_ns = rows.appended_ms * 1_000_000 - clock.wall_ns + clock.monotonic_ns
-    since_ns = np.minimum(np.maximum(appended_ns, from_ns[places]), rows.visible_ns)
+    since_ns = np.minimum(np.maximum(appended_ns(history, rows), from_ns[places]), rows.visible_ns)
     return np.asarray(np.where(inside, since_ns, rows.visible_ns), dtype=np.int64)
 
 

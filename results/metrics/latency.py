@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -53,6 +54,37 @@ CLOSINGS = Metric("latency_closings", "closings", "none", "Moments at which wind
 EARLY = Metric("early_rows", "rows", "lower", "Rows that could be read before they could be final")
 
 
+@dataclass(frozen=True)
+class Counted:
+    """The due rows whose latency counts: those that become final in the measured part, as columns of equal length."""
+
+    due: Integers
+    """Their places among all due rows."""
+    final_ns: Integers
+    """When what makes them final is planned, from the start of the phase."""
+    last_ns: Integers
+    """When their last event is planned, likewise."""
+    visible_ns: Integers
+    """When the first copy became visible, monotonic; NEVER for a row that is missing."""
+    closings: int
+    """How many of those moments are distinct; without time windows, how many rows there are."""
+    obstacle: str | None
+    """Why nothing can be said of their latency, or None."""
+
+
+def counted(basis: Basis) -> Counted:
+    """What every figure of latency under paced load rests on."""
+    seen, paced = basis.seen, basis.paced
+    windowed = seen.stream.query.time_window is not None
+    mine, final_ns, last_ns = planned(seen, basis.phases[0], paced)
+    measured = (final_ns >= paced.warmup_s * 1e9) & (final_ns < paced.duration_s * 1e9)
+    mine, final_ns, last_ns = mine[measured], final_ns[measured], last_ns[measured]
+    visible_ns = seen.matching.first_visible_ns[mine]
+    closings = len(np.unique(seen.matching.due.identity[1, mine])) if windowed else len(mine)
+    obstacle = _obstacle(int(np.count_nonzero(visible_ns == NEVER)), len(mine), closings, windowed)
+    return Counted(mine, final_ns, last_ns, visible_ns, closings, obstacle)
+
+
 def measure(basis: Basis) -> Measured:
     """Latency in ms of the rows that become final in the measured part: of a time window by the event that closes it,
     and beside it by its last event; of every other row by the event that makes it final.
@@ -62,23 +94,20 @@ def measure(basis: Basis) -> Measured:
     """
     seen, phase, paced = basis.seen, basis.phases[0], basis.paced
     windowed = seen.stream.query.time_window is not None
-    due = seen.matching.due
-    mine, final_ns, last_ns = planned(seen, phase, paced)
-    measured = (final_ns >= paced.warmup_s * 1e9) & (final_ns < paced.duration_s * 1e9)
-    mine, final_ns, last_ns = mine[measured], final_ns[measured], last_ns[measured]
-    found, visible_ns = Measured(), seen.matching.first_visible_ns[mine]
-    distinct = len(np.unique(due.identity[1, mine])) if windowed else len(mine)
+    rows = counted(basis)
+    mine, final_ns, last_ns, visible_ns = rows.due, rows.final_ns, rows.last_ns, rows.visible_ns
+    found = Measured()
     if windowed:
-        found.add(CLOSINGS, distinct, n=len(mine))
+        found.add(CLOSINGS, rows.closings, n=len(mine))
     kinds = (RESULT, EVENT) if windowed else (RESULT,)
-    if why := _obstacle(int(np.count_nonzero(visible_ns == NEVER)), len(mine), distinct, windowed):
-        found.lack([metric for kind in kinds for metric in kind.values()], why)
+    if rows.obstacle is not None:
+        found.lack([metric for kind in kinds for metric in kind.values()], rows.obstacle)
         return found
     result_ns, event_ns = (visible_ns - phase.start_ns - planned_ns for planned_ns in (final_ns, last_ns))
     # What a stalled collector was given late may have been visible before.
     before_ns = visible_ns - seen.matching.of_first(visible_since_ns(basis.history, seen.matching.rows))[mine]
     for kind, samples_ns in zip(kinds, (result_ns, event_ns), strict=False):
-        _add_percentiles(found, kind, samples_ns, samples_ns - before_ns)
+        add_percentiles(found, kind, samples_ns, samples_ns - before_ns)
     if any(found.metrics[name].low is not None for name in found.metrics):
         stalled = stalled_s(basis.history, *basis.measured_ns)
         found.notes.append(
@@ -107,10 +136,14 @@ def _obstacle(missing: int, rows: int, distinct: int, windowed: bool) -> str | N
     return None
 
 
-def _add_percentiles(found: Measured, metrics: Mapping[str, Metric], samples_ns: Integers, least_ns: Integers) -> None:
-    """least_ns: the same samples if each row was visible as early as it may have been."""
+def add_percentiles(found: Measured, metrics: Mapping[str, Metric], samples_ns: Integers, least_ns: Integers) -> None:
+    """Those percentiles that there is a metric for. least_ns: the same samples if each row was visible as early as it
+    may have been.
+    """
     ordered, least = np.sort(samples_ns), np.sort(least_ns)
     for suffix, percent in PERCENTILES.items():
+        if suffix not in metrics:
+            continue
         if len(ordered) < needed(percent):
             found.lack([metrics[suffix]], f"needs {needed(percent)} rows, there are {len(ordered)}")
         else:

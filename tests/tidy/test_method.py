@@ -8,6 +8,7 @@ import re
 
 import pytest
 
+from harness.calibration import BACKLOGS, FRESH_S, MEASURED_S, SAMPLE_EVENTS, WARMUP_S
 from harness.host.disk import SIZE_MB
 from harness.instruments.collector import GAP_S
 from harness.instruments.decoys import DECOYS
@@ -17,6 +18,8 @@ from harness.problem import ExitCode
 from harness.quiescence import STILL_INTERVALS, STILL_S
 from harness.strikes.campaign import BEHIND_S, POINTS, RECOVER_S, STEADY_S, WRITTEN_NS
 from harness.trial import DECOYS_WARMUP_S
+from results.calibration import CEILING_SHARE, FLOOR_TIMES
+from results.evidence.append_times import RESOLUTION_MS
 from results.evidence.gaps import STALLED_MS
 from results.evidence.samples import HOLE_S
 from results.evidence.wall_clock import SLEPT_S, STEP_MS
@@ -66,6 +69,7 @@ QUOTED = (
     f"Every subset is tried of at most {MOST_LATE} late events",
     f"in the middle of a paced warm-up of at least {WORDS[int(DECOYS_WARMUP_S)]} seconds, up to {DECOYS} *decoys*",
     f"no change for the larger of {WORDS[STILL_INTERVALS]} commit intervals and {STILL_S:g} s",
+    f"would be appended more than {RESOLUTION_MS} ms after it was visible",
     f"p99.9 needs {needed('99.9'):,} rows, and all of them at least {CLOSINGS_NEEDED} distinct closings",
     f"or {CLOSINGS_NEEDED} rows where there are no closings",
     f"a tmpfs of {SIZE_MB} MiB from the start",
@@ -81,6 +85,14 @@ QUOTED = (
     f"the {float(INTERVAL[1]) - float(INTERVAL[0]):g} % interval of the median by the bootstrap percentile method",
     f"({RESAMPLES:,} resamples, seeded)",
     f"of fewer than {WORDS[INTERVAL_SAMPLES]} strikes the range",
+    f"its interval is the {float(INTERVAL[1]) - float(INTERVAL[0]):g} % one of the bootstrap percentile method",
+    f"Of fewer than {WORDS[INTERVAL_SAMPLES]} trials there is the range; of {WORDS[INTERVAL_SAMPLES]}, the interval",
+    f"none is of fewer than {WORDS[INTERVAL_SAMPLES]} trials",
+    f"finds due in the first {SAMPLE_EVENTS:,} events",
+    f"over {MEASURED_S:g} s at the case's rate after {WARMUP_S:g} s",
+    f"events of a backlog of {BACKLOGS[-1]:,}, after one of {BACKLOGS[0]:,}",
+    f"A drain rate above {CEILING_SHARE:g} of the ceiling",
+    f"a latency (p50, p99) within {FLOOR_TIMES:g} times the floor",
     f"Histories of methods before {SINCE} have no manifest",
     f"never more than {HOLE_S:g} s apart",
     f"up to {MOST_TEXT_BYTES >> 20} MiB each, a part of a table up to {MOST_PART_BYTES >> 30} GiB",
@@ -136,6 +148,11 @@ def test_every_number_of_the_method_is_held() -> None:
         assert known in text
         text = text.replace(known, "")
     assert re.findall(r"[^.:;]*(?<![\w`])\d[^.:;]*", text) == []
+
+
+def test_a_calibration_is_kept_for_a_day() -> None:
+    assert "used again for a day" in method()
+    assert FRESH_S == 24 * 3600
 
 
 def test_slots_are_a_second() -> None:

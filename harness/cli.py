@@ -65,6 +65,15 @@ FormatOption = Annotated[
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, or `latest` of those in runs/.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
 StrictOption = Annotated[bool, typer.Option("--strict", help="Exit with code 6 where a figure stands in brackets.")]
+WaitOption = Annotated[
+    str | None, typer.Option("--wait-quiet", metavar="DURATION", help="Wait so long, such as 60s, for a calm machine.")
+]
+FaultOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--fault", metavar="FAULT", help="Replace the faults that strike (`all`: every one); may be repeated."
+    ),
+]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 
@@ -191,21 +200,13 @@ def run(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Replace a value of the suite; may be repeated."),
     ] = None,
-    fault: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--fault", metavar="FAULT", help="Replace the faults that strike (`all`: every one); may be repeated."
-        ),
-    ] = None,
+    fault: FaultOption = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the run's folder is made.")] = RUNS,
     resume: Annotated[
         str | None, typer.Option(metavar="RUN", help="Go on with a run that was interrupted, and nothing else.")
     ] = None,
     strict: StrictOption = False,
-    wait_quiet: Annotated[
-        str | None,
-        typer.Option("--wait-quiet", metavar="DURATION", help="Wait so long, such as 60s, for a calm machine."),
-    ] = None,
+    wait_quiet: WaitOption = None,
     output_format: FormatOption = "text",
     no_progress: Annotated[bool, typer.Option("--no-progress", help="Say nothing until there are results.")] = False,
     _debug: DebugOption = False,

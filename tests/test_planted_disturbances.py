@@ -28,6 +28,7 @@ STOPPED_S = 1.6
 
 SUITE = """
 schema_version = 1
+calibrate = false
 story = "A paced part that is long enough to be disturbed."
 seed = 20261124
 partitions = 2

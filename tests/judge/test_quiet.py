@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from results.history import History
+from results.history import History, LookedLate
 from results.judge import judge
 from results.metrics.foreign import SHORT_S
 from results.result import CaseResult
@@ -175,6 +175,17 @@ def test_a_process_of_ours_that_stood_still_is_named(
     assert f"the {name} stood still for 2.0 s of the measured part" in case.notes
     assert (set(SPEEDS["paced"]) <= bracketed(case)) == brackets
     assert case.metrics["standstill_seconds"].value == 2
+
+
+def test_a_gauge_that_did_not_look_is_named(recording: Recording, tmp_path: Path) -> None:
+    begin = next(mark for mark in recording.marks if mark.mark == "phase-begin" and mark.phase == "paced")
+    from_ns = begin.start_ns + 9 * SECOND
+    late = [LookedLate(at_ns=from_ns + lasted, who="gauge", from_ns=from_ns) for lasted in (2 * SECOND, SECOND // 2)]
+    place = recording.marks.index(begin) + 1
+    recording.marks[place:place] = late
+    case = cases(recording, tmp_path / "history")["paced"]
+    assert "the gauge did not look for 2.0 s of the measured part" in case.notes
+    assert not bracketed(case), "nothing passes through it"
 
 
 def test_a_stop_outside_of_what_is_measured_says_nothing_of_it(recording: Recording, tmp_path: Path) -> None:

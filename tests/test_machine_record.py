@@ -102,7 +102,7 @@ def test_an_orphan_is_ours_also_after_it_left(sampler: Instrument, tmp_path: Pat
     from_ns = time.monotonic_ns()
     with subprocess.Popen([sys.executable, "-I", "-c", program], stdout=subprocess.PIPE) as child:
         child.wait()
-    processes = ["ps", "-eo", "args"]
+    processes = ["ps", "-ww", "-eo", "args"]
     wait_until(lambda: "< 0.613" not in subprocess.run(processes, capture_output=True, text=True, check=True).stdout)
     until_ns = time.monotonic_ns()
     time.sleep(0.3)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from reports import html, summary, units
 from reports.comparison import compare
-from results.metrics import drain
-from results.result import CaseResult
+from results.metrics import drain, recovery
+from results.result import CaseResult, MetricValue, StrikeResult
 from tests import made_up
 from tests.test_reports import of, printed
 
@@ -55,3 +55,19 @@ def test_what_stands_in_brackets_in_a_single_trial_of_five_is_not_ranked() -> No
     assert found.bracketed == [f"{why} (in 1 of 5 trials)"]
     lonely = made_up.several(doubted("flink"), slow)
     assert "Fastest" not in " ".join(summary.headline(compare(lonely)[0]))
+
+
+def test_how_an_engine_came_back_stands_in_brackets_too() -> None:
+    why = "beside the measured part other work took 60 % of the CPU time"
+    times = {
+        metric.name: MetricValue(value=2.5, unit="s", better="lower", n=3, low=2.0, high=3.0, bracketed=[why])
+        for metric in (recovery.FIRST_OUTPUT, recovery.CAUGHT_UP)
+    }
+    strike = StrikeResult(
+        number=1, fault="kill-worker", aim="row", detail="", state="confirmed", at_s=1.0, watched_s=9.0
+    )
+    (paced, drain_case) = made_up.pair("flink")
+    struck = paced.model_copy(update={"metrics": paced.metrics | times, "strikes": [strike]})
+    run = of([struck, drain_case])
+    assert printed(run, 200).count("(2.50 s [2.00 to 3.00])") == 2
+    assert html.render(run, "streamgauge run").count("(2.50 s [2.00 to 3.00])") == 2

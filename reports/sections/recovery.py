@@ -131,7 +131,7 @@ def _caught_up(row: Row) -> str:
     injected = [strike for strike in row.strikes if strike.at_s is not None]
     watched = [strike.watched_s for strike in injected if strike.watched_s is not None]
     if metric is not None:
-        median = _median(metric) if metric.value or metric.high else _NEVER_LEFT
+        median = _median(metric) if metric.value or metric.high else _bracketed(metric, _NEVER_LEFT)
         return f"{median} ({metric.n} of {len(injected)})"
     # Where nothing could be measured, nothing is said of recovery.
     if not watched or row.measured(LOST_SERVICE) is None:
@@ -146,9 +146,17 @@ def _strike_caught_up(strike: StrikeResult) -> str:
 
 
 def _median(metric: MetricValue | None) -> str:
-    if metric is None or metric.low is None or metric.high is None:
-        return _seconds(None if metric is None else metric.value)
-    return f"{_seconds(metric.value)} [{units.significant(metric.low)} to {units.significant(metric.high)}]"
+    if metric is None:
+        return units.NONE
+    if metric.low is None or metric.high is None:
+        return _bracketed(metric, _seconds(metric.value))
+    interval = f"[{units.significant(metric.low)} to {units.significant(metric.high)}]"
+    return _bracketed(metric, f"{_seconds(metric.value)} {interval}")
+
+
+def _bracketed(metric: MetricValue, text: str) -> str:
+    """In brackets where it says less than it seems to."""
+    return f"({text})" if metric.bracketed else text
 
 
 def _seconds(value: float | None) -> str:

@@ -301,8 +301,9 @@ def _look_around(display: Display, wait_s: float) -> None:
     """Say what the machine is like, and wait until it is calm where that was asked for."""
     from harness.host.surroundings import before_a_run, wait_for_calm
 
-    for line in before_a_run():
-        display.finished("machine", line)
+    with suppress(OSError):  # What cannot be read of a machine is no reason not to run.
+        for line in before_a_run():
+            display.finished("machine", line)
     if wait_s > 0:
         calm = wait_for_calm(wait_s, lambda text: display.step("machine", text))
         display.finished("machine", "calm" if calm else f"not calm within {wait_s:g} s: the run begins all the same")

@@ -158,6 +158,8 @@ def test_what_stands_still_of_ours_is_named(tmp_path: Path) -> None:
         stop(director)
     for name in ("generator", "collector", "director"):
         assert noted(run.case, f"the {name} stood still for "), run.case["notes"]
+    # No calibration came before: the broker is seconds old.
+    assert noted(run.case, "the broker's JVM was cold: "), run.case["notes"]
     assert noted(run.case, "the sampler did not look for "), run.case["notes"]
     assert noted(run.case, "the load generator fell behind"), "open loop: its own lag says so too"
     assert run.case["metrics"]["latency_p50"]["bracketed"]
@@ -184,3 +186,5 @@ def test_what_stands_still_between_us_and_an_engine_is_named(tmp_path: Path, nam
     with disturbed(tmp_path, "-e", "continuous", "--log", "kafka", *fault) as run:
         stop(run.process(words[name]))
     assert noted(run.case, f"the {name} stood still for "), run.case["notes"]
+    # No calibration came before: the broker is seconds old.
+    assert noted(run.case, "the broker's JVM was cold: "), run.case["notes"]

@@ -116,6 +116,7 @@ QUOTED = (
     f"It takes {WORDS[INTERVALS_NEEDED]} commit intervals, and no strikes",
     f"finds stopped for {STOPPED_S:g} s or more",
     f"does not look for {'a second' if LATE_S == 1 else LATE_S}",
+    f"threads that compile took {100 * NOTED:g} % or more of the CPU of a broker",
     f"a difference that grew by {SLEPT_S:g} s or more between two samples is a sleep",
     f"a difference that moves by {STEP_MS:g} ms or more between two samples",
     f"ends a command with exit code {ExitCode.INCONCLUSIVE}",

@@ -5,6 +5,7 @@ How much a machine has to do beside the tests is not known: nothing here asks fo
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -19,8 +20,18 @@ from typing import Any
 import psutil
 import pytest
 
+from engines.continuous import engine
+from harness.display import Silent
+from harness.doctor import Provisioned
+from harness.faults import discover as discover_faults
+from harness.host.subreaper import subreaper
+from harness.run import _run_case, _RunLog
+from harness.strikes.gauge import Gauge
+from results.judge import judge
+from results.plan import CasePlan, Paced, Strikes
 from tests.made_up_processes import apart, burn
 from tests.test_planted_faults import Plant, _checkout, _run_all
+from workloads.sensors import workload
 
 ROOT = Path(__file__).parents[1]
 STOPPED_S = 1.6
@@ -188,3 +199,42 @@ def test_what_stands_still_between_us_and_an_engine_is_named(tmp_path: Path, nam
     assert noted(run.case, f"the {name} stood still for "), run.case["notes"]
     # No calibration came before: the broker is seconds old.
     assert noted(run.case, "the broker's JVM was cold: "), run.case["notes"]
+
+
+STRUCK = CasePlan(
+    engine="continuous",
+    mode=next(iter(engine.modes)),
+    workload="sensors",
+    log="embedded",
+    guarantee="exactly-once",
+    parameters={**workload.defaults, "keys": 20, "window_ms": 500},
+    seed=3,
+    partitions=2,
+    parallelism=1,
+    interval_ms=500,
+    worker_memory_mb=512,
+    event_rate=480,
+    paced=Paced(rate=500, warmup_s=2, measured_s=20),
+    drain=None,
+    strikes=Strikes(fault="kill-worker", aim="interval", wanted=1, most=1, hold_s=0, timeouts="tuned"),
+)
+
+
+def test_a_gauge_that_stands_still_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STREAMGAUGE_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("harness.quiescence.STILL_S", 1.0)
+    look, looks = Gauge._look, itertools.count(1)
+
+    def slow(self: Gauge) -> Any:
+        # The first second of the measured part is never missed by all of these.
+        if next(looks) % 20 == 0:
+            time.sleep(STOPPED_S)
+        return look(self)
+
+    monkeypatch.setattr(Gauge, "_look", slow)
+    fault, tools = discover_faults()["kill-worker"], Provisioned(Path(sys.executable), None, None, {})
+    arguments = tools, _RunLog(), tmp_path / "run", tmp_path / "scratch", Silent()
+    with subreaper():
+        _run_case(STRUCK, engine, workload, fault, *arguments)
+    (case,) = judge(tmp_path / "run" / "cases" / STRUCK.name)
+    assert any(note.startswith("the gauge did not look for ") for note in case.notes), (case.reason, case.notes)

@@ -70,9 +70,6 @@ WaitOption = Annotated[
     typer.Option("--wait-quiet", metavar="DURATION", help="Wait so long, such as 60s, for a calm machine."),
 ]
 StrictOption = Annotated[bool, typer.Option("--strict", help="Exit with code 6 where a figure stands in brackets.")]
-WaitOption = Annotated[
-    str | None, typer.Option("--wait-quiet", metavar="DURATION", help="Wait so long, such as 60s, for a calm machine.")
-]
 FaultOption = Annotated[
     list[str] | None,
     typer.Option(

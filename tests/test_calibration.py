@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -281,6 +282,15 @@ def test_a_calibration_is_believed_for_a_day(tmp_path: Path, monkeypatch: pytest
         assert calibration.fresh(folder) is believed
 
 
+@pytest.mark.usefixtures("small")
+def test_what_is_older_than_a_day_is_removed_when_another_is_kept(tmp_path: Path) -> None:
+    old = recorded(tmp_path / "home" / CALIBRATION / "old")
+    assert not calibration.fresh(old), "it is of the year 1970"
+    conducted(named(tmp_path, "one"))
+    assert not old.exists()
+    assert len(list((tmp_path / "home" / CALIBRATION).iterdir())) == 1
+
+
 # What is marked.
 
 
@@ -345,6 +355,11 @@ def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(calibration, "BACKLOGS", (2000, 5000))
 
 
+def named(folder: Path, name: str) -> Path:
+    """The folder of a run. What runs start is told by its name, and other tests may be running: no two share one."""
+    return folder / f"{name}-{os.getpid()}-{folder.name}"
+
+
 def conducted(folder: Path) -> RunResult:
     plan = RunPlan(suite="s", command="c", seed=3, log="embedded", kafka=None, calibrate=True, cases=(case(),))
     folder.mkdir()
@@ -354,7 +369,7 @@ def conducted(folder: Path) -> RunResult:
 
 @pytest.mark.usefixtures("small")
 def test_a_run_carries_its_calibration_and_the_next_one_carries_the_same(tmp_path: Path) -> None:
-    result = conducted(tmp_path / "one")
+    result = conducted(named(tmp_path, "one"))
     assert {each.outcome for each in result.cases} == {"pass"}
     assert {each.engine for each in result.cases} == {"continuous"}, "the echo is judged as nothing"
     (found,) = result.calibrations
@@ -367,11 +382,11 @@ def test_a_run_carries_its_calibration_and_the_next_one_carries_the_same(tmp_pat
     rows = calibration.due(calibration.asked([case()])[0], workload, tmp_path)
     events = 2000 + 5000 + 1200
     assert found.rows == pytest.approx(events * rows.rows / rows.events, abs=10)
-    again = conducted(tmp_path / "two")
+    again = conducted(named(tmp_path, "two"))
     assert again.calibrations == result.calibrations
-    told = [(tmp_path / name / CALIBRATION / "sensors" / "marks.jsonl").read_bytes() for name in ("one", "two")]
+    told = [(named(tmp_path, name) / CALIBRATION / "sensors" / "marks.jsonl").read_bytes() for name in ("one", "two")]
     assert told[0] == told[1]
-    assert not (tmp_path / "two" / CALIBRATION / "sensors" / "logs").exists(), "it was not measured again"
+    assert not (named(tmp_path, "two") / CALIBRATION / "sensors" / "logs").exists(), "it was not measured again"
 
 
 @pytest.mark.usefixtures("small")
@@ -380,7 +395,7 @@ def test_a_calibration_that_fails_is_said_and_the_run_goes_on(tmp_path: Path, mo
         raise TrialFailure("the echo wrote 0 of 9 rows and then none for 30 s")
 
     monkeypatch.setattr(calibration.Calibration, "_run_drains", fail)
-    result = conducted(tmp_path / "one")
+    result = conducted(named(tmp_path, "one"))
     assert {each.outcome for each in result.cases} == {"pass"}
     assert "the echo wrote 0 of 9 rows" in result.calibrations[0].lacking
     assert not list((tmp_path / "home").glob(f"{CALIBRATION}/*")), "what failed is not kept"

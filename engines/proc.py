@@ -31,6 +31,16 @@ class Origin(NamedTuple):
     started: int
 
 
+class Thread(NamedTuple):
+    """A thread as its file says, or a process with all of its threads, also of those that ended; waited-for children
+    are not counted. name: up to 15 characters. started: in clock ticks since the machine did.
+    """
+
+    name: str
+    cpu_s: float
+    started: int
+
+
 def _fields(stat: bytes) -> list[bytes]:
     # The command name, in parentheses, may hold anything; fields are counted from behind it: 3, 4, 6, 14-17, 22, 24.
     return stat[stat.rindex(b")") + 2 :].split()
@@ -40,6 +50,12 @@ def parse(stat: bytes) -> Stat:
     """What the file says."""
     fields = _fields(stat)
     return Stat(fields[0].decode(), int(fields[3]), sum(map(int, fields[11:15])) / _TICKS, int(fields[21]) * _PAGE)
+
+
+def thread(stat: bytes) -> Thread:
+    """What /proc/PID/task/TID/stat, or /proc/PID/stat, says."""
+    fields, name = _fields(stat), stat[stat.index(b"(") + 1 : stat.rindex(b")")]
+    return Thread(name.decode(errors="replace"), sum(map(int, fields[11:13])) / _TICKS, int(fields[19]))
 
 
 def waited_s(stat: bytes) -> float:

@@ -62,14 +62,19 @@ class Environment:
     """What an engine needs on the machine.
 
     group: dependency group of pyproject.toml that its Python runs in, None for the harness's own environment.
-    jars: names of jar sets in harness/provisioning/jars.toml. java: lowest JDK feature version, None for none.
-    embeds_python: whether processes that are not Python's load Python as a library (libpython).
+    jars: names of jar sets in harness/provisioning/jars.toml. java: lowest JDK feature version that its processes run
+    on, None for none. embeds_python: whether processes that are not Python's load Python as a library (libpython).
     """
 
     group: str | None = None
     jars: tuple[str, ...] = ()
     java: int | None = None
     embeds_python: bool = False
+
+    @property
+    def jvm(self) -> bool:
+        """Whether its processes run on the JVM, which compiles while it runs and is warm after minutes only."""
+        return self.java is not None
 
 
 @dataclass(frozen=True)

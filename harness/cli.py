@@ -70,6 +70,15 @@ WaitOption = Annotated[
     typer.Option("--wait-quiet", metavar="DURATION", help="Wait so long, such as 60s, for a calm machine."),
 ]
 StrictOption = Annotated[bool, typer.Option("--strict", help="Exit with code 6 where a figure stands in brackets.")]
+WaitOption = Annotated[
+    str | None, typer.Option("--wait-quiet", metavar="DURATION", help="Wait so long, such as 60s, for a calm machine.")
+]
+FaultOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--fault", metavar="FAULT", help="Replace the faults that strike (`all`: every one); may be repeated."
+    ),
+]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 
@@ -196,12 +205,7 @@ def run(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Replace a value of the suite; may be repeated."),
     ] = None,
-    fault: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--fault", metavar="FAULT", help="Replace the faults that strike (`all`: every one); may be repeated."
-        ),
-    ] = None,
+    fault: FaultOption = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the run's folder is made.")] = RUNS,
     resume: Annotated[
         str | None, typer.Option(metavar="RUN", help="Go on with a run that was interrupted, and nothing else.")
@@ -323,8 +327,9 @@ def _look_around(display: Display, wait_s: float) -> None:
     """Say what the machine is like, and wait until it is calm where that was asked for."""
     from harness.host.surroundings import before_a_run, wait_for_calm
 
-    for line in before_a_run():
-        display.finished("machine", line)
+    with suppress(OSError):  # What cannot be read of a machine is no reason not to run.
+        for line in before_a_run():
+            display.finished("machine", line)
     if wait_s > 0:
         calm = wait_for_calm(wait_s, lambda text: display.step("machine", text))
         display.finished("machine", "calm" if calm else f"not calm within {wait_s:g} s: the run begins all the same")

@@ -6,6 +6,7 @@ import time
 
 from harness.failure import TrialFailure
 from results.plan import CasePlan
+from results.warmth import OVERDRAWN
 
 OVERHEAD_S = 900.0
 """For all that is not load: start, the end of each phase, coming to rest."""
@@ -18,7 +19,11 @@ class Deadline:
     """Runs from when it is made."""
 
     def __init__(self, case: CasePlan) -> None:
-        load_s = (case.paced.duration_s if case.paced else 0.0) + (3 * case.drain.budget_s if case.drain else 0.0)
+        load_s = case.paced.duration_s if case.paced else 0.0
+        if case.drain:
+            # Twice, for the one that is too short; and writing a backlog takes about as long as working it off.
+            last_s = 2 * 2 * case.drain.intervals * case.interval_ms / 1000
+            load_s += (OVERDRAWN + 1) * case.drain.budget_s + last_s
         strikes_s = case.strikes.most * (case.strikes.hold_s + STRIKE_S) if case.strikes else 0.0
         self.limit_s = OVERHEAD_S + load_s + strikes_s
         self._ends_s = time.monotonic() + self.limit_s

@@ -6,6 +6,7 @@ experiment, top to bottom.
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import time
@@ -17,6 +18,7 @@ from typing import Any
 
 from engines.failure import Failure
 from engines.protocol import Engine, Job, LogKind, Role, Topic
+from harness import backlogs
 from harness.broken_records import BrokenRecords
 from harness.deadline import Deadline
 from harness.deployment import Deployment
@@ -54,6 +56,7 @@ from results.history import (
     SegmentMark,
 )
 from results.plan import CasePlan, Drain, Paced, kept_folder
+from results.warmth import Drained
 from workloads.control import answers
 from workloads.stream import Segment
 from workloads.workload import Workload
@@ -318,29 +321,17 @@ class Trial:
         return paced.warmup_s / 2 if enough and self._equipment.kind == "kafka" else None
 
     def _run_drains(self, drain: Drain) -> None:
-        """Give the idle engine ever larger backlogs until one lasts long enough or the budget is spent.
+        """Backlogs for the idle engine: equal ones until it is warm or the budget is spent, then the one to measure."""
+        began_s, number = time.monotonic(), itertools.count(1)
+        backlogs.run(
+            drain,
+            self._case.interval_ms,
+            lambda: time.monotonic() - began_s,
+            lambda events: self._run_drain(f"drain-{next(number)}", events),
+        )
 
-        The first one finds the engine cold, so a second one follows it, whatever the budget.
-        """
-        target_s = drain.intervals * self._case.interval_ms / 1000
-        began_s, events, attempt = time.monotonic(), drain.events, 1
-        while True:
-            attempt_began_s = time.monotonic()
-            lasted_s = self._run_drain(f"drain-{attempt}", events)
-            now_s = time.monotonic()
-            doublings = max(0, math.ceil(math.log2(target_s / lasted_s)))
-            # A backlog twice as large takes at most twice as long: writing, draining and closing.
-            while doublings > 0 and (
-                events << doublings > drain.max_events
-                or now_s - began_s + (now_s - attempt_began_s) * 2**doublings > drain.budget_s
-            ):
-                doublings -= 1
-            if doublings == 0 and attempt > 1:
-                return
-            events, attempt = events << doublings, attempt + 1
-
-    def _run_drain(self, phase: str, events: int) -> float:
-        """One backlog; seconds from its release to the last result."""
+    def _run_drain(self, phase: str, events: int) -> Drained:
+        """One backlog, from its release to the last result."""
         self._phase = phase
         segment = Segment(self._next_id, events, self._base_ms, self._case.event_rate)
         self._begin("drain", segment, time.monotonic_ns())
@@ -358,8 +349,10 @@ class Trial:
         self._marks.write(Committed(at_ns=released_ns, phase=phase))
         self._marks.write(Loaded(at_ns=time.monotonic_ns(), phase=phase))
         self._progress(0, 1, f"draining {events:,} events")
-        last_row_ns = self._close(phase, segment)
-        return max(last_row_ns - released_ns, 1) / 1e9
+        last_row_ns = max(self._close(phase, segment), released_ns + 1)
+        # Asked for afterwards: to answer takes the sampler milliseconds, in which the drain would go on.
+        spent = self._sampler.ask({"do": "cpu", "from_ns": released_ns, "until_ns": last_row_ns}, _ANSWER_S)
+        return Drained(events, (last_row_ns - released_ns) / 1e9, float(spent["cpu_s"]))
 
     def _release(self) -> int:
         """Commit the backlog while the engine is held still, let it go on, and return when that was.

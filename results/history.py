@@ -9,6 +9,7 @@
     FOLDER/physical/*.parquet  every record of the output log, after strikes    (PHYSICAL)
     FOLDER/batches/*.parquet   its transactions, by the broker's files          (BATCHES)
     FOLDER/samples/*.parquet CPU and memory of every process by role            (SAMPLES)
+    FOLDER/threads/*.parquet CPU of the threads of each process, by their name  (THREADS)
     FOLDER/machine/*.parquet what the machine did beside the trial              (MACHINE)
     FOLDER/stops/*.parquet   when a process of ours stood still                 (STOPS)
     FOLDER/manifest.json     what all of these files were as the trial ended    (`results.manifest`)
@@ -75,6 +76,22 @@ SAMPLES = pa.schema(
 )
 """Roles: worker, coordinator, broker, generator, collector, sampler. cpu_s: user and system seconds since the process
 began, its waited-for children included. pss_bytes is null where only the resident size was read."""
+
+THREADS = pa.schema(
+    [
+        ("at_ns", pa.int64()),
+        ("role", pa.string()),
+        ("pid", pa.int64()),
+        ("name", pa.string()),
+        ("cpu_s", pa.float64()),
+    ]
+)
+"""Of workers, coordinator and broker, once a second: cpu_s, user and system seconds that a process's threads of one
+name took since it began, those that ended included as they were last seen. Names as the kernel has them, without the
+number at their end. Trials of method 8 and older have none."""
+
+ENDED_THREADS = "(ended)"
+"""In place of a name: what threads took that ended, and that no look saw."""
 
 MACHINE = pa.schema(
     [
@@ -146,6 +163,7 @@ TABLES: Mapping[str, pa.Schema] = {
     "output": OUTPUT,
     "gaps": GAPS,
     "samples": SAMPLES,
+    "threads": THREADS,
     "machine": MACHINE,
     "stops": STOPS,
     "physical": PHYSICAL,

@@ -26,6 +26,7 @@ _KINDS: Mapping[str, Mapping[str, Kind]] = {
         "rss_bytes": "size",
         "pss_bytes": "size",
     },
+    "threads": {"at_ns": "time", "pid": "some", "cpu_s": "seconds"},
     "machine": {
         "at_ns": "time",
         "cpus": "some",

@@ -15,6 +15,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from results.printable import printable
+from results.warmth import LEAST, MOST
 
 _LONGEST = 200
 """Bytes of a case's name: a file may have 255, a topic of Kafka 249, and both have more in their names."""
@@ -82,20 +83,30 @@ class Paced(_Model):
 
 
 class Drain(_Model):
-    """Backlogs in one transaction each, doubling from `events` until one lasts `intervals` commit intervals.
-
-    Doubling ends early where the next backlog would not fit in budget_s (writing it included) or exceeds max_events.
+    """Backlogs in one transaction each: equal ones until the engine is warm (`results.warmth`), then the one that is
+    measured, which is to last a number of commit intervals.
     """
 
     events: Some
+    """Events of each of the equal backlogs."""
     intervals: float = Field(gt=0)
+    """How many commit intervals the last one is to last."""
     budget_s: Seconds = Field(gt=0)
+    """The equal ones end, at the latest, once they took so long in all, their writing included."""
     max_events: Some
+    """The last one has no more than this."""
+    backlogs: Few | None = None
+    """So many equal ones at least. None up to method version 8: there backlogs doubled until one lasted long enough or
+    the budget was spent."""
+
+    @property
+    def least_backlogs(self) -> int:
+        return self.backlogs or LEAST
 
     @property
     def total_events(self) -> int:
-        """The most events that all backlogs together may have: the first comes twice, then each is at least doubled."""
-        return self.events + 2 * max(self.events, self.max_events)
+        """The most events that all backlogs together may have: of the last one there may be two."""
+        return max(self.least_backlogs, MOST) * self.events + 2 * self.max_events
 
 
 Aim = Literal["share", "outputs", "interval", "row", "committing", "restore", "phase"]

@@ -54,7 +54,7 @@ def test_a_run_is_planned_executed_judged_and_shown(bench: Bench, capsys: pytest
     assert bench("run", "mine.toml", "-e", "alpha") == 0
     out, err = capsys.readouterr()
     assert "alpha.default.sensors: starting the engine" in out
-    assert re.search(r"^alpha +pass +500 /s +250 ms .* 0/0/0  exactly → exact", out, re.MULTILINE)
+    assert re.search(r"^alpha +pass +\(500 /s\) +250 ms .* 0/0/0  exactly → exact", out, re.MULTILINE)
     assert f"results  runs/{bench.run.name}" in out
     assert err == ""
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d_mine_[0-9a-f]{4}", bench.run.name)

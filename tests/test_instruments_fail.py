@@ -44,7 +44,7 @@ CASE = CasePlan(
     worker_memory_mb=512,
     event_rate=1000,
     paced=None,
-    drain=Drain(events=1000, intervals=1, budget_s=0.1, max_events=1000),
+    drain=Drain(events=1000, backlogs=1, intervals=1, budget_s=0.1, max_events=1000),
 )
 
 

@@ -55,7 +55,7 @@ def test_a_path_that_was_asked_for_stays(monkeypatch: pytest.MonkeyPatch):
 @pytest.mark.slow
 def test_a_run_executes_nothing_of_the_current_folder(executed: Path, tmp_path: Path):
     load = {"paced.rate": "500", "paced.warmup": "1s", "paced.measured": "3s"}
-    load |= {"drain.events": "500", "drain.max_events": "500", "drain.intervals": "1"}
+    load |= {"drain.events": "500", "drain.max_events": "500", "drain.intervals": "1", "drain.backlogs": "1"}
     words = ["run", "-e", "continuous", "-w", "sensors", "--log", "embedded", "--format", "json"]
     for name, value in load.items():
         words += ["--set", f"{name}={value}"]

@@ -39,6 +39,7 @@ measured = "2s"
 
 [drain]
 events = 5000
+backlogs = 1
 intervals = 1
 max_events = 5000
 budget = "1s"

@@ -38,6 +38,7 @@ window_ms = 1000
 
 [drain]
 events = 20000
+backlogs = 1
 intervals = 1
 max_events = 20000
 budget = "1s"

@@ -37,6 +37,7 @@ measured = "12s"
 
 [drain]
 events = 20000
+backlogs = 2
 intervals = 1
 max_events = 40000
 budget = "20s"

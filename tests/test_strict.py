@@ -10,6 +10,7 @@ import pytest
 
 from harness.host.surroundings import Others
 from tests.judge.recording import beside, perfect
+from tests.judge.test_warm import without_drains
 from tests.playback import Bench, set_up
 
 
@@ -35,8 +36,14 @@ def test_a_disturbed_run_is_bracketed_and_right_and_inconclusive_where_asked(
     assert "--wait-quiet" in captured.err
 
 
-def test_a_quiet_run_is_good_also_where_strictness_is_asked_for(bench: Bench) -> None:
-    assert bench("run", "mine.toml", "-e", "alpha", "--strict") == 0
+def test_a_quiet_run_is_good_also_where_strictness_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recording = perfect()
+    without_drains(recording)
+    recording.plan = recording.plan.model_copy(update={"drain": None})
+    bench = set_up(tmp_path, monkeypatch, pickle.dumps(recording))
+    assert bench("run", "mine.toml", "-e", "alpha", "--strict") == 0, capsys.readouterr().err
 
 
 def test_wrong_rows_outrank_brackets(bench: Bench) -> None:

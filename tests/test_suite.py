@@ -18,6 +18,7 @@ from harness.planning.planner import CasePlan, Selection
 from harness.planning.request import overrides
 from harness.planning.suite import InvalidRequest
 from harness.problem import ExitCode, Problem
+from results.warmth import LEAST
 from workloads.discovery import Unavailable
 from workloads.profile import Profile
 from workloads.sensors import Sensors
@@ -165,6 +166,14 @@ def test_a_drain_may_differ_by_log(tmp_path: Path) -> None:
     assert (kafka.events, kafka.budget_s, kafka.intervals) == (100, 120, 10)
 
 
+def test_a_drain_may_have_another_budget_on_the_jvm_and_has_the_least_number_of_backlogs(tmp_path: Path) -> None:
+    drain = read(tmp_path, GOOD.replace('budget = "7s"', 'budget = "7s"\nbudget_jvm = "1m"\nbacklogs = 2')).drain
+    assert drain is not None
+    assert [drain.on("embedded", jvm).budget_s for jvm in (False, True)] == [7, 60]
+    assert [drain.on("kafka", jvm).budget_s for jvm in (False, True)] == [120, 120]
+    assert (drain.on("embedded").backlogs, drain.on("kafka").backlogs) == (2, LEAST)
+
+
 def test_one_mode_may_stand_without_a_list(tmp_path: Path) -> None:
     assert read(tmp_path, GOOD.replace('["fast", "safe"]', '"safe"')).modes == {"alpha": ("safe",)}
 
@@ -269,6 +278,12 @@ def cases(name: str) -> tuple[CasePlan, ...]:
     found = discover()
     content = suite.load(name, {}, found)
     return planner.make(name, content, Selection(), found, ("kafka", None), lambda *_: None, "run").cases
+
+
+def test_quick_warms_engines_on_the_jvm_for_two_minutes_and_others_for_twenty_seconds() -> None:
+    budgets = {case.engine: case.drain.budget_s for case in cases("quick") if case.drain is not None}
+    jvm = dict.fromkeys(("flink", "kafka-streams", "spark"), 120)
+    assert budgets == jvm | dict.fromkeys(("continuous", "kafka-client", "micro-batch"), 20)
 
 
 def test_a_workload_that_is_dropped_in_is_in_the_suite_of_shapes(dropped_in: None) -> None:

@@ -18,7 +18,9 @@ from typing import Any
 from engines import proc
 from harness.host.lineage import Lineage
 from harness.instruments.channel import Commands, EndOfInput, answer, failures_told, now_ns
+from harness.instruments.engine_cpu import EngineCpu
 from harness.instruments.machine_record import MachineRecord
+from harness.instruments.threads import ThreadTable
 from results.history import TableWriter
 
 SAMPLE_S = 0.1
@@ -28,6 +30,10 @@ _STAT_BYTES = 4096
 _SMAPS_BYTES = 4096
 UNNAMED = "worker"
 """The role of a process that the engine started, and that descends from none which the engine names."""
+
+ENGINE = ("worker", "coordinator")
+WITH_THREADS = (*ENGINE, "broker")
+"""The roles of processes of which threads are told apart."""
 
 OURS = ""
 """In place of a role: a process of the harness that is not sampled."""
@@ -101,12 +107,15 @@ class Sampler:
     def __init__(self, folder: Path, director: int | None = None) -> None:
         """director: pid."""
         self._table = TableWriter(folder, "samples")
+        self._threads, self.engine_cpu = ThreadTable(folder), EngineCpu()
         self._lineage = Lineage(director) if director is not None else None
         self._roles: dict[int, str] = {}
         self._lines: dict[int, list[int]] = {}
         """The pids of a descendant, its parent and so on, by its own."""
         self._watched: dict[int, Watched] = {}
         self._rows: list[tuple[int, int, float, int, int | None]] = []
+        self._ended_s: list[tuple[int, float]] = []
+        """Pids and CPU seconds of processes that the trial has waited for since the last sample."""
         self._next_pss_ns = self._stored_ns = self._as_of_ns = 0
         self._director, self._machine = director, MachineRecord(folder, director) if director is not None else None
         self._gone_s = 0.0
@@ -135,6 +144,7 @@ class Sampler:
         for one in ended:
             self._roles.setdefault(one["pid"], one["role"])
             self._rows.append((one["at_ns"], one["pid"], one["cpu_s"], 0, None))
+            self._ended_s.append((one["pid"], one["cpu_s"]))
         told = {pid for pids in roles.values() for pid in pids}
         for pid in told - self._watched.keys():
             self._begin(pid)
@@ -167,6 +177,9 @@ class Sampler:
         gone_s = self._forget_gone(read)
         own_s = {pid: self._watched[pid].own_s(found[0], gone_s[pid]) for pid, found in read.items() if found}
         self._note_machine(at_ns, self._gone_s + sum(own_s.values()))
+        self.engine_cpu.add(at_ns, [*self._ended_s, *own_s.items()], lambda pid: self._role(pid) in ENGINE)
+        self._ended_s = []
+        self._threads.look(at_ns, (pid for pid in self._watched if self._role(pid) in WITH_THREADS))
         for pid, found in read.items():
             if found is not None and self._role(pid) != OURS:
                 pss_bytes = self._watched[pid].statistics.pss() if with_pss else None
@@ -201,7 +214,8 @@ class Sampler:
     @property
     def stored(self) -> dict[str, int]:
         """Rows by table."""
-        return {"samples": self._table.rows, **(self._machine.stored if self._machine is not None else {})}
+        machine = self._machine.stored if self._machine is not None else {}
+        return {"samples": self._table.rows, "threads": self._threads.rows, **machine}
 
     def _role(self, pid: int) -> str:
         """That of the first in its line whose role was told."""
@@ -216,6 +230,7 @@ class Sampler:
         if rows:
             columns = ("at_ns", "role", "pid", "cpu_s", "rss_bytes", "pss_bytes")
             self._table.write(dict(zip(columns, map(list, zip(*rows, strict=True)), strict=True)))
+        self._threads.store(self._role, WITH_THREADS, until_ns)
         if self._machine is not None:
             self._machine.store()
 
@@ -240,7 +255,10 @@ def _sample(commands: Commands, sampler: Sampler) -> None:
         due_ns = max(due_ns + int(SAMPLE_S * 1e9), now_ns())
         while (left_s := (due_ns - now_ns()) / 1e9) > 0:
             command: dict[str, Any] | None = commands.next(left_s)
-            if command is not None:
+            if command is not None and command["do"] == "cpu":
+                sampler.sample()
+                answer({"did": "cpu", "cpu_s": sampler.engine_cpu.between(command["from_ns"], command["until_ns"])})
+            elif command is not None:
                 sampler.watch(
                     command["roles"],
                     command.get("as_of_ns", now_ns()),

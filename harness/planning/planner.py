@@ -123,7 +123,7 @@ def _cases(
         for mode in suite.modes.get(engine_name, default):
             campaigns = _campaigns(suite, engine_name, mode, catalogue)
             for wanted, guarantee, strikes in product(asked, guarantees, campaigns):
-                case = _case(suite, engine_name, mode, wanted, log[0], guarantee, strikes)
+                case = _case(suite, engine, (engine_name, mode), wanted, log[0], guarantee, strikes)
                 blocked = _blocked(case, engine, wanted, log[1], guarantees, selection, catalogue, available)
                 cases.append(case.model_copy(update={"blocked": blocked}))
     return cases
@@ -157,17 +157,18 @@ class _Asked:
 
 def _case(
     suite: Suite,
-    engine: str,
-    mode: str,
+    engine: Engine | Unavailable,
+    named: tuple[str, str],
     asked: _Asked,
     log: LogKind,
     guarantee: Guarantee,
     strikes: Strikes | None,
 ) -> CasePlan:
-    """A case with the suite's settings, before anyone has looked whether it can run."""
+    """A case with the suite's settings, before anyone has looked whether it can run. named: engine and mode."""
+    jvm = not isinstance(engine, Unavailable) and engine.environment.jvm
     return CasePlan(
-        engine=engine,
-        mode=mode,
+        engine=named[0],
+        mode=named[1],
         workload=asked.name,
         parameters=dict(asked.parameters),
         log=log,
@@ -179,7 +180,7 @@ def _case(
         worker_memory_mb=suite.worker_memory // 1024**2,
         event_rate=suite.events_per_second,
         paced=suite.paced_phase,
-        drain=suite.drain.on(log) if suite.drain else None,
+        drain=suite.drain.on(log, jvm) if suite.drain else None,
         strikes=strikes,
     )
 

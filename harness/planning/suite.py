@@ -20,6 +20,7 @@ from harness.planning.catalogue import Catalogue, suites
 from harness.planning.overrides import beside, override, texts
 from harness.problem import ExitCode, Problem
 from results.plan import Drain, Paced
+from results.warmth import LEAST
 from workloads.discovery import Unavailable
 from workloads.profile import PARAMETERS, Kind, Profile
 from workloads.workload import Workload
@@ -124,12 +125,24 @@ class PacedTable(_Table):
 
 
 class DrainOnLog(_Table):
-    """What differs on one log."""
+    """What differs on one log. None: as it stands for all logs."""
 
     events: Count | None = Field(default=None, gt=0)
+    """Events of each of the equal backlogs, by which the engine becomes warm."""
+    backlogs: Count | None = Field(default=None, ge=1)
+    """How many of these there are at least; of fewer than six nothing is called warm."""
     intervals: Intervals | None = Field(default=None, gt=0)
+    """How many commit intervals the last backlog is to last, which is measured."""
     max_events: Count | None = Field(default=None, gt=0)
+    """The most events that the last backlog may have."""
     budget: Seconds | None = Field(default=None, gt=0)
+    """How long the equal backlogs may take in all."""
+    budget_jvm: Seconds | None = Field(default=None, gt=0)
+    """The same for engines on the JVM, which compiles for minutes; `budget` where nothing is given."""
+
+
+_NOT_NEEDED = {"backlogs", "budget_jvm"}
+"""What a suite need not say of drains."""
 
 
 class DrainTable(DrainOnLog):
@@ -141,7 +154,7 @@ class DrainTable(DrainOnLog):
     @model_validator(mode="after")
     def _complete(self) -> DrainTable:
         for log in ("embedded", "kafka"):
-            absent = [name for name, value in self._on(log).items() if value is None]
+            absent = [name for name, value in self._on(log).items() if value is None and name not in _NOT_NEEDED]
             if absent:
                 names = ", ".join(f"`{name}`" for name in absent)
                 raise ValueError(f"no value for {names} on log {log}")
@@ -152,9 +165,13 @@ class DrainTable(DrainOnLog):
         names = DrainOnLog.model_fields
         return {name: getattr(self, name) if (own := getattr(here, name)) is None else own for name in names}
 
-    def on(self, log: LogKind) -> Drain:
-        values = self._on(log)
-        return Drain(budget_s=values.pop("budget"), **values)
+    def on(self, log: LogKind, jvm: bool = False) -> Drain:
+        """jvm: for an engine that runs on the JVM."""
+        given = self._on(log)
+        values: dict[str, Any] = {"backlogs": LEAST} | {name: each for name, each in given.items() if each is not None}
+        for_all_s = values.pop("budget")
+        for_jvm_s = values.pop("budget_jvm", for_all_s)
+        return Drain(budget_s=for_jvm_s if jvm else for_all_s, **values)
 
 
 class FaultsTable(_Table):

@@ -9,7 +9,7 @@ from reports.blocks import Block, Details, Hint, SideBySide, Table
 from reports.comparison import Row
 from reports.sections.section import PagePart, Report, Section
 from results.metrics import registry
-from results.plan import Strikes, TrialPlan
+from results.plan import Drain, Strikes, TrialPlan
 from results.result import MetricValue, RunResult
 
 _Cells = tuple[str, ...]
@@ -70,11 +70,16 @@ def _settings(plan: TrialPlan) -> dict[str, str]:
         lasted = f"{plan.paced.warmup_s:g} s warm-up, {plan.paced.measured_s:g} s measured"
         asked["paced"] = f"{plan.paced.rate:,.10g} events/s, {lasted}"
     if plan.drain:
-        asked["drain"] = (
-            f"from {plan.drain.events:,} events, doubled until one lasts {plan.drain.intervals:g} intervals, "
-            f"{plan.drain.budget_s:g} s or {plan.drain.max_events:,} events are reached"
-        )
+        asked["drain"] = _drain(plan.drain)
     return asked
+
+
+def _drain(asked: Drain) -> str:
+    if asked.backlogs is None:
+        how = f"from {asked.events:,} events, doubled until one lasts"
+        return f"{how} {asked.intervals:g} intervals, {asked.budget_s:g} s or {asked.max_events:,} events are reached"
+    equal = f"{asked.events:,} events until it is warm ({asked.backlogs} times at least, {asked.budget_s:g} s)"
+    return f"{equal}, then for {asked.intervals:g} intervals (at most {asked.max_events:,} events)"
 
 
 def _strikes(asked: Strikes) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from results.evidence.machine import MachineSamples
 from results.evidence.rows import Rows
+from results.evidence.wall_clock import steps
 from results.history import History
 from workloads.stream import Integers
 
@@ -31,6 +33,8 @@ def untold(history: History, rows_ns: Integers, visible_ns: Integers) -> str | N
     """
     if history.plan.log == "embedded":
         return ON_ITS_COMMIT
+    if set_by := steps(MachineSamples(history)):
+        return f"void: the wall clock was set by {set_by[0].by_ns / 1e9:+.3f} s while the trial ran"
     late = int(np.count_nonzero(rows_ns > visible_ns + RESOLUTION_MS * MS_NS))
     if late:
         return f"void: by their stamps {late:,} rows were appended after they were visible, so the wall clock was set"

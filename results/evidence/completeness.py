@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from results.evidence import machine
 from results.history import METHOD_VERSION, TABLES, DamagedHistory, History, Quiescent
 from results.manifest import MANIFEST, SINCE, Manifest, differences, read, rows_of
 
@@ -38,7 +39,8 @@ def older(history: History) -> list[str]:
     if version >= METHOD_VERSION:
         return []
     known = "" if version >= SINCE else ", which kept no manifest: whether the record is whole is not known"
-    return [f"recorded by method version {version}{known}"]
+    quiet = "" if version >= machine.SINCE else "; whether other work ran beside it was not recorded"
+    return [f"recorded by method version {version}{known}{quiet}"]
 
 
 def _damage(history: History, names: list[str]) -> str:

@@ -10,6 +10,7 @@ from results.evidence.phases import Phase, as_sent
 from results.evidence.samples import Samples
 from results.evidence.strikes import Struck
 from results.history import History
+from results.metrics.attempts import Attempt, attempts
 from results.metrics.strike_results import Watched, tried, watched, with_effort
 from results.plan import Drain, Paced
 from results.result import PhaseKind
@@ -85,6 +86,11 @@ class Basis:
         if planned is None or self.kind != "drain":
             raise LookupError("this measurement does not say that it is for drains")
         return planned
+
+    @cached_property
+    def attempts(self) -> list[Attempt]:
+        """The drains that were completed, in order."""
+        return attempts(self.seen)
 
     @property
     def measured_ns(self) -> tuple[int, int]:

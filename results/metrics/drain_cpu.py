@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from results.evidence.samples import ENGINE, NoSamples
+from results.metrics.attempts import last_attempt
 from results.metrics.basis import Basis
-from results.metrics.drain import last_attempt
 from results.metrics.measured import Measured
 from results.metrics.measurement import Measurement
 from results.metrics.metric import Column, Metric
+from results.metrics.warmness import not_warm
 
 SECONDS = Metric("cpu_seconds", "s", "lower", "CPU of all the engine's processes while the last backlog was drained")
 EVENTS_PER_SECOND = Metric(
@@ -21,7 +22,7 @@ BROKER_SECONDS = Metric("broker_cpu_seconds", "s", "none", "CPU of the broker an
 
 
 def measure(basis: Basis) -> Measured:
-    found, last = Measured(), last_attempt(basis.seen)
+    found, last = Measured(), last_attempt(basis.attempts)
     if isinstance(last, str) or last.visible_ns is None:
         found.lack(measurement.metrics, str(last))
         return found
@@ -39,6 +40,8 @@ def measure(basis: Basis) -> Measured:
         found.add(BROKER_SECONDS, basis.samples.cpu_s(("broker",), last.committed_ns, last.visible_ns))
     except NoSamples as none:
         found.lack([BROKER_SECONDS], str(none))
+    if (why := not_warm(basis)) is not None:
+        found.bracket([SECONDS, EVENTS_PER_SECOND], why)
     return found
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from results.evidence.machine import MachineSamples, NothingRecorded, Spell
 from results.evidence.samples import NoSamples
+from results.metrics.attempts import last_attempt
 from results.metrics.basis import Basis
-from results.metrics.drain import last_attempt
 from results.metrics.measured import Measured
 from results.metrics.measurement import Measurement
 from results.metrics.metric import Metric
@@ -71,7 +71,7 @@ def span(basis: Basis) -> tuple[int, int] | str:
     """From when to when the figures of a phase are taken, monotonic ns; or why there are none."""
     if basis.kind == "paced":
         return basis.measured_ns
-    last = last_attempt(basis.seen)
+    last = last_attempt(basis.attempts)
     if isinstance(last, str) or last.visible_ns is None:
         return str(last)
     return last.committed_ns, last.visible_ns

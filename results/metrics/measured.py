@@ -76,6 +76,6 @@ class Measured:
     def update(self, other: Measured) -> None:
         self.metrics |= other.metrics
         self.absent |= other.absent
-        self.notes += other.notes
+        self.notes += [note for note in other.notes if note not in self.notes]
         self.series += other.series
         self.reserved += other.reserved

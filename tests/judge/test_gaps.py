@@ -50,6 +50,15 @@ def test_a_drain_that_ended_while_the_collector_stalled_has_both_ends(recording,
     assert any("stalled for 0.50 s at the end of the drain" in note for note in case.notes)
 
 
+def test_where_the_wall_clock_was_set_a_row_may_have_been_visible_since_the_gap_began(recording, tmp_path):
+    released = [mark for mark in recording.marks if mark.mark == "committed"][-1]
+    for row in recording.machine[len(recording.machine) // 2 :]:
+        row["wall_ahead_ns"] += 5 * SECOND
+    gap = released.at_ns + 7 * SECOND // 2, released.at_ns + 9 * SECOND // 2
+    seconds = stalled(recording, tmp_path / "history", *gap)["drain"].metrics["drain_seconds"]
+    assert (seconds.low, seconds.high) == (3.5, 4.5)
+
+
 def test_a_gap_in_which_nothing_came_marks_nothing(recording, tmp_path):
     folder = recording.write(tmp_path / "history")
     TableWriter(folder, "gaps").write({"from_ns": [1], "until_ns": [900 * SECOND]})

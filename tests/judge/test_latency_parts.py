@@ -104,6 +104,15 @@ def test_rows_that_seem_to_be_appended_after_they_were_visible_void_the_parts(st
     assert case.metrics["latency_p99"].value == LATENCY_NS / MS
 
 
+def test_a_wall_clock_that_was_set_voids_the_parts(stamped, judged):
+    for row in stamped.machine[len(stamped.machine) // 2 :]:
+        # Set back: no row seems to be appended after it was visible.
+        row["wall_ahead_ns"] -= 10 * SECOND
+    case = judged(stamped)["paced"]
+    assert case.absent["commit_wait_p50"] == "void: the wall clock was set by -10.000 s while the trial ran"
+    assert case.metrics["latency_p99"].value == LATENCY_NS / MS
+
+
 def test_a_missing_row_voids_the_parts_as_it_does_the_whole(stamped, judged):
     stamped.rows.remove(of_phase(stamped)[7])
     case = judged(stamped)["paced"]

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from results.history import History
+from results.history import THREADS, History, LookedLate, TableWriter
 from results.judge import judge
 from results.metrics.foreign import SHORT_S
 from results.result import CaseResult
-from tests.judge.recording import DRAIN_S, SECOND, Recording, beside
+from tests.judge.recording import DRAIN_S, SECOND, Recording, beside, seal
 
 SPEEDS = {"paced": ("latency_p50", "latency_p99", "event_latency_max"), "drain": ("drain_rate",)}
 CPU = {"paced": ("busy_cores", "worker_cores"), "drain": ("events_per_cpu_second", "cpu_seconds")}
@@ -22,7 +22,8 @@ def cases(recording: Recording, folder: Path) -> dict[str, CaseResult]:
 
 
 def bracketed(case: CaseResult) -> set[str]:
-    return {name for name, value in case.metrics.items() if value.bracketed}
+    """Figures in brackets, but for the reasons of warmth: the backlogs of the recording are two."""
+    return {name for name, value in case.metrics.items() if any("warm" not in why for why in value.bracketed)}
 
 
 @pytest.mark.parametrize(
@@ -177,6 +178,17 @@ def test_a_process_of_ours_that_stood_still_is_named(
     assert case.metrics["standstill_seconds"].value == 2
 
 
+def test_a_gauge_that_did_not_look_is_named(recording: Recording, tmp_path: Path) -> None:
+    begin = next(mark for mark in recording.marks if mark.mark == "phase-begin" and mark.phase == "paced")
+    from_ns = begin.start_ns + 9 * SECOND
+    late = [LookedLate(at_ns=from_ns + lasted, who="gauge", from_ns=from_ns) for lasted in (2 * SECOND, SECOND // 2)]
+    place = recording.marks.index(begin) + 1
+    recording.marks[place:place] = late
+    case = cases(recording, tmp_path / "history")["paced"]
+    assert "the gauge did not look for 2.0 s of the measured part" in case.notes
+    assert not bracketed(case), "nothing passes through it"
+
+
 def test_a_stop_outside_of_what_is_measured_says_nothing_of_it(recording: Recording, tmp_path: Path) -> None:
     begin = next(mark for mark in recording.marks if mark.mark == "phase-begin" and mark.phase == "paced")
     recording.stops = [(begin.start_ns - 3 * SECOND, begin.start_ns + SECOND, "broker", 7)]
@@ -187,3 +199,21 @@ def test_a_stop_outside_of_what_is_measured_says_nothing_of_it(recording: Record
 def test_what_is_stored_of_a_machine_can_be_read_back(recording: Recording, tmp_path: Path) -> None:
     history = History(recording.write(tmp_path / "history"))
     assert history.table("machine").num_rows == len(recording.machine)
+
+
+@pytest.mark.parametrize(("compiling", "cold"), [(0.05, True), (0.03, False)])
+def test_a_cold_broker_is_named(recording: Recording, tmp_path: Path, compiling: float, cold: bool) -> None:
+    folder = recording.write(tmp_path / "history")
+    taken = {"C2 CompilerThre": compiling, "kafka-request-h": 0.2 - compiling}
+    threads = [
+        (row["at_ns"], "broker", 102, name, cores * number / 2)
+        for number, row in enumerate(recording.machine)
+        for name, cores in taken.items()
+    ]
+    columns = zip(*threads, strict=True)
+    TableWriter(folder, "threads").write(dict(zip(THREADS.names, map(list, columns), strict=True)))
+    seal(folder)
+    for case in judge(folder):
+        assert case.metrics["broker_jit_share"].value == pytest.approx(100 * compiling / 0.2)
+        assert any("the broker's JVM was cold: 25 %" in note for note in case.notes) == cold
+        assert not bracketed(case)

@@ -18,6 +18,7 @@ CALLED_FROM_OUTSIDE = {
     "cls": "pydantic gives it to a validator that is a class method",
     "schema_version": "stands in each file that is written; pydantic holds it to its one value",
     "budget": "a key of suite files, read by name",
+    "budget_jvm": "a key of suite files, read by name",
     "embedded": "a key of suite files, read by name",
     "late_dropped": "a count of result.json, for who reads that",
     "x_label": "stands in result.json beside a series, for who draws it",

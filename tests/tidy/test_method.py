@@ -26,12 +26,19 @@ from results.evidence.wall_clock import SLEPT_S, STEP_MS
 from results.history import METHOD_VERSION, MOST_PART_BYTES
 from results.manifest import SINCE
 from results.metrics.foreign import CPU_PERCENT, SHORT_S, SPEEDS_PERCENT, WAITED_PERCENT
+from results.metrics.jvm import NOTED
 from results.metrics.kept_up import BEHIND_COMMITS, INTERVALS_NEEDED
 from results.metrics.latency import CLOSINGS_NEEDED
+from results.metrics.latency_steadiness import LEAST_POINTS
+from results.metrics.latency_steadiness import POINTS as PARTS_OF_INTERVAL
 from results.metrics.send_lag import BEHIND_MS
 from results.metrics.statistics import INTERVAL, INTERVAL_SAMPLES, RESAMPLES, needed
+from results.metrics.steadiness import LEAST_S
+from results.metrics.steadiness import STEADY as SAME_CORES
 from results.metrics.stops import LATE_S, STOPPED_S
 from results.metrics.strike_results import _SECOND_NS, _STEP_NS, BAND, BASELINE_ROWS, STEADY
+from results.metrics.warm_up import APART_INTERVALS
+from results.metrics.warmness import DOUBLING_BEFORE
 from results.noise import CHANCE
 from results.verdict.audit import EVERY_SET, MOST_TIMES, SCATTERED, SCATTERED_AMONG
 from results.verdict.explanation import CAUSES, THOROUGH
@@ -39,6 +46,7 @@ from results.verdict.late import MOST_LATE
 from results.verdict.offences import EXPLAINED
 from results.verdict.pairing import PAIRED
 from results.verdict.succession import FRUITLESS, LOOK_BACK, MOST_LOST
+from results.warmth import ENOUGH, GROWTH, LEAST, MOST, OVERDRAWN
 from tests.tidy.sources import text_of
 from workloads.query import WATERMARK_MARGIN_MS
 from workloads.regular_file import MOST_TEXT_BYTES
@@ -46,6 +54,7 @@ from workloads.stream import CHECK_BITS, CONTROL
 from workloads.workload import discover
 
 WORDS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
+TENTHS = {10: "tenths"}
 S_NS = 1_000_000_000
 
 QUOTED = (
@@ -110,9 +119,20 @@ QUOTED = (
     f"It takes {WORDS[INTERVALS_NEEDED]} commit intervals, and no strikes",
     f"finds stopped for {STOPPED_S:g} s or more",
     f"does not look for {'a second' if LATE_S == 1 else LATE_S}",
+    f"threads that compile took {100 * NOTED:g} % or more of the CPU of a broker",
     f"a difference that grew by {SLEPT_S:g} s or more between two samples is a sleep",
     f"a difference that moves by {STEP_MS:g} ms or more between two samples",
     f"ends a command with exit code {ExitCode.INCONCLUSIVE}",
+    f"Equal backlogs follow each other, at least {LEAST}, until",
+    f"events per CPU-second grew by less than {100 * GROWTH:g} % over the last doubling of events",
+    f"The least number is drained beyond it, up to {OVERDRAWN} times the budget, and there are never more than {MOST}",
+    f"Where it lasted less than {ENOUGH:g} of that",
+    f"Histories of methods before {DOUBLING_BEFORE} have doubling backlogs",
+    f"they must be {APART_INTERVALS} commit intervals apart",
+    f"in {LEAST_POINTS} of the {TENTHS[PARTS_OF_INTERVAL]} both halves must have rows",
+    f"From {100 * NOTED:g} % on, JIT and GC together are a note",
+    f"halves shorter than {LEAST_S:g} s are not compared",
+    f"Where they differ by more than {100 * SAME_CORES:g} %, the result says *not steady*",
     f"CPU and RSS every {SAMPLE_S:g} s, PSS every {WORDS[int(PSS_S)]} seconds",
 )
 """What METHOD.md says with a constant of the code in it."""
@@ -124,6 +144,9 @@ OF_NO_CODE = (
     "(9 s, Kafka's default)",
     "(KAFKA-20734; 4.2 does not)",
     "Kafka 4.3.0 to 4.4.0 leave transactions",  # The versions in which the fault of Kafka was seen or read.
+    "2.5 to 6.4 times as many were seen",
+    "Spark stood at 32.7 k and 34.7 k before it jumped to 52.8 k",
+    "threads that compile (C1, C2, JVMCI) and that collect garbage (of G1,",
     "fits 64 bits",
     "below 2^63",
     "exceed 32 bits",

@@ -1,0 +1,74 @@
+"""How warm each engine was when its last backlog was measured, and what it is before: cold beside warm."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.table import Table as TerminalTable
+from rich.text import Text
+
+from reports import screen, units
+from reports.blocks import Block, Cell, Heading, Hint, Table
+from reports.comparison import Comparison, Row
+from reports.sections.section import PagePart, Report, Section, TerminalPart
+from results.metrics import drain, drain_cpu, jvm, startup, warm_up
+from results.metrics.metric import Metric
+
+_COLUMNS: tuple[tuple[str, Metric], ...] = (
+    ("start-up", startup.STARTUP),
+    ("drain,\ncold", warm_up.COLD_RATE),
+    ("drain,\nwarm", drain.RATE),
+    ("without\nfixed parts", warm_up.MARGINAL),
+    ("events/CPU-s,\ncold", warm_up.COLD_CPU),
+    ("warm", drain_cpu.EVENTS_PER_SECOND),
+    ("warm, without\nJIT and GC", jvm.EVENTS_PER_SECOND),
+    ("still\ngrew by", warm_up.GREW),
+)
+
+_NARROW = (startup.STARTUP, warm_up.COLD_RATE, drain.RATE, warm_up.GREW)
+
+
+def _page(report: Report) -> Iterator[Block]:
+    told = [comparison for comparison in report.comparisons if _rows(comparison)]
+    if not told:
+        return
+    yield Hint(
+        "Cold is the first backlog after the start, which every user pays; warm is the last one, after equal backlogs "
+        "until events per CPU-second grew no more. The last column says by how much they still grew over the last "
+        "doubling of events. A rate without fixed parts is that of the events by which one backlog was the larger."
+    )
+    for comparison in told:
+        head: tuple[str | Heading, ...] = ("engine", *(Heading(heading, "speed") for heading, _ in _COLUMNS))
+        rows: list[tuple[str | Cell, ...]] = [
+            (Cell(row.name), *(_shown(row, metric) for _, metric in _COLUMNS)) for row in _rows(comparison)
+        ]
+        yield Table(comparison.title, head, rows, label=f"Cold and warm: {comparison.title}")
+
+
+def _terminal(comparison: Comparison, width: int) -> Iterator[TerminalTable]:
+    """Without room for all of it, what belongs to the drain rate."""
+    if not _rows(comparison):
+        return
+    shown = [each for each in _COLUMNS if width >= screen.WIDE or each[1] in _NARROW]
+    table = screen.table()
+    table.add_column(Text("cold and warm"), min_width=13)
+    for heading, _ in shown:
+        table.add_column(Text(heading), justify="right", no_wrap=True)
+    for row in _rows(comparison):
+        table.add_row(Text(row.name), *(Text(_shown(row, metric)) for _, metric in shown))
+    yield table
+
+
+def _rows(comparison: Comparison) -> list[Row]:
+    return [row for row in comparison.ran if row.value(warm_up.COLD_RATE) is not None]
+
+
+def _shown(row: Row, metric: Metric) -> str:
+    """A value as text, in brackets where it says less than it seems to."""
+    value = row.value(metric)
+    bare = metric.unit == "events/CPU-s"
+    text = units.scaled(value, "") if bare else units.quantity(value, metric.unit)
+    return f"({text})" if row.bracketed(metric) else text
+
+
+section = Section("warm-up", page=PagePart("Cold and warm", 15, _page), terminal=TerminalPart(15, _terminal))

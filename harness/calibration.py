@@ -28,7 +28,7 @@ from harness.provisioning import home
 from harness.readback import read_back
 from harness.trial import CLOSING_LEAD_MS, Trial
 from results import manifest
-from results.history import METHOD_VERSION, Complete, DamagedHistory, Ended, History, stored_in
+from results.history import METHOD_VERSION, TRIAL, Complete, DamagedHistory, Ended, History, stored_in
 from results.plan import CALIBRATION, KEPT, CasePlan, Drain, Machine, Paced
 from workloads import oracle
 from workloads.stream import Segment
@@ -126,6 +126,15 @@ def fresh(folder: Path) -> bool:
         return False
     age_s = time.time() - History(folder).plan.clock.wall_ns / 1e9
     return 0 <= age_s < FRESH_S
+
+
+def forget(history: Path) -> None:
+    """Keep a calibration no longer: one that was disturbed is measured again. history: the run's."""
+    said = (history / TRIAL).read_bytes()
+    for kept_one in (home() / CALIBRATION).glob("*"):
+        with suppress(OSError):
+            if (kept_one / TRIAL).read_bytes() == said:
+                shutil.rmtree(kept_one)
 
 
 def copy(source: Path, target: Path) -> None:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from harness.display import Display
     from harness.planning.readiness import Readiness
+    from harness.planning.request import Request
     from harness.provisioning.progress import Report
     from results.plan import RunPlan
     from results.result import Outcome, RunResult
@@ -64,6 +65,10 @@ FormatOption = Annotated[
 ]
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, or `latest` of those in runs/.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
+WaitOption = Annotated[
+    str | None,
+    typer.Option("--wait-quiet", metavar="DURATION", help="Wait so long, such as 60s, for a calm machine."),
+]
 StrictOption = Annotated[bool, typer.Option("--strict", help="Exit with code 6 where a figure stands in brackets.")]
 WaitOption = Annotated[
     str | None, typer.Option("--wait-quiet", metavar="DURATION", help="Wait so long, such as 60s, for a calm machine.")
@@ -215,26 +220,34 @@ def run(
     wish = _Wish(output_format, no_progress, strict, _wait_s(wait_quiet))
     if resume is not None:
         return _resume(_folder(resume), wish)
+    from harness.planning.planner import Selection
+    from harness.planning.request import Request, overrides
+
+    selection = Selection(
+        tuple(dict.fromkeys(engine or ())), tuple(dict.fromkeys(workload or ())), log, kafka, guarantee
+    )
+    asked = Request(suite, selection, overrides(settings or [], seed, fault or ()))
+    return _execute(*_planned(asked, out), wish)
+
+
+def _planned(asked: Request, out: Path) -> tuple[RunPlan, Readiness, Path]:
+    """What is asked, as a plan, with what this machine is ready for, and the folder that was made for it."""
     from harness import run as running
     from harness.planning import catalogue, planner, request
     from harness.planning.readiness import Readiness
 
     known = catalogue.discover()
-    selection = planner.Selection(
-        tuple(dict.fromkeys(engine or ())), tuple(dict.fromkeys(workload or ())), log, kafka, guarantee
-    )
-    asked = request.Request(suite, selection, request.overrides(settings or [], seed, fault or ()))
     source, content, selection = request.resolve(asked, known)
     readiness = Readiness(_report())
     loaded = [
         known.loaded[name] for name in planner.selected_engines(content, selection, known) if name in known.loaded
     ]
     log_choice = planner.choose_log(selection, loaded, readiness.has_java, readiness.without_kafka)
-    readiness.own_broker = log_choice[0] == "kafka" and kafka is None
+    readiness.own_broker = log_choice[0] == "kafka" and selection.kafka is None
     name = request.run_name(source)
     command = shlex.join([_program(), *sys.argv[1:]])
     planned = planner.make(name, content, selection, known, log_choice, readiness.available, command)
-    return _execute(planned, readiness, running.new_folder(out, name), wish)
+    return planned, readiness, running.new_folder(out, name)
 
 
 @dataclass(frozen=True)
@@ -294,7 +307,20 @@ def _execute(planned: RunPlan, readiness: Readiness, folder: Path, wish: _Wish) 
             f"{what}; what is known is kept\n  {where}\n  {program} judge {where}\n  {program} run --resume {where}\n"
         )
         raise
-    return _conclude(folder, wish.output_format, wish.strict)
+    code = _conclude(folder, wish.output_format, wish.strict)
+    _forget_disturbed(folder)
+    return code
+
+
+def _forget_disturbed(folder: Path) -> None:
+    """A calibration that other work disturbed serves no later run."""
+    from harness.calibration import forget
+    from results import store
+    from results.plan import CALIBRATION
+
+    for own in store.load(folder).calibrations:
+        if own.disturbed:
+            forget(folder / CALIBRATION / own.workload)
 
 
 def _look_around(display: Display, wait_s: float) -> None:
@@ -307,6 +333,50 @@ def _look_around(display: Display, wait_s: float) -> None:
     if wait_s > 0:
         calm = wait_for_calm(wait_s, lambda text: display.step("machine", text))
         display.finished("machine", "calm" if calm else f"not calm within {wait_s:g} s: the run begins all the same")
+
+
+@app.command()
+def noise(
+    engine: Annotated[str, typer.Option("-e", "--engine", metavar="ENGINE", help="The engine that is tried.")],
+    trials: Annotated[int, typer.Option("-n", "--trials", metavar="N", min=5, max=1000, help="How many trials.")] = 10,
+    workload: Annotated[str, typer.Option("-w", "--workload", metavar="WORKLOAD", help="The workload.")] = "sensors",
+    log: Annotated[
+        Literal["embedded", "kafka", "auto"], typer.Option(help="As of `run`: noise is known for each kind by itself.")
+    ] = "auto",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Replace a value of the suite `pair`; may be repeated."),
+    ] = None,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the run's folder is made.")] = RUNS,
+    wait_quiet: WaitOption = None,
+    no_progress: Annotated[bool, typer.Option("--no-progress", help="Say nothing until there are results.")] = False,
+    _debug: DebugOption = False,
+) -> int:
+    """Try one case against itself: the smallest change that this machine can see, kept for later runs on it."""
+    from harness import machine_noise
+    from harness.planning.planner import Selection
+    from harness.planning.request import Request, overrides
+    from results import noise as measuring
+    from results import store
+
+    asked = Request(
+        None, Selection((engine,), (workload,), log), overrides([*(settings or []), f"trials={trials}"], None)
+    )
+    planned, readiness, folder = _planned(asked, out)
+    code = _execute(planned, readiness, folder, _Wish("text", no_progress, False, _wait_s(wait_quiet)))
+    found = measuring.measured(store.load(folder))
+    if isinstance(found, str):
+        what, remedy = f"the noise of this machine cannot be told: {found}", "Run it again once that is mended"
+        return code or _tell([Problem(what, str(folder), remedy, ExitCode.UNFINISHED)])
+    name = ".".join((found.engine, found.mode, found.workload, found.log))
+    path = machine_noise.keep(found.machine, name, found.model_dump_json(indent=1).encode())
+    _say(f"\n{found.engine} against itself, {found.trials} trials: smaller changes than these cannot be seen here")
+    for metric, change in found.changes.items():
+        _say(f"  {metric:<28} {change:>8.1%}")
+    if found.bracketed:
+        _say(f"nothing is told of what stood in brackets: {', '.join(found.bracketed)}")
+    _say(f"kept in {path}; later runs on this machine call what is below it inconclusive")
+    return code
 
 
 @app.command()

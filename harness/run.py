@@ -26,7 +26,7 @@ from engines.echo import echo
 from engines.logs import connect
 from engines.ports import free_ports
 from engines.protocol import Engine, Site
-from harness import calibration
+from harness import calibration, machine_noise
 from harness.broker import JARS, Broker, KafkaBroker, existing
 from harness.display import Display
 from harness.doctor import Provisioned
@@ -96,6 +96,7 @@ def execute(plan: RunPlan, provisioned: Mapping[str, Provisioned], folder: Path,
     if "disk" in _needs(left):
         separate()
     scratch = home() / "scratch" / folder.name
+    machine_noise.carry(facts.describe(None), folder)
     with subreaper(), Warden(folder.name, scratch), ExitStack() as stack:
         log = _broker(plan, left, provisioned, folder, scratch, stack, display)
         if plan.calibrate:

@@ -19,6 +19,7 @@ from results.result import (
     CaseResult,
     Guarantee,
     MetricValue,
+    Noise,
     Offence,
     Outcome,
     RepeatedCase,
@@ -291,6 +292,8 @@ class Comparison:
     """The engines' time-outs under strikes, `default` or `tuned`; empty where there were none."""
     calibration: Calibration | None = None
     """What the harness itself takes with the workload; None where it was not measured."""
+    noise: tuple[Noise, ...] = ()
+    """What is known of the noise of the machine on this kind of log."""
 
     @property
     def title(self) -> str:
@@ -304,6 +307,12 @@ class Comparison:
     @property
     def ran(self) -> tuple[Row, ...]:
         return tuple(row for row in self.rows if row.ran)
+
+    def visible_change(self, metric: Metric) -> float:
+        """The smallest change of a metric that the machine was seen to tell from none, as a share; 0 where that is not
+        known.
+        """
+        return max((each.changes.get(metric.name, 0.0) for each in self.noise), default=0.0)
 
 
 def compare(run: RunResult) -> list[Comparison]:
@@ -327,6 +336,7 @@ def compare(run: RunResult) -> list[Comparison]:
             tuple(_row(rows[name], run) for name in (sorted(rows) if shuffled else rows)),
             *aim,
             next((each for each in run.calibrations if each.workload == asked[0]), None),
+            tuple(each for each in run.noise if each.log == asked[1]),
         )
         for (asked, aim), rows in grouped.items()
     ]

@@ -115,34 +115,51 @@ def speed(comparison: Comparison) -> str:
             f"and nothing is ranked. That takes {_number(INTERVAL_SAMPLES)} trials."
         ]
     else:
-        parts = [sentence for question in _QUESTIONS if (sentence := _ranking(right, question))]
+        parts = [sentence for question in _QUESTIONS if (sentence := _ranking(comparison, right, question))]
         if parts:
             parts.append(f"Those are medians of {_number(trials)} trials; where intervals overlap nothing is ranked.")
+            parts += _noise(comparison)
     if unsure := [row.name for row in right if row.bracketed(drain.RATE) or row.bracketed(_P99)]:
         parts.append(f"Speeds in brackets say less than they seem to, and are not ranked: {words(unsure)}.")
     return " ".join(parts)
 
 
-def _ranking(rows: Iterable[Row], question: _Question) -> str:
-    """Who is first and who is last, each with all whose interval overlaps its own; empty where no two can be compared.
-    Where first and last overlap, neither is named.
+def _noise(comparison: Comparison) -> list[str]:
+    """Below which differences a comparison is inconclusive, where the machine's noise is known."""
+    known = [(question, comparison.visible_change(question.metric)) for question in _QUESTIONS]
+    said = [f"{change:.1%} of {question.values}" for question, change in known if change]
+    return [f"Differences below {words(said)} are inconclusive: this machine cannot see them."] if said else []
+
+
+def _ranking(comparison: Comparison, rows: Iterable[Row], question: _Question) -> str:
+    """Who is first and who is last, each with all that it cannot be told from; empty where no two can be compared.
+    Where first and last cannot be told apart, neither is named.
     """
     metric = question.metric
     measured = [row for row in rows if row.interval(metric) is not None and not row.bracketed(metric)]
     if len(measured) < 2:
         return ""
     ordered = sorted(measured, key=lambda row: row.value(metric) or 0.0, reverse=metric.better == "higher")
-    if overlap(ordered[0], ordered[-1], metric):
+    if inconclusive(comparison, ordered[0], ordered[-1], metric):
         values = f"{question.values[0].upper()}{question.values[1:]}"
-        return f"{values} cannot be told apart: the intervals of the highest and of the lowest overlap."
-    best, last = ([row for row in ordered if overlap(row, end, metric)] for end in (ordered[0], ordered[-1]))
+        return (
+            f"{values} cannot be told apart: {ordered[0].name} and {ordered[-1].name} differ by less than is seen here."
+        )
+    best, last = (
+        [row for row in ordered if inconclusive(comparison, row, end, metric)] for end in (ordered[0], ordered[-1])
+    )
     return f"{question.best} {_together(best, question)}; {question.last} {_together(last, question)}."
 
 
-def overlap(one: Row, other: Row, metric: Metric) -> bool:
-    """Whether the intervals of both medians have a value in common: then neither is ranked before the other."""
+def inconclusive(comparison: Comparison, one: Row, other: Row, metric: Metric) -> bool:
+    """Whether two medians cannot be told apart: their intervals have a value in common, or they differ by less than the
+    machine was seen to differ from itself.
+    """
     mine, its = one.interval(metric), other.interval(metric)
-    return mine is not None and its is not None and mine[0] <= its[1] and its[0] <= mine[1]
+    if mine is not None and its is not None and mine[0] <= its[1] and its[0] <= mine[1]:
+        return True
+    first, second = one.value(metric) or 0.0, other.value(metric) or 0.0
+    return abs(first - second) < comparison.visible_change(metric) * min(abs(first), abs(second))
 
 
 def _together(rows: Sequence[Row], question: _Question) -> str:

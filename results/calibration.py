@@ -9,10 +9,12 @@ import msgspec
 import numpy as np
 
 from results.evidence.completeness import incomplete
+from results.evidence.machine import MachineSamples, NothingRecorded
 from results.evidence.phases import Phase, phases, unfinished
+from results.evidence.samples import NoSamples
 from results.folder import LeadsOutside, within
 from results.history import DamagedHistory, History
-from results.metrics import drain, latency
+from results.metrics import drain, foreign, latency
 from results.metrics.measured import Measured
 from results.metrics.metric import Metric
 from results.metrics.statistics import PERCENTILES, percentile
@@ -73,7 +75,20 @@ def measured(history: History) -> Calibration:
         floor_p50_ms=floors.get("p50"),
         floor_p99_ms=floors.get("p99"),
         ceiling=ceiling,
+        disturbed=_disturbed(history, began),
     )
+
+
+def _disturbed(history: History, began: Sequence[Phase]) -> str:
+    """What took so much of the machine meanwhile that the figures are not the harness's own; empty for nothing."""
+    until_ns = max((phase.complete_ns or 0 for phase in began), default=0)
+    try:
+        spell = MachineSamples(history).between(min(phase.start_ns for phase in began), until_ns)
+    except NothingRecorded:
+        return ""
+    except NoSamples as none:
+        return f"whether other work took CPU is not known: {none}"
+    return foreign.judged(spell, "the calibration").speeds
 
 
 def _rows(history: History) -> tuple[Integers, Integers]:
@@ -118,7 +133,8 @@ def _ceiling(phase: Phase, ids: Integers, visible_ns: Integers) -> float | None:
 def marked(case: CaseResult, found: Sequence[Calibration]) -> CaseResult:
     """The result, with brackets about what is too near to what the harness itself can do to be the engine's alone."""
     own = next((each for each in found if case.asked and each.asked and _alike(case.asked, each.asked)), None)
-    if own is None:
+    # By one that was disturbed nothing is marked: it says less than the harness can do.
+    if own is None or own.disturbed:
         return case
     beside = Measured(metrics=dict(case.metrics))
     for metric, why in _too_near(case, own):

@@ -41,6 +41,10 @@ CALIBRATION = "calibration"
 """The folder, in that of a run, with the history of a calibration for each workload."""
 
 
+NOISE = "noise"
+"""The folder, in that of a run, with what was known of its machine's noise as it began."""
+
+
 def kept_folder(history: Path) -> Path:
     """Where what the events of a trial are made of is kept. history: the folder of its history, in that of its run."""
     return history.parent.parent / KEPT

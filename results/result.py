@@ -307,8 +307,33 @@ class Calibration(ResultModel):
     """The same of 99 %."""
     ceiling: float | None = None
     """Events a second in the last backlog; None without one."""
+    disturbed: str = ""
+    """What took so much of the machine meanwhile that nothing is marked by it, in a line; empty where nothing did."""
     lacking: str = ""
     """Why nothing is known, in a line; empty where something is."""
+
+
+class Noise(ResultModel):
+    """How far a case differs from itself on a machine: what is smaller cannot be seen there."""
+
+    engine: str
+    """Name of the engine that was tried."""
+    mode: str
+    """Its mode."""
+    workload: str
+    """Name of the workload."""
+    log: str
+    """Kind of the log."""
+    trials: int
+    """How many trials it rests on."""
+    run: str
+    """Name of the run's folder."""
+    machine: Machine
+    """What it ran on."""
+    changes: dict[str, float]
+    """By the metric's name, the smallest change that can be told from none, as a share of the median."""
+    bracketed: list[str] = []
+    """The metrics of which nothing is told, since in a trial they said less than they seemed to."""
 
 
 class RunResult(ResultModel):
@@ -330,6 +355,8 @@ class RunResult(ResultModel):
     """What the trials of a case come to, where a case has several."""
     calibrations: list[Calibration] = []
     """What the harness itself takes, by workload; none where it was not measured."""
+    noise: list[Noise] = []
+    """What the run's machine was known to be able to see as the run began."""
 
 
 _WORST_FIRST: tuple[Outcome, ...] = ("fail", "unknown", "pass", "unavailable", "unsupported")

@@ -13,6 +13,7 @@ from results.calibration import calibrations, marked
 from results.folder import LeadsOutside, within, write_whole
 from results.history import TRIAL, DamagedHistory, History, first_problem
 from results.judge import judge
+from results.noise import known
 from results.plan import AskedCase, AskedRun, CasePlan, TrialPlan
 from results.repetition import repeated
 from results.result import CaseResult, Outcome, PhaseKind, RunResult
@@ -57,6 +58,7 @@ def judge_run(folder: Path) -> RunResult:
         cases=cases,
         repeated=repeated(cases, plan.cases),
         calibrations=itself,
+        noise=known(folder),
     )
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from results import store
 from results.history import TABLES
-from results.plan import CALIBRATION
+from results.plan import CALIBRATION, NOISE
 
 ROOT = Path(__file__).parents[1]
 PAGES = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("docs/ARCHITECTURE.md", "CONTRIBUTING.md")}
@@ -23,6 +23,7 @@ CONTRACTS = PROJECT["tool"]["importlinter"]["contracts"]
 
 OF_A_RUN = {
     f"{CALIBRATION}/WORKLOAD/",
+    f"{NOISE}/",
     "runs/TIME_SUITE_ID/",
     store.PLAN,
     store.RESULT,

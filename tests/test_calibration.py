@@ -37,7 +37,7 @@ from results.history import (
 from results.plan import CALIBRATION, CasePlan, Drain, Machine, Paced, RunPlan, TrialPlan
 from results.result import Calibration, RunResult
 from tests import made_up
-from tests.judge.recording import SECOND, plan_of
+from tests.judge.recording import SECOND, machine_row, plan_of
 from tests.test_reports import of, printed
 from workloads.sensors import workload
 from workloads.stream import CONTROL_IDS
@@ -143,9 +143,11 @@ def test_a_calibration_is_kept_by_machine_and_settings() -> None:
 # The figures.
 
 
-def recorded(folder: Path, spoil: Callable[[list[tuple[int, int, bytes]]], None] = lambda rows: None) -> Path:
+def recorded(
+    folder: Path, spoil: Callable[[list[tuple[int, int, bytes]]], None] = lambda rows: None, others: float = 0.0
+) -> Path:
     """The history of an echo, made by hand: each row of the load is visible (id of its event % 100) ms after that is
-    planned, and a backlog of 1,000 events is answered in half a second.
+    planned, and a backlog of 1,000 events is answered in half a second. others: how many cores other work takes.
     """
     folder.mkdir(parents=True)
     plan = plan_of().model_copy(
@@ -187,6 +189,10 @@ def recorded(folder: Path, spoil: Callable[[list[tuple[int, int, bytes]]], None]
     _table(folder, "input", ("partition", "offset", "time_ms", "id", "check"), inputs)
     placed = [(part, place, 0, visible, value) for place, (part, visible, value) in enumerate(rows)]
     _table(folder, "output", ("partition", "offset", "time_ms", "visible_ns", "value"), placed)
+    machine = [machine_row(at_ns, SECOND) for at_ns in range(SECOND, 40 * SECOND, SECOND // 2)]
+    for row in machine:
+        row["busy_s"] += others * (row["at_ns"] - SECOND) / SECOND
+    _table(folder, "machine", tuple(machine[0]), [tuple(row.values()) for row in machine])
     manifest.write(folder, positions={"output": [2000, 2000]})
     return folder
 
@@ -212,6 +218,28 @@ def test_rows_of_the_warm_up_and_of_heartbeats_do_not_count(tmp_path: Path) -> N
 
     found = measured(History(recorded(tmp_path / "history", slow)))
     assert (found.floor_p50_ms, found.floor_p99_ms, found.ceiling) == (49, 98, 2000)
+
+
+def test_by_a_calibration_beside_other_work_nothing_is_marked(tmp_path: Path) -> None:
+    quiet, loud = (measured(History(recorded(tmp_path / str(cores), others=cores))) for cores in (0.0, 0.5))
+    assert quiet.disturbed == ""
+    assert loud.disturbed == "beside the calibration other work took 25 % of the CPU time"
+    assert loud.ceiling == quiet.ceiling
+    _, drained = made_up.pair("a", 2e6)
+    assert marked(drained, [LIMITS.model_copy(update={"disturbed": loud.disturbed})]) == drained
+    run = of(made_up.pair("a")).model_copy(update={"calibrations": [loud]})
+    assert "other work took 25 % of the CPU time, so nothing is marked by it" in printed(run, 200)
+
+
+def test_a_calibration_that_was_disturbed_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STREAMGAUGE_HOME", str(tmp_path / "home"))
+    one, other = (recorded(tmp_path / name) for name in ("one", "other"))
+    plan = History(other).plan.model_copy(update={"seed": 77})
+    (other / "trial.json").write_text(plan.model_dump_json())
+    for name, history in (("a", one), ("b", other)):
+        calibration.copy(history, tmp_path / "home" / CALIBRATION / name)
+    calibration.forget(one)
+    assert [path.name for path in (tmp_path / "home" / CALIBRATION).iterdir()] == ["b"]
 
 
 @pytest.mark.parametrize(

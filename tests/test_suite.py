@@ -206,7 +206,7 @@ def test_all_problems_are_reported_in_one_pass(tmp_path: Path) -> None:
         "unknown key `sead`",
         "`guarantee` cannot be 'exactly-one'",
     } <= found
-    assert any(what.startswith("`zipf`: -1 is below zero") for what in found)
+    assert any(what.startswith("`zipf`: -1 is not between 0 and 100") for what in found)
     assert any(what.startswith("`worker_memory`: '1 GiBs' is not a size") for what in found)
     assert any(what.startswith("`partitions`: Input should be greater than 0") for what in found)
     assert len(found) == 9

@@ -26,7 +26,7 @@ from results.metrics.statistics import INTERVAL_SAMPLES, median_interval
 from results.plan import RunPlan
 from results.public import schema
 from results.repetition import repeated
-from results.result import CaseResult, Series, StrikeResult, Verdict
+from results.result import CaseResult, MetricValue, Series, StrikeResult, Verdict
 from tests import made_up, playback
 from tests.judge.recording import Recording, perfect
 from tests.playback import CATALOGUE, SUITE, Bench
@@ -290,6 +290,43 @@ def test_each_trial_has_a_curve_and_a_timeline() -> None:
     assert {value["trial"] for value in values} == set("12345")
     timelines = next(figure for title, figure in drawn.items() if "strikes" in title)
     assert [row[0] for row in timelines.rows] == [f"a, trial {number}" for number in range(1, 6)]
+
+
+def test_strikes_of_all_trials_are_counted_and_each_is_listed_with_its_trial() -> None:
+    def strikes(number: int) -> list[StrikeResult]:
+        return [
+            StrikeResult(
+                number=place,
+                fault="kill-worker",
+                aim="interval",
+                detail="gone",
+                state="confirmed",
+                exposed=True,
+                at_s=10.0 * place,
+                caught_up_s=float(number) if place == 1 else None,
+                watched_s=9.0,
+            )
+            for place in (1, 2)
+        ]
+
+    cases = [
+        case.model_copy(
+            update={
+                "strikes": strikes(case.trial_number or 0),
+                "fault": "kill-worker",
+                "metrics": {
+                    "recovery_caught_up": MetricValue(value=float(case.trial_number or 0), unit="s", better="lower")
+                },
+            }
+        )
+        for case in made_up.trials("a", RATES)
+        if case.phase == "paced"
+    ]
+    run = made_up.several(cases)
+    assert "3.00 s [1.00 to 5.00] (5 of 10)" in " ".join(printed(run, 200).split())
+    page = html.render(run, "run")
+    assert "Every strike (10)" in page
+    assert "a, trial 4" in page
 
 
 @pytest.mark.parametrize(

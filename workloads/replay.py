@@ -39,6 +39,7 @@ class Replay:
         "largest."
     )
     files = ("file",)
+    most = MappingProxyType({"scale": 10**12, "missing_rows": 10**12})
     defaults: Parameters = MappingProxyType(
         {
             "file": "",

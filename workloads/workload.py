@@ -17,7 +17,8 @@ Parameters = Mapping[str, int | float | str]
 class Workload(Protocol):
     """A query, an event stream and the story behind it. A module in workloads/ that has `workload` is one.
 
-    One that reads files of its user says in `files` which of its parameters name them.
+    One that reads files of its user says in `files` which of its parameters name them; in `most`, how large a
+    parameter may be that may be larger than most are.
     """
 
     name: str

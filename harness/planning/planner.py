@@ -292,7 +292,7 @@ def _ask(suite: Suite, names: Sequence[str], catalogue: Catalogue) -> list[_Aske
             asked.append(_Asked(name, workload))
             continue
         given = suite.workload.get(name, {})
-        own = {key: parameter(key, value, workload.defaults[key]) for key, value in given.items()}
+        own = {key: parameter(workload, key, value) for key, value in given.items()}
         try:
             asked.append(_Asked(name, workload, *_prepared(workload, {**workload.defaults, **own}, suite)))
         except Unfit as error:

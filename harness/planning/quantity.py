@@ -16,6 +16,13 @@ _BYTES: Mapping[str, float] = {
     "MiB": 1024.0**2,
     "GiB": 1024.0**3,
 }
+MOST_SECONDS = 7 * 24 * 3600.0
+MOST_COUNT = 10**12
+MOST_RATE = 1e9
+MOST_BYTES = 1 << 44
+"""Whatever is larger (a week, a thousand billion, a billion a second, 16 TiB) is no wish but a slip, and would keep the
+planning busy for ever."""
+
 _WRITTEN = re.compile(r"\s*(\d+(?:_\d+)*(?:\.\d+)?)\s*([A-Za-z]*)\s*")
 
 
@@ -26,9 +33,17 @@ def _parse(value: object, units: Mapping[str, float], expected: str) -> float:
     return float(match[1].replace("_", "")) * units[match[2]]
 
 
+def _at_most(number: float, most: float, value: object, told: str) -> float:
+    """Raises ValueError for what is larger, or no number."""
+    if not number <= most:
+        raise ValueError(f"{value!r} is more than {told}")
+    return number
+
+
 def seconds(value: object) -> float:
     """Seconds in a duration such as "500ms", "10s" or "2m". Raises ValueError, also for a number without a unit."""
-    return _parse(value, _SECONDS, 'a duration such as "500ms", "10s", "2m" or "1h"')
+    number = _parse(value, _SECONDS, 'a duration such as "500ms", "10s", "2m" or "1h"')
+    return _at_most(number, MOST_SECONDS, value, "seven days")
 
 
 def count(value: object) -> int:
@@ -38,18 +53,29 @@ def count(value: object) -> int:
         number = _parse(value, _COUNTS, expected)
         if not number.is_integer():
             raise ValueError(f"{value!r} is not {expected}")
-        return int(number)
+        value = int(number)
+    _at_most(value, MOST_COUNT, value, f"{MOST_COUNT:,}")
     return value
 
 
 def rate(value: object) -> float:
     """Events per second: a number, or one such as "5k" or "5k/s". Raises ValueError."""
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    text = value.removesuffix("/s") if isinstance(value, str) else value
-    return _parse(text, _COUNTS, 'a rate such as 5000, "5k" or "5k/s"')
+        number = value
+    else:
+        text = value.removesuffix("/s") if isinstance(value, str) else value
+        number = _parse(text, _COUNTS, 'a rate such as 5000, "5k" or "5k/s"')
+    return float(_at_most(number, MOST_RATE, value, f"{MOST_RATE:,.0f} a second"))
+
+
+def number(value: object, most: float) -> float:
+    """A number from 0 to `most`. Raises ValueError."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{value!r} is not a number")
+    return float(_at_most(value, most, value, f"{most:g}"))
 
 
 def size(value: object) -> int:
     """Bytes in a size such as "512MiB" or "1GiB". Raises ValueError, also for a number without a unit."""
-    return round(_parse(value, _BYTES, 'a size such as "512MiB" or "1GiB"'))
+    number = _parse(value, _BYTES, 'a size such as "512MiB" or "1GiB"')
+    return round(_at_most(number, MOST_BYTES, value, "16 TiB"))

@@ -23,6 +23,7 @@ from results.plan import Drain, Paced
 from results.warmth import LEAST
 from workloads.discovery import Unavailable
 from workloads.profile import PARAMETERS, Kind, Profile
+from workloads.workload import Workload
 
 Path_ = tuple[str, ...]
 """Keys from the top of a suite file to a value."""
@@ -31,6 +32,17 @@ Seconds = Annotated[float, BeforeValidator(quantity.seconds)]
 Count = Annotated[int, BeforeValidator(quantity.count)]
 Rate = Annotated[float, BeforeValidator(quantity.rate)]
 Size = Annotated[int, BeforeValidator(quantity.size)]
+Intervals = Annotated[float, BeforeValidator(lambda value: quantity.number(value, MOST_INTERVALS))]
+
+MOST_INTERVALS = 1e6
+MOST_PARTITIONS = 10_000
+MOST_WORKERS = 1_000
+MOST_OF_A_PARAMETER = 10_000_000
+"""Of a workload's parameter that is a number, unless the workload says another in `most`. Keys are names that are made
+before the first event."""
+
+MOST_SHARE = 100.0
+"""Of a parameter with a fraction."""
 
 
 def _several(value: Any) -> Any:
@@ -49,7 +61,7 @@ def _for_all(value: Any) -> Any:
     return value if isinstance(value, dict) else {_ALL: value}
 
 
-Names = Annotated[tuple[str, ...], BeforeValidator(_several)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_several), Field(min_length=1)]
 
 SuiteAim = Literal["share", "outputs", "interval", "row", "committing", "restore"]
 """The aims of `results.plan.Aim` that a suite may ask for."""
@@ -119,7 +131,7 @@ class DrainOnLog(_Table):
     """Events of each of the equal backlogs, by which the engine becomes warm."""
     backlogs: Count | None = Field(default=None, ge=1)
     """How many of these there are at least; of fewer than six nothing is called warm."""
-    intervals: float | None = Field(default=None, gt=0)
+    intervals: Intervals | None = Field(default=None, gt=0)
     """How many commit intervals the last backlog is to last, which is measured."""
     max_events: Count | None = Field(default=None, gt=0)
     """The most events that the last backlog may have."""
@@ -179,7 +191,7 @@ class FaultsTable(_Table):
     """The last so many strikes fall as soon as a new row is visible."""
     hold: Annotated[dict[str, Annotated[Seconds, Field(ge=0)]], BeforeValidator(_for_all)] = {}
     """How many seconds a fault lasts, for all or by fault; the fault's own time where none is given."""
-    timeouts: Annotated[tuple[Timeouts, ...], BeforeValidator(_several)] = ("default",)
+    timeouts: Annotated[tuple[Timeouts, ...], BeforeValidator(_several), Field(min_length=1)] = ("default",)
     """One or both sets of engine time-outs to run with: `default`, `tuned`."""
 
     def of(self, engine: str, mode: str) -> Names:
@@ -205,11 +217,11 @@ class Suite(_Table):
     """Parameters by name, by the name of each workload that is asked for; empty ones for its defaults."""
     modes: dict[str, Names] = {}
     """One or several by engine; the engine's first where none is named."""
-    seed: int = Field(ge=0)
+    seed: int = Field(ge=0, lt=2**63, strict=True)
     """Of all that is drawn: the same seed gives the same events."""
-    partitions: int = Field(gt=0)
+    partitions: int = Field(gt=0, le=MOST_PARTITIONS, strict=True)
     """Number of partitions of the input, and of the output."""
-    parallelism: int = Field(gt=0)
+    parallelism: int = Field(gt=0, le=MOST_WORKERS, strict=True)
     """How many workers or tasks each job has."""
     interval: Seconds = Field(ge=0.001)
     """The trigger, checkpoint and commit interval, in seconds."""
@@ -424,7 +436,7 @@ def _unknown_names(content: Mapping[str, Any], catalogue: Catalogue, places: _Pl
                 place = places.of(("workload", name, key))
                 if key not in workload.defaults:
                     yield unknown(f"parameter of {name}", key, workload.defaults, place)
-                elif problem := _unfit(key, value, workload.defaults[key], place):
+                elif problem := _unfit(workload, key, value, place):
                     yield problem
 
 
@@ -449,16 +461,17 @@ def _table(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _unfit(key: str, value: object, default: int | float | str, where: str) -> Problem | None:
+def _unfit(workload: Workload, key: str, value: object, where: str) -> Problem | None:
     try:
-        parameter(key, value, default)
+        parameter(workload, key, value)
     except ValueError as error:
-        return Problem(f"`{key}`: {error}", where, f"Its default is {default!r}", ExitCode.USAGE)
+        return Problem(f"`{key}`: {error}", where, f"Its default is {workload.defaults[key]!r}", ExitCode.USAGE)
     return None
 
 
-def parameter(name: str, value: object, default: int | float | str) -> int | float | str:
+def parameter(workload: Workload, name: str, value: object) -> int | float | str:
     """A workload's parameter as its default's type; durations may be given for names in _ms. Raises ValueError."""
+    default = workload.defaults[name]
     if isinstance(default, str):
         if not isinstance(value, str):
             raise ValueError(f"{value!r} is not a text")
@@ -466,6 +479,12 @@ def parameter(name: str, value: object, default: int | float | str) -> int | flo
     if isinstance(value, str) and name.endswith("_ms"):
         return round(quantity.seconds(value) * 1000)
     number = quantity.count(value) if isinstance(default, int) else quantity.rate(value)
-    if number < 0:
-        raise ValueError(f"{value!r} is below zero")
+    most = quantity.MOST_SECONDS * 1000 if name.endswith("_ms") else _most(workload, name)
+    if not 0 <= number <= most:
+        raise ValueError(f"{value!r} is not between 0 and {most:,g}")
     return number
+
+
+def _most(workload: Workload, name: str) -> float:
+    told: Mapping[str, float] = getattr(workload, "most", {})
+    return told.get(name, MOST_OF_A_PARAMETER if isinstance(workload.defaults[name], int) else MOST_SHARE)

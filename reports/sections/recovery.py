@@ -104,10 +104,10 @@ def _recoveries(comparison: Comparison, short: Mapping[str, str]) -> Iterator[_C
 
 def _strikes(comparison: Comparison) -> Iterator[_Cells]:
     """A row of _STRIKES_HEAD for each strike."""
-    for row in comparison.ran:
+    for row in (trial for engine in comparison.ran for trial in engine.trials):
         for strike in row.strikes:
             yield (
-                row.name,
+                row.trial_name,
                 str(strike.number),
                 units.NONE if strike.slot is None else str(strike.slot),
                 strike.aim or units.NONE,
@@ -132,7 +132,9 @@ def _caught_up(row: Row) -> str:
     watched = [strike.watched_s for strike in injected if strike.watched_s is not None]
     if metric is not None:
         median = _median(metric) if metric.value or metric.high else _bracketed(metric, _NEVER_LEFT)
-        return f"{median} ({metric.n} of {len(injected)})"
+        # Of several trials the metric is the median over them, and counts trials.
+        recovered = sum(strike.caught_up_s is not None for strike in injected) if row.repeated else metric.n
+        return f"{median} ({recovered} of {len(injected)})"
     # Where nothing could be measured, nothing is said of recovery.
     if not watched or row.measured(LOST_SERVICE) is None:
         return units.NONE

@@ -39,6 +39,7 @@ from results.metrics.stops import LATE_S, STOPPED_S
 from results.metrics.strike_results import _SECOND_NS, _STEP_NS, BAND, BASELINE_ROWS, STEADY
 from results.metrics.warm_up import APART_INTERVALS
 from results.metrics.warmness import DOUBLING_BEFORE
+from results.noise import CHANCE
 from results.verdict.audit import EVERY_SET, MOST_TIMES, SCATTERED, SCATTERED_AMONG
 from results.verdict.explanation import CAUSES, THOROUGH
 from results.verdict.late import MOST_LATE
@@ -102,6 +103,8 @@ QUOTED = (
     f"events of a backlog of {BACKLOGS[-1]:,}, after one of {BACKLOGS[0]:,}",
     f"A drain rate above {CEILING_SHARE:g} of the ceiling",
     f"a latency (p50, p99) within {FLOOR_TIMES:g} times the floor",
+    f"two groups of {WORDS[INTERVAL_SAMPLES]} are drawn with replacement, {RESAMPLES:,} times, seeded",
+    f"stays below in {CHANCE} % of these draws",
     f"Histories of methods before {SINCE} have no manifest",
     f"never more than {HOLE_S:g} s apart",
     f"up to {MOST_TEXT_BYTES >> 20} MiB each, a part of a table up to {MOST_PART_BYTES >> 30} GiB",

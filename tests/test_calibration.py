@@ -56,7 +56,7 @@ def case(**changes: Any) -> CasePlan:
         "worker_memory_mb": 512,
         "event_rate": 1000,
         "paced": Paced(rate=1000, warmup_s=0.5, measured_s=1.5),
-        "drain": Drain(events=1500, intervals=1, budget_s=0.1, max_events=1500),
+        "drain": Drain(events=1500, backlogs=1, intervals=1, budget_s=0.1, max_events=1500),
     }
     return CasePlan(**values | changes)
 

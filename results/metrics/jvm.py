@@ -56,7 +56,7 @@ def _span_ns(basis: Basis) -> tuple[int, int] | str:
     """From when to when; or why there is no such time."""
     if basis.kind == "paced":
         return basis.measured_ns
-    last = last_attempt(basis.attempts) if basis.has("matching") else "rows could not be matched"
+    last = last_attempt(basis.attempts)
     return last if isinstance(last, str) else (last.committed_ns, last.visible_ns or last.committed_ns)
 
 
@@ -86,5 +86,5 @@ measurement = Measurement(
     "share of JIT and GC",
     (JIT, GC, ENDED, CORES, EVENTS_PER_SECOND),
     measure,
-    needs=frozenset({"phases", "samples", "completion"}),
+    needs=frozenset({"matching", "causality", "completion", "samples"}),
 )

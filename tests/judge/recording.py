@@ -48,6 +48,9 @@ DRAIN = Drain(events=1000, intervals=3, budget_s=60, max_events=4000)
 LATENCY_NS = 250_000_000
 """Every paced row is visible so long after the planned time of the event that closes its window."""
 
+NOT_WARM = "the engine is not known to have been warm"
+"""What is said of the two backlogs, which double as those of older trials."""
+
 DRAIN_S = {"drain-1": 1.0, "drain-2": 4.0}
 """Seconds from the commit of a backlog until its last row is visible."""
 

@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 
 from results.result import Verdict
-from tests.judge.recording import Row
-
-NOT_WARM = "the engine is not known to have been warm"
+from tests.judge.recording import NOT_WARM, Row
 
 
 def only(case, **counts):

@@ -22,7 +22,7 @@ def paced_with(cores: list[tuple[int, float]]) -> Recording:
     recording.plan = recording.plan.model_copy(update={"drain": None})
     start_s = begin_ns(recording) // SECOND
     without_drains(recording)
-    recording.samples, spent = [], 0.0
+    recording.samples, recording.machine, spent = [], [], 0.0
     for second in range(990, recording.marks[-1].at_ns // SECOND + 1):
         recording.samples.append((second * SECOND, *ENGINE, spent, 1, 1))
         spent += next((each for begin_s, each in reversed(cores) if second >= start_s + begin_s), 0.0)

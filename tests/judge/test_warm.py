@@ -47,6 +47,7 @@ def drained(backlogs: list[Backlog], asked: int | None = 6, method_version: int 
         used.append((committed_ns, at_ns, backlog.cpu_s))
         first, base_ms, at_ns = first + backlog.events, base_ms + 600_000, at_ns + 5 * SECOND
     recording.marks += [mark.model_copy(update={"at_ns": at_ns + n * SECOND}) for n, mark in enumerate(rests)]
+    recording.machine = []
     recording.samples = [(at, *ENGINE, spent, 1, 1) for at, spent in _spent(used, 990 * SECOND, at_ns)]
     return recording
 

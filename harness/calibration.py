@@ -86,6 +86,7 @@ def calibrate(plan: CasePlan, history: Path, kept: Path, prefix: str, equip: Equ
     if done:
         with suppress(OSError):  # The run has it, and the next one measures it again.
             copy(history, kept)
+            _prune(kept.parent)
 
 
 def _plan(case: CasePlan) -> CasePlan:
@@ -122,10 +123,24 @@ def complete(folder: Path) -> bool:
 
 def fresh(folder: Path) -> bool:
     """Whether one that is kept is whole, and of the last day."""
-    if not complete(folder):
-        return False
+    return complete(folder) and _of_today(folder)
+
+
+def _of_today(folder: Path) -> bool:
+    """Whether one was made within the last day. Raises DamagedHistory."""
     age_s = time.time() - History(folder).plan.clock.wall_ns / 1e9
     return 0 <= age_s < FRESH_S
+
+
+def _prune(folder: Path) -> None:
+    """Remove what is kept and will not be used again."""
+    for kept_one in folder.glob("[!.]*"):
+        try:
+            old = not _of_today(kept_one)
+        except DamagedHistory:
+            old = True
+        if old:
+            shutil.rmtree(kept_one, ignore_errors=True)
 
 
 def forget(history: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,12 +14,8 @@ from engines.discovery import discover
 from engines.echo import Due, echo
 from engines.echo.worker import Echo
 from harness import calibration
-from harness.display import Silent
-from harness.doctor import Provisioned
-from harness.failure import TrialFailure
-from harness.run import execute
 from reports import html
-from results import manifest, store
+from results import manifest
 from results.calibration import CEILING_SHARE, FLOOR_TIMES, calibrations, marked, measured
 from results.history import (
     Committed,
@@ -34,8 +29,8 @@ from results.history import (
     SegmentMark,
     TableWriter,
 )
-from results.plan import CALIBRATION, CasePlan, Drain, Machine, Paced, RunPlan, TrialPlan
-from results.result import Calibration, RunResult
+from results.plan import CALIBRATION, CasePlan, Drain, Machine, Paced, TrialPlan
+from results.result import Calibration
 from tests import made_up
 from tests.judge.recording import SECOND, machine_row, plan_of
 from tests.test_reports import of, printed
@@ -331,56 +326,3 @@ def test_the_report_shows_what_the_harness_itself_takes() -> None:
         run.model_copy(update={"calibrations": [failed]}), 120
     )
     assert "the harness itself" not in printed(of(made_up.pair("a")), 120)
-
-
-# The whole of it, for real, on the embedded log.
-
-
-@pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("STREAMGAUGE_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr("harness.quiescence.STILL_S", 1.0)
-    monkeypatch.setattr(calibration, "WARMUP_S", 0.2)
-    monkeypatch.setattr(calibration, "MEASURED_S", 1.0)
-    monkeypatch.setattr(calibration, "BACKLOGS", (2000, 5000))
-
-
-def conducted(folder: Path) -> RunResult:
-    plan = RunPlan(suite="s", command="c", seed=3, log="embedded", kafka=None, calibrate=True, cases=(case(),))
-    folder.mkdir()
-    execute(plan, {"continuous": Provisioned(Path(sys.executable), None, None, {})}, folder, Silent())
-    return store.judge_run(folder)
-
-
-@pytest.mark.usefixtures("small")
-def test_a_run_carries_its_calibration_and_the_next_one_carries_the_same(tmp_path: Path) -> None:
-    result = conducted(tmp_path / "one")
-    assert {each.outcome for each in result.cases} == {"pass"}
-    assert {each.engine for each in result.cases} == {"continuous"}, "the echo is judged as nothing"
-    (found,) = result.calibrations
-    assert found.lacking == ""
-    assert found.ceiling is not None
-    assert found.floor_p50_ms is not None
-    assert found.floor_p99_ms is not None
-    assert found.ceiling > 0
-    assert 0 < found.floor_p50_ms <= found.floor_p99_ms
-    rows = calibration.due(calibration.asked([case()])[0], workload, tmp_path)
-    events = 2000 + 5000 + 1200
-    assert found.rows == pytest.approx(events * rows.rows / rows.events, abs=10)
-    again = conducted(tmp_path / "two")
-    assert again.calibrations == result.calibrations
-    told = [(tmp_path / name / CALIBRATION / "sensors" / "marks.jsonl").read_bytes() for name in ("one", "two")]
-    assert told[0] == told[1]
-    assert not (tmp_path / "two" / CALIBRATION / "sensors" / "logs").exists(), "it was not measured again"
-
-
-@pytest.mark.usefixtures("small")
-def test_a_calibration_that_fails_is_said_and_the_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
-        raise TrialFailure("the echo wrote 0 of 9 rows and then none for 30 s")
-
-    monkeypatch.setattr(calibration.Calibration, "_run_drains", fail)
-    result = conducted(tmp_path / "one")
-    assert {each.outcome for each in result.cases} == {"pass"}
-    assert "the echo wrote 0 of 9 rows" in result.calibrations[0].lacking
-    assert not list((tmp_path / "home").glob(f"{CALIBRATION}/*")), "what failed is not kept"

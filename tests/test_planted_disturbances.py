@@ -192,11 +192,24 @@ def test_what_stands_still_between_us_and_an_engine_is_named(tmp_path: Path, nam
     words = {"broker": "server.properties", "proxy": "harness.instruments.proxy"}
     # The proxy is there only where a fault needs it: one that is aimed behind the end of the load strikes nothing.
     fault = ["--fault", "delay-network"] if name == "proxy" else []
-    with disturbed(tmp_path, "-e", "continuous", "--log", "kafka", "--set", "paced.rate=5k/s", *fault) as run:
+    with disturbed(tmp_path, "-e", "continuous", "--log", "kafka", *fault) as run:
         stop(run.process(words[name]))
     assert noted(run.case, f"the {name} stood still for "), run.case["notes"]
-    # No calibration came before: the broker is seconds old, and has enough to do to be compiled.
-    assert noted(run.case, "the broker's JVM was cold: "), run.case["notes"]
+
+
+@pytest.mark.java
+def test_a_broker_whose_jvm_is_cold_is_named(tmp_path: Path) -> None:
+    backlogs = '[drain]\nevents = "50k"\nintervals = 1\nmax_events = 50000\nbudget = "1s"\n'
+    (tmp_path / "cold.toml").write_text(
+        SUITE.partition("[paced]")[0].replace("[workload", 'event_rate = "5k/s"\n\n[workload') + backlogs
+    )
+    # No calibration comes before: the broker is seconds old as the first backlog is written.
+    command = [*RUN, "run", "cold.toml", "-e", "continuous", "--log", "kafka", "--no-progress"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    subprocess.run(command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL, check=True)
+    (result,) = (tmp_path / "runs").glob("*/result.json")
+    (case,) = json.loads(result.read_text())["cases"]
+    assert noted(case, "the broker's JVM was cold: "), (case["metrics"].get("broker_jit_share"), case["notes"])
 
 
 STRUCK = CasePlan(

@@ -66,6 +66,9 @@ FormatOption = Annotated[
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, or `latest` of those in runs/.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
 StrictOption = Annotated[bool, typer.Option("--strict", help="Exit with code 6 where a figure stands in brackets.")]
+WaitOption = Annotated[
+    str | None, typer.Option("--wait-quiet", metavar="DURATION", help="Wait so long, such as 60s, for a calm machine.")
+]
 FaultOption = Annotated[
     list[str] | None,
     typer.Option(

@@ -1,9 +1,9 @@
 """What the judge takes as histories grow: a long proof, which the tests leave out.
 
     python -m tests.proofs.judge_growth 1 10 100                    millions of events, of the workload `sensors`
-    python -m tests.proofs.judge_growth 1 10 --workload passthrough    any other: its whole answer is made in memory, but for
-                                                                       projections
+    python -m tests.proofs.judge_growth 1 10 --workload passthrough    of any other
 
+The rows that are due are made in memory, but for projections, so not every workload can have 100 million events here.
 Makes the history of a perfect engine without running one: a short paced phase and one backlog of so many events. Then
 judges it in a process of its own, and prints CPU seconds and wall seconds of all its processes, and their largest
 memory in sum: PSS, so that what they share counts once. Ends with 1 if a history does not pass.

@@ -128,6 +128,9 @@ TRIAL, MARKS = "trial.json", "marks.jsonl"
 MOST_PART_BYTES = 1 << 30
 """A larger part of a table (1 GiB, also unpacked) is not read."""
 
+PIECE_ROWS = 1 << 17
+"""So many rows of a table are read at a time, where not all are."""
+
 METHOD_VERSION = 9
 """The version of METHOD.md by which histories of today are recorded and judged."""
 
@@ -544,32 +547,78 @@ class History:
 
         Raises DamagedHistory for a part that cannot be read, or holds what cannot be.
         """
-        schema = TABLES[name]
-        if columns is not None:
-            schema = pa.schema([schema.field(column) for column in columns])
-        tables = []
-        for part in parts(self.folder, name):
-            table = self._part(name, part, schema)
-            for field, column in zip(schema, table.columns, strict=True):
-                if column.null_count and field.name not in _NULLABLE:
-                    raise DamagedHistory(f"not a readable part of {name}: nothing stands in {field.name}", part)
-            if (why := impossible(name, table, self._limits)) is not None:
-                raise DamagedHistory(why, part)
-            tables.append(table)
+        schema = _schema(name, columns)
+        tables = [self._whole(name, part, schema) for part in parts(self.folder, name)]
         return pa.concat_tables(tables) if tables else schema.empty_table()
 
-    def _part(self, name: str, part: Path, schema: pa.Schema) -> pa.Table:
+    def counted(self, name: str) -> list[tuple[Path, int]]:
+        """The parts of a table, with the number of rows of each. Raises as `table`."""
+        found = []
+        for part in parts(self.folder, name):
+            try:
+                with _opened(part, self.folder) as stored:
+                    found.append((part, stored.metadata.num_rows))
+            except _UNREADABLE:
+                self._whole(name, part, TABLES[name])
+                raise
+        return found
+
+    def pieces(self, name: str, columns: Sequence[str], part: Path) -> Iterator[pa.Table]:
+        """One part of a table in pieces of at most PIECE_ROWS rows, so that memory holds one of them. Raises as
+        `table`, in the words that it has for the part.
+        """
+        schema = _schema(name, columns)
         try:
-            with open_regular(part, MOST_PART_BYTES, self.folder) as file:
-                stored = pq.ParquetFile(file)
-                groups = [stored.metadata.row_group(number) for number in range(stored.num_row_groups)]
-                unpacked = max(sum(group.total_byte_size for group in groups), 8 * stored.metadata.num_rows)
-                if unpacked > MOST_PART_BYTES:
-                    raise DamagedHistory(f"{unpacked:,} bytes, unpacked, are more than are read", part)
-                return stored.read(schema.names).select(schema.names).cast(schema)
-        except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+            with _opened(part, self.folder) as stored:
+                for batch in stored.iter_batches(PIECE_ROWS, columns=schema.names, use_threads=False):
+                    piece = pa.Table.from_batches([batch]).select(schema.names).cast(schema)
+                    if self._wrong(name, piece) is not None:
+                        break
+                    yield piece
+                else:
+                    return
+        except _UNREADABLE:
+            pass
+        self._whole(name, part, schema)
+        raise DamagedHistory(f"not a readable part of {name}", part)
+
+    def _whole(self, name: str, part: Path, schema: pa.Schema) -> pa.Table:
+        try:
+            with _opened(part, self.folder) as stored:
+                table = stored.read(schema.names).select(schema.names).cast(schema)
+        except _UNREADABLE as error:
             why = (getattr(error, "strerror", None) or str(error)).splitlines()[0]
             raise DamagedHistory(f"not a readable part of {name}: {why}", part) from error
+        if (why := self._wrong(name, table)) is not None:
+            raise DamagedHistory(why, part)
+        return table
+
+    def _wrong(self, name: str, table: pa.Table) -> str | None:
+        """What cannot be in these rows of a table, or None."""
+        for field, column in zip(table.schema, table.columns, strict=True):
+            if column.null_count and field.name not in _NULLABLE:
+                return f"not a readable part of {name}: nothing stands in {field.name}"
+        return impossible(name, table, self._limits)
+
+
+_UNREADABLE = (pa.ArrowException, OSError, KeyError, ValueError)
+
+
+def _schema(name: str, columns: Sequence[str] | None) -> pa.Schema:
+    schema = TABLES[name]
+    return schema if columns is None else pa.schema([schema.field(column) for column in columns])
+
+
+@contextmanager
+def _opened(part: Path, folder: Path) -> Iterator[pq.ParquetFile]:
+    """Raises DamagedHistory for a part that is too large."""
+    with open_regular(part, MOST_PART_BYTES, folder) as file:
+        stored = pq.ParquetFile(file)
+        groups = [stored.metadata.row_group(number) for number in range(stored.num_row_groups)]
+        unpacked = max(sum(group.total_byte_size for group in groups), 8 * stored.metadata.num_rows)
+        if unpacked > MOST_PART_BYTES:
+            raise DamagedHistory(f"{unpacked:,} bytes, unpacked, are more than are read", part)
+        yield stored
 
 
 def parts(folder: Path, table: str) -> list[Path]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,11 @@ from results.metrics.measurement import Measurement
 from results.metrics.registry import measurements
 from results.metrics.strike_results import tried
 from results.result import CaseResult, Guarantee, Kind, Offence, Outcome, PhaseKind, StrikeResult, Verdict
-from results.verdict.examination import Examination, examine
 from results.verdict.guarantee import CLAIMS, delivery_seen, in_words, processing_seen, violations
-from results.verdict.offences import EXPLAINED, Findings, findings
+from results.verdict.offences import Findings
 from results.verdict.pairing import PAIRED
+from results.verdict.slices import Examined, examine, findings
+from results.verdict.tally import EXPLAINED
 from workloads.discovery import Unavailable
 from workloads.workload import Unfit
 
@@ -48,7 +50,7 @@ def judge(folder: Path) -> list[CaseResult]:
     kinds: list[PhaseKind] = ["paced"] if history.plan.paced else []
     kinds += ["drain"] if history.plan.drain else []
     doubts: list[str] = []
-    seen: Examination | None = None
+    seen: Examined | None = None
     began = _guarded("phases", lambda: phases(history), doubts) or []
     if not doubts and history.plan.method_version > METHOD_VERSION:
         doubts.append(f"recorded by method version {history.plan.method_version}; this judge knows {METHOD_VERSION}")
@@ -58,9 +60,10 @@ def judge(folder: Path) -> list[CaseResult]:
         # Of a record that is not whole nothing is told but that: its figures would stand for what is not there.
         began = []
         doubts += _told(history, why, lacking or [])
-    if not doubts and began and why is None:
-        seen = _guarded("matching", lambda: examine(history, began), doubts)
-    return [_Case(history, began, seen, kind, doubts).result() for kind in kinds]
+    with ExitStack() as until:
+        if not doubts and began and why is None:
+            seen = _guarded("matching", lambda: examine(history, began, until), doubts)
+        return [_Case(history, began, seen, kind, doubts).result() for kind in kinds]
 
 
 def _told(history: History, why: str | None, lacking: list[str]) -> list[str]:
@@ -78,7 +81,7 @@ class _Case:
     """The trial's."""
     began: list[Phase]
     """All phases that began, of either kind."""
-    seen: Examination | None
+    examined: Examined | None
     """None where the history does not allow matching."""
     kind: PhaseKind
     """The kind of phase that is judged here."""
@@ -97,8 +100,8 @@ class _Case:
         self.doubts = list(self.given)
         if not self.doubts and (why := obstacle(self.history, self.kind)):
             self.doubts.append(why)
-        for phase in self.phases if self.seen else []:
-            self.doubts += self.seen.problems[phase.name] if self.seen else []
+        for phase in self.phases if self.examined else []:
+            self.doubts += self.examined.seen.problems[phase.name] if self.examined else []
         self.doubts += _unknown_claims(self.history)
         # Strikes fall into the paced phase only.
         self.struck: list[Struck] | None = None
@@ -180,10 +183,10 @@ class _Case:
         return []
 
     def _findings(self) -> Findings:
-        seen = self.seen
-        if seen is None or not self.phases:
+        examined = self.examined
+        if examined is None or not self.phases:
             return _NO_FINDINGS
-        return self._part("verdict", lambda: findings(seen, self.kind)) or _NO_FINDINGS
+        return self._part("verdict", lambda: findings(examined, self.kind)) or _NO_FINDINGS
 
     def _measure(self, premature: int) -> None:
         """Make every measurement that applies to what is known."""
@@ -192,7 +195,7 @@ class _Case:
             kind=self.kind,
             phases=self.phases,
             samples=self._part("samples", lambda: Samples(self.history)),
-            seen=self.seen,
+            seen=self.examined.seen if self.examined else None,
             struck=self.struck,
             premature=premature,
         )

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from results.evidence import machine
-from results.history import METHOD_VERSION, TABLES, DamagedHistory, History, Quiescent
+from results.evidence.offsets import Ascent
+from results.history import METHOD_VERSION, TABLES, DamagedHistory, History, Quiescent, parts
 from results.manifest import MANIFEST, SINCE, Manifest, differences, read, rows_of
 
 _SHOWN = 3
@@ -75,14 +76,28 @@ def _short(history: History, manifest: Manifest) -> list[str]:
 
 def _holes(history: History, ends: list[int]) -> list[str]:
     """Offsets of the output before its end that are not recorded. On the embedded log every offset is a row's."""
+    there = _before_ends(history, ends)
+    for partition, end in enumerate(ends):
+        if there[partition] < end:
+            return [
+                f"{_NOT_WHOLE}: {there[partition]:,} of the {end:,} rows of output partition {partition} are there "
+                "(output/)"
+            ]
+    return []
+
+
+def _before_ends(history: History, ends: list[int]) -> list[int]:
+    """How many different offsets of the output before its end are recorded, by partition."""
+    ascent, counts = Ascent(), [0] * len(ends)
+    for part in parts(history.folder, "output"):
+        for piece in history.pieces("output", ["partition", "offset"], part):
+            partitions, offsets = (column.to_numpy() for column in piece.columns)
+            ascent.add(partitions, offsets)
+            for partition, end in enumerate(ends):
+                counts[partition] += int(np.count_nonzero((partitions == partition) & (offsets < end)))
+    if ascent.ascends:
+        return counts
+    # Only where offsets do not ascend may one be there twice.
     table = history.table("output", ["partition", "offset"])
     partitions, offsets = (column.to_numpy() for column in table.columns)
-    found = []
-    for partition, end in enumerate(ends):
-        mine = np.unique(offsets[partitions == partition])
-        there = int(np.count_nonzero(mine < end))
-        if there < end:
-            found.append(
-                f"{_NOT_WHOLE}: {there:,} of the {end:,} rows of output partition {partition} are there (output/)"
-            )
-    return found[:1]
+    return [len(np.unique(offsets[(partitions == partition) & (offsets < end)])) for partition, end in enumerate(ends)]

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+import numpy as np
+from numpy.typing import NDArray
+
 from results.history import (
     MARKS,
     TRIAL,
@@ -21,7 +24,7 @@ from results.history import (
 )
 from results.plan import Paced
 from results.result import PhaseKind
-from workloads.stream import CONTROL_IDS, Segment
+from workloads.stream import CONTROL_IDS, Integers, Segment
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,10 @@ class Phase:
     """When the last event was acknowledged."""
     complete_ns: int | None
     """When results were seen for all events of the first closing round."""
+
+    def holds(self, ids: Integers) -> NDArray[np.bool_]:
+        """Which of these events are the phase's."""
+        return np.asarray((ids >= self.segment.first) & (ids < self.segment.first + self.segment.count), dtype=np.bool_)
 
 
 def phases(history: History) -> list[Phase]:

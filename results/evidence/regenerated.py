@@ -7,6 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from results.evidence.course import Course, course
+from results.evidence.phases import Phase
+from results.history import History
 from results.plan import TrialPlan, kept_folder
 from workloads.discovery import Unavailable
 from workloads.query import Query
@@ -39,6 +42,7 @@ class RegeneratedStream:
         if isinstance(workload, Keeping):
             self._parameters = workload.kept(self._parameters, kept_folder(folder))
         self.query: Query = workload.query(plan.parameters)
+        self.courses: dict[Segment, Course] = {}
 
     def labels(self, segment: Segment) -> Sequence[str]:
         """The keys of the stream; events name them by index."""
@@ -57,26 +61,29 @@ class RegeneratedStream:
 
     def late(self, segment: Segment) -> Integers:
         """The ids of events that come later than the watermark delay allows: by more than that behind the largest event
-        time planned so far.
+        time planned so far. They ascend.
         """
-        latest, late = np.iinfo(np.int64).min, [np.empty(0, dtype=np.int64)]
-        for events in self.planned(segment):
-            running = np.maximum(np.maximum.accumulate(events.times), latest)
-            late.append(events.ids[running - events.times > self.query.watermark_delay_ms])
-            latest = running[-1]
-        return np.concatenate(late)
+        return self.course(segment).late
 
     def closings(self, segment: Segment, ends: Integers) -> Integers:
-        """For each window end, ascending: the first planned id with a time of end + watermark delay or later, or -1."""
-        due = ends + self.query.watermark_delay_ms
-        closing = np.full(len(ends), -1, dtype=np.int64)
-        latest, done = np.iinfo(np.int64).min, 0
-        for events in self.planned(segment):
-            running = np.maximum(np.maximum.accumulate(events.times), latest)
-            reached = int(np.searchsorted(due, running[-1], side="right"))
-            closing[done:reached] = events.ids[np.searchsorted(running, due[done:reached], side="left")]
-            latest, done = running[-1], max(done, reached)
-        return closing
+        """For each window end: the first planned id with a time of end + watermark delay or later, or -1."""
+        return self.course(segment).closings(ends)
+
+    def course(self, segment: Segment) -> Course:
+        """How event time goes on in a segment; computed when it is first asked for."""
+        if segment not in self.courses:
+            self.courses[segment] = course(self.query, self.planned(segment))
+        return self.courses[segment]
 
     def _events(self, segment: Segment, ids: Integers) -> Events:
         return self._workload.events(self._parameters, self._plan.seed, segment, ids)
+
+
+def opened(history: History, phases: Sequence[Phase]) -> tuple[RegeneratedStream, Sequence[str]]:
+    """The events of a trial, and their keys. Raises CannotJudge if the phases have not the same keys."""
+    stream = RegeneratedStream(history.plan, history.folder)
+    labels = stream.labels(phases[0].segment)
+    for phase in phases:
+        if list(stream.labels(phase.segment)) != list(labels):
+            raise CannotJudge(f"workload {history.plan.workload} has other keys in phase {phase.name} than before")
+    return stream, labels

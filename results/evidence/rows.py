@@ -7,19 +7,21 @@ a text for the key, else an integer of 64 bits, written without fraction and exp
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import repeat
 from operator import attrgetter
 from typing import Annotated, Any
 
 import msgspec
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from workloads.query import Query
 from workloads.stream import CONTROL, Integers
 
-_PIECE = 1 << 16
+_PIECE = 1 << 14
 _SHOWN_BYTES = 200
 _Integer = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
@@ -46,6 +48,8 @@ class Malformed:
 class Rows:
     """Rows as columns of equal length, in the order in which they became visible; control keys are left out."""
 
+    numbers: Integers
+    """The place of each among all rows that were recorded, in that order: they ascend."""
     partitions: Integers
     """Partition of the output log."""
     offsets: Integers
@@ -71,6 +75,7 @@ class Rows:
         """The rows at these places, which ascend."""
         return replace(
             self,
+            numbers=self.numbers[places],
             partitions=self.partitions[places],
             offsets=self.offsets[places],
             appended_ms=self.appended_ms[places],
@@ -90,33 +95,41 @@ def parse(query: Query, table: pa.Table, labels: Sequence[str]) -> Rows:
     """Parse the table `output`."""
     table = _in_order_of_visibility(table)
     partitions, offsets = _integers(table["partition"]), _integers(table["offset"])
-    appended_ms, visible_ns = _integers(table["time_ms"]), _integers(table["visible_ns"])
-    reader = _Reader(query, labels)
-    for start in range(0, table.num_rows, _PIECE):
-        reader.read(start, table["value"].slice(start, _PIECE).to_pylist())
-    kept = np.concatenate(reader.kept) if reader.kept else np.empty(0, dtype=np.int64)
-    names = len(query.identity)
-    lines = 1 + names + len(query.fields)
-    columns = np.concatenate(reader.columns, axis=1) if reader.columns else np.empty((lines, 0), dtype=np.int64)
+    reader = Reader(query, labels)
+    reader.read(0, table)
+    return rows_of(query, reader.lines(), reader.strangers, reader.malformed, _repeated(partitions, offsets))
+
+
+def rows_of(
+    query: Query, lines: Integers, strangers: Mapping[int, str], malformed: list[Malformed], repeated: int = 0
+) -> Rows:
+    """Rows from what a Reader has read. lines: in order of visibility. strangers: by number of the row."""
+    columns, names = np.ascontiguousarray(lines.T), FIRST + len(query.identity)
+    numbers, partitions, offsets, appended_ms, visible_ns, keys = columns[:FIRST]
     return Rows(
-        partitions=partitions[kept],
-        offsets=offsets[kept],
-        appended_ms=appended_ms[kept],
-        visible_ns=visible_ns[kept],
-        keys=columns[0],
-        identity=columns[1 : 1 + names],
-        values=columns[1 + names :],
-        strangers={int(np.searchsorted(kept, row)): key for row, key in reader.strangers.items()},
-        malformed=[
-            Malformed(int(partitions[row]), int(offsets[row]), int(visible_ns[row]), text, why)
-            for row, text, why in reader.malformed
-        ],
-        repeated=_repeated(partitions, offsets),
+        numbers=numbers,
+        partitions=partitions,
+        offsets=offsets,
+        appended_ms=appended_ms,
+        visible_ns=visible_ns,
+        keys=keys,
+        identity=columns[FIRST:names],
+        values=columns[names:],
+        strangers={int(np.searchsorted(numbers, row)): key for row, key in strangers.items()},
+        malformed=malformed,
+        repeated=repeated,
     )
 
 
-class _Reader:
-    """Reads values piece by piece, so that few parsed objects are alive at a time."""
+FIRST = 6
+"""Of a line that a Reader makes, the place of the first integer of `query.identity`."""
+
+
+class Reader:
+    """Reads rows piece by piece, so that few parsed objects are alive at a time.
+
+    strangers: the keys that the stream does not have, by number of the row. malformed: the rows that cannot be read.
+    """
 
     def __init__(self, query: Query, labels: Sequence[str]) -> None:
         # Positional names, since a field may be called what Python does not allow as an attribute.
@@ -129,47 +142,105 @@ class _Reader:
             gc=False,
         )
         self._decode = msgspec.json.Decoder(row).decode
+        self._decode_all = msgspec.json.Decoder(list[row]).decode  # type: ignore[valid-type]
         self._colons = 1 + len(names)
         self._getters = [attrgetter(names[field]) for field in (*query.identity, *query.fields)]
-        self._index = {label: number for number, label in enumerate(labels)}
-        self.kept: list[Integers] = []
-        self.columns: list[Integers] = []
+        # Rows for control keys are never judged, even if a stream had one.
+        self._index = {label: number for number, label in enumerate(labels) if not label.startswith(CONTROL)}
+        self._lines: list[Integers] = []
         self.strangers: dict[int, str] = {}
-        self.malformed: list[tuple[int, str, str]] = []
+        self.malformed: list[Malformed] = []
 
-    def read(self, first: int, values: list[Any]) -> None:
-        """Values of the rows numbered from `first`: bytes, or None."""
+    def read(self, first: int, table: pa.Table) -> None:
+        """Rows of the table `output`, numbered from `first`."""
+        for start in range(0, table.num_rows, _PIECE):
+            self._read(first + start, table.slice(start, _PIECE))
+
+    def _read(self, first: int, table: pa.Table) -> None:
+        beside = {name: _integers(table[name]) for name in ("partition", "offset", "time_ms", "visible_ns")}
+        rows, places = self._at_once(table["value"].combine_chunks().cast(pa.binary())), np.arange(table.num_rows)
+        if rows is None:
+            rows, places = self._one_by_one(table["value"].to_pylist(), beside)
+        found = map(self._index.get, map(attrgetter("key"), rows), repeat(UNKNOWN_KEY))
+        keys = np.fromiter(found, dtype=np.int64, count=len(rows))
+        if unknown := np.flatnonzero(keys == UNKNOWN_KEY).tolist():
+            control = [place for place in unknown if rows[place].key.startswith(CONTROL)]
+            strange = set(unknown).difference(control)
+            self.strangers |= {first + int(places[place]): rows[place].key for place in strange}
+            kept = np.delete(np.arange(len(rows)), control)
+            rows, places, keys = [rows[place] for place in kept], places[kept], keys[kept]
+        lines = np.empty((len(rows), FIRST + len(self._getters)), dtype=np.int64)
+        lines[:, 0] = places + first
+        for line, name in enumerate(beside, 1):
+            lines[:, line] = beside[name][places]
+        lines[:, FIRST - 1] = keys
+        for line, getter in enumerate(self._getters, FIRST):
+            lines[:, line] = np.fromiter(map(getter, rows), dtype=np.int64, count=len(rows))
+        self._lines.append(lines)
+
+    def _at_once(self, values: pa.Array) -> list[Any] | None:
+        """The rows of all values, where each is one object without others in it, and as it should be; else None.
+
+        The values are read as one array. If each of n values begins with the one opening brace that it has and ends
+        with its one closing brace, and the array has n objects, then each value is one of them. Every field is there,
+        so it is there once if there are no more colons than fields.
+        """
+        text = pc.binary_join(pa.ListArray.from_arrays([0, len(values)], values), b",")[0].as_py()
+        if not len(values) or text is None or not _braced(values):
+            return None
+        if any(text.count(sign) != len(values) for sign in (b"{", b"}")) or text.count(b":") != self._colons * len(
+            values
+        ):
+            return None
+        try:
+            rows: list[Any] = self._decode_all(b"[" + text + b"]")
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+        return rows if len(rows) == len(values) else None
+
+    def _one_by_one(self, values: list[Any], beside: Mapping[str, Integers]) -> tuple[list[Any], Integers]:
+        """The rows that can be read, and the places of their values; others are noted."""
         rows: list[Any] = []
-        numbers: list[int] = []
-        for number, value in enumerate(values, first):
+        places: list[int] = []
+        for place, value in enumerate(values):
             try:
                 row: Any = self._decode(value)
             except (msgspec.DecodeError, TypeError, UnicodeDecodeError, RecursionError) as error:
-                if not _control(value):
-                    self.malformed.append((number, _text(value), f"not a row of the query: {error}"))
+                self._strange(value, beside, place, str(error))
                 continue
-            # The decoder takes the last of several. Every field is there, so it is there once if there are no more
-            # colons than fields; there may be colons in texts, too.
+            # The decoder takes the last of several. There may be colons in texts, too.
             if value.count(b":") != self._colons and (twice := _repeated_name(value)) is not None:
-                if not _control(value):
-                    self.malformed.append((number, _text(value), f"not a row of the query: {twice!r} is there twice"))
+                self._strange(value, beside, place, f"{twice!r} is there twice")
                 continue
-            if not row.key.startswith(CONTROL):
-                rows.append(row)
-                numbers.append(number)
-        if not rows:
+            rows.append(row)
+            places.append(place)
+        return rows, np.array(places, dtype=np.int64)
+
+    def lines(self) -> Integers:
+        """A line for each row that was read since this was asked last: its number, partition, offset, time of append
+        (epoch ms), time at which it became visible (ns), key (index), and the integers of identity and fields.
+        """
+        width = FIRST + len(self._getters)
+        lines = np.concatenate(self._lines) if self._lines else np.empty((0, width), dtype=np.int64)
+        self._lines.clear()
+        return lines
+
+    def _strange(self, value: bytes | None, beside: Mapping[str, Integers], place: int, why: str) -> None:
+        """Note a value that is no row, unless it is one for a control key after all."""
+        if _control(value):
             return
-        keys = [self._index.get(row.key, UNKNOWN_KEY) for row in rows]
-        if UNKNOWN_KEY in keys:
-            self.strangers |= {
-                number: row.key for number, row, key in zip(numbers, rows, keys, strict=True) if key == UNKNOWN_KEY
-            }
-        columns = np.empty((len(self._getters) + 1, len(rows)), dtype=np.int64)
-        columns[0] = keys
-        for line, getter in enumerate(self._getters, 1):
-            columns[line] = np.fromiter(map(getter, rows), dtype=np.int64, count=len(rows))
-        self.columns.append(columns)
-        self.kept.append(np.array(numbers, dtype=np.int64))
+        partition, offset, visible_ns = (int(beside[name][place]) for name in ("partition", "offset", "visible_ns"))
+        self.malformed.append(Malformed(partition, offset, visible_ns, _text(value), f"not a row of the query: {why}"))
+
+
+def _braced(values: pa.Array) -> bool:
+    """Whether each of these texts, none of which is null, begins and ends with a brace."""
+    _, offsets, content = values.buffers()
+    ends = np.frombuffer(offsets, dtype=np.int32)[values.offset : values.offset + len(values) + 1]
+    text = np.frombuffer(content, dtype=np.uint8) if content is not None else np.empty(0, dtype=np.uint8)
+    if np.any(ends[1:] == ends[:-1]):
+        return False
+    return bool(np.all(text[ends[:-1]] == ord("{")) and np.all(text[ends[1:] - 1] == ord("}")))
 
 
 def _in_order_of_visibility(table: pa.Table) -> pa.Table:

@@ -6,9 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
-import numpy as np
-
-from results.evidence.gaps import visible_since_ns
 from results.evidence.phases import Phase
 from results.evidence.samples import ENGINE, NoSamples, Samples
 from results.verdict.examination import Examination
@@ -47,15 +44,12 @@ class Attempt:
 def attempts(seen: Examination) -> list[Attempt]:
     """The drains that were completed, in order. A row counts with its first visible copy."""
     found = []
-    since_ns = seen.matching.of_first(visible_since_ns(seen.history, seen.matching.rows))
-    for number, phase in enumerate(seen.phases):
+    for phase, rows in zip(seen.phases, seen.answered, strict=True):
         if phase.kind != "drain" or phase.committed_ns is None or phase.complete_ns is None:
             continue
-        mine = np.flatnonzero(seen.matching.due.phases == number)
-        missing = int(np.count_nonzero(seen.matching.missing[mine]))
-        times = (seen.matching.first_visible_ns[mine], since_ns[mine])
-        last_ns, least_ns = (int(each.max()) if len(mine) and not missing else None for each in times)
-        found.append(Attempt(phase, phase.committed_ns, last_ns, least_ns, missing))
+        whole = rows.due > 0 and not rows.missing
+        last_ns, least_ns = (each if whole else None for each in (rows.visible_ns, rows.since_ns))
+        found.append(Attempt(phase, phase.committed_ns, last_ns, least_ns, rows.missing))
     return found
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from results.evidence.phases import Phase
 from results.evidence.samples import ENGINE, NoSamples, Samples
 from results.evidence.strikes import Struck
-from results.history import History
+from results.history import History, parts
 from results.metrics.statistics import percentile
 from results.plan import Paced
 from results.result import StrikeResult
@@ -301,9 +301,11 @@ def _longest(ascending: Integers) -> int:
 
 def _aborted_copies(history: History) -> Integers | None:
     """When records of aborted transactions were appended, in monotonic ns; None where that was not recorded."""
-    table = history.table("physical", ["time_ms", "committed"])
-    if not table.num_rows:
+    if not any(count for _, count in history.counted("physical")):
         return None
-    times_ms = table["time_ms"].to_numpy()[~table["committed"].to_numpy(zero_copy_only=False)]
+    found = [np.empty(0, dtype=np.int64)]
+    for part in parts(history.folder, "physical"):
+        for piece in history.pieces("physical", ["time_ms", "committed"], part):
+            found.append(piece["time_ms"].to_numpy()[~piece["committed"].to_numpy(zero_copy_only=False)])
     clock = history.plan.clock
-    return np.asarray(times_ms * 1_000_000 - clock.wall_ns + clock.monotonic_ns, dtype=np.int64)
+    return np.asarray(np.concatenate(found) * 1_000_000 - clock.wall_ns + clock.monotonic_ns, dtype=np.int64)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from results.metrics.basis import Basis
 from results.metrics.measured import Measured
 from results.metrics.measurement import Measurement
 from results.metrics.metric import Metric
-from results.verdict.offences import row_phases
 
 UPDATES = Metric("updates", "rows", "none", "Rows that a later row of the same result replaced")
 REGRESSIONS = Metric("regressions", "rows", "lower", "Rows that counted fewer events than the one that they replaced")
@@ -16,11 +13,10 @@ REGRESSIONS = Metric("regressions", "rows", "lower", "Rows that counted fewer ev
 
 def measure(basis: Basis) -> Measured:
     found, seen = Measured(), basis.seen
-    if seen.updates is None:
+    if basis.history.plan.emits != "updates":
         return found
-    mine = [number for number, phase in enumerate(seen.phases) if phase.kind == basis.kind]
-    here = np.isin(row_phases(seen), mine)
-    updates, regressions = (int(each[here].sum()) for each in (seen.updates.earlier, seen.updates.regressed))
+    mine = [rows for phase, rows in zip(seen.phases, seen.answered, strict=True) if phase.kind == basis.kind]
+    updates, regressions = sum(rows.updates for rows in mine), sum(rows.regressions for rows in mine)
     found.add(UPDATES, updates)
     found.add(REGRESSIONS, regressions)
     if regressions:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
+from results.history import History, parts
 from results.verdict.examination import Examination
 from results.verdict.matching import MATCH
 from workloads.stream import Integers
@@ -13,11 +16,20 @@ def aborted_reads(seen: Examination) -> Integers:
     """The rows that the collector, a read_committed consumer, was given although their transaction was aborted, by what
     readers of both isolation levels found afterwards; none where nobody looked, as in a trial without strikes.
     """
-    table = seen.history.table("physical", ["partition", "offset", "committed"])
-    partitions, offsets = (table[name].to_numpy().astype(np.int64) for name in ("partition", "offset"))
-    aborted = ~table["committed"].to_numpy(zero_copy_only=False).astype(np.bool_)
     rows = seen.matching.rows
-    return np.flatnonzero(np.isin(_place(rows.partitions, rows.offsets), _place(partitions[aborted], offsets[aborted])))
+    return np.flatnonzero(np.isin(_place(rows.partitions, rows.offsets), _aborted(seen.history)))
+
+
+@lru_cache(maxsize=1)
+def _aborted(history: History) -> Integers:
+    """The places in the output log of all records of transactions that were aborted. Slices of one history share it."""
+    found = [np.empty(0, dtype=np.int64)]
+    for part in parts(history.folder, "physical"):
+        for piece in history.pieces("physical", ["partition", "offset", "committed"], part):
+            partitions, offsets = (piece[name].to_numpy().astype(np.int64) for name in ("partition", "offset"))
+            aborted = ~piece["committed"].to_numpy(zero_copy_only=False).astype(np.bool_)
+            found.append(_place(partitions[aborted], offsets[aborted]))
+    return np.concatenate(found)
 
 
 def _place(partitions: Integers, offsets: Integers) -> Integers:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from itertools import groupby
 
 import numpy as np
@@ -44,7 +44,13 @@ class Explainer:
     events are asked for.
     """
 
-    def __init__(self, seen: Examination, rows: Integers, missing: Integers) -> None:
+    def __init__(
+        self, seen: Examination, rows: Integers, missing: Integers, positions: Integers, thorough: Container[int]
+    ) -> None:
+        """positions: where each of the rows stands among all that are explained, also of other slices. thorough: keys
+        whose windows that follow each other are searched for scattered events as well.
+        """
+        self._positions, self._thorough = positions, thorough
         self._seen, self._matching, self._query = seen, seen.matching, seen.stream.query
         self._found: dict[int, Explanation] = {}
         self._ids: dict[int, tuple[int, ...]] = {}
@@ -57,7 +63,7 @@ class Explainer:
                 self._compare_values(rows, missing)
 
         self._causes, self._named = Causes(seen), set[int]()
-        for row in rows.tolist()[:CAUSES]:
+        for row in rows[positions < CAUSES].tolist():
             if (found := self._found.get(row)) is None or found.kind in _UNEXPLAINED:
                 cause = self._causes.of(row)
                 if cause is not None:
@@ -105,8 +111,8 @@ class Explainer:
             if self._topped:
                 mine = _of_item(self._query, mine, self._due(due)["item"])
             self._ids[due] = tuple(mine[ID].tolist())
-        for number, (row, due) in enumerate(zip(rows.tolist(), overlapped.tolist(), strict=True)):
-            thorough = number < THOROUGH
+        searched = (self._positions < THOROUGH).tolist()
+        for thorough, row, due in zip(searched, rows.tolist(), overlapped.tolist(), strict=True):
             if self._topped:
                 self._found[row] = self._of_item(row, due, events[due], thorough)
             elif matching.renamed[row] or matching.index[row] < 0:
@@ -215,7 +221,7 @@ class Explainer:
     # Successions: the events of each key.
 
     def _explain_successions(self, rows: Integers, missing: Integers) -> None:
-        matching, wanted, left = self._matching, set(rows.tolist()), THOROUGH
+        matching, wanted = self._matching, set(rows.tolist())
         keys = np.unique(np.concatenate((matching.rows.keys[rows], matching.due.keys[missing])))
         members = self._seen.members(pa.table({"key": keys}), self._seen.phases)
         events = dict(zip(keys.tolist(), grouped(members, keys[np.newaxis]), strict=True))
@@ -224,8 +230,7 @@ class Explainer:
         mine = mine[np.argsort(matching.rows.keys[mine], kind="stable")]
         for key, group in groupby(mine.tolist(), lambda row: int(matching.rows.keys[row])):
             answers = [self._answer(row) for row in group]
-            for row, explanation in self._in_succession(events[key], answers, left > 0):
-                left -= 1
+            for row, explanation in self._in_succession(events[key], answers, key in self._thorough):
                 if row in wanted:
                     self._found[row] = explanation
 

@@ -6,7 +6,7 @@ A time window is right with all of its other events and any of its late ones; wh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -41,8 +41,35 @@ class Lateness:
     """How many were not counted in such windows, once for each."""
     without: dict[tuple[int, int, int], Integers] = field(default_factory=dict)
     """The ids that a window is due without, by key (index) and bounds (epoch ms)."""
-    problems: list[str] = field(default_factory=list)
-    """Why something could not be decided, each in a line."""
+    replaced: list[tuple[int, int, int, int]] = field(default_factory=list)
+    """What each row that is due instead of others stands for, in their order: start, end and key (index) of the window
+    with all of its events, and the row's number among those that are due instead of it."""
+    unsettled: int = 0
+    """How many late events the query's shape does not allow to judge."""
+    undecided: list[tuple[tuple[int, ...], str]] = field(default_factory=list)
+    """The windows of which it could not be decided what was counted: start, end and key, and the reason in a line."""
+
+    @property
+    def problems(self) -> list[str]:
+        """Why something could not be decided, each in a line."""
+        unsettled = (
+            f"{self.unsettled} events of the stream come later than the watermark delay allows, which is judged for "
+            "time windows without top items only"
+        )
+        return [*([unsettled] if self.unsettled else []), *(why for _, why in self.undecided)]
+
+    @staticmethod
+    def merged(parts: Iterable[Lateness]) -> Lateness:
+        """Of several sets of keys. What windows are due without is left out, and what new rows stand for."""
+        whole = Lateness()
+        for part in parts:
+            whole.events += part.events
+            whole.kept += part.kept
+            whole.dropped += part.dropped
+            whole.unsettled += part.unsettled
+            whole.undecided += part.undecided
+        whole.undecided.sort(key=lambda each: each[0])
+        return whole
 
 
 def settle(
@@ -64,11 +91,7 @@ def settle(
         return due, found
     query = stream.query
     if query.time_window is None or (isinstance(query.shape, Windowed) and query.shape.top is not None):
-        found.events = len(late)
-        found.problems.append(
-            f"{len(late)} events of the stream come later than the watermark delay allows, which is judged for time "
-            "windows without top items only"
-        )
+        found.events = found.unsettled = len(late)
         return due, found
     alone = oracle.expected(query, stream.pieces(phase.segment, late))
     counts = alone[SUMS[0]].to_numpy()
@@ -85,6 +108,7 @@ def settle(
         if new is not None:
             kept[concerned[place]] = False
             more += [(number, int(windows[0, place]), row) for row in new]
+            found.replaced += [(*windows[1:, place].tolist(), int(windows[0, place]), n) for n in range(len(new))]
             found.without |= {(int(windows[0, place]), row.start, row.end): row.without for row in new}
     return (due.take(kept).extended(_rows(query, more)) if not kept.all() else due), found
 
@@ -119,10 +143,11 @@ class _Settling:
         start, end = bounds.tolist()
         late = np.isin(events[ID], self._late)
         if (count := int(np.count_nonzero(late))) > MOST_LATE:
-            self._found.problems.append(
+            why = (
                 f"window [{start}, {end}) of {self._labels[key]} has {count} late events; of more than {MOST_LATE} it "
                 "cannot be decided which were counted"
             )
+            self._found.undecided.append(((start, end, key), why))
             return None
         rows = self._rows_of(key, start, end)
         if isinstance(self._query.time_window, Session):
@@ -222,6 +247,8 @@ def _subset_sums(events: Columns, candidates: Integers) -> tuple[Integers, Integ
 
 def _concerned(query: Query, due: Due, number: int, alone: pa.Table) -> Integers:
     """The due rows of a phase whose windows have late events. alone: the windows of the late events by themselves."""
+    if not alone.num_rows:
+        return np.empty(0, dtype=np.int64)
     keys, starts = alone["key"].to_numpy(), alone["start"].to_numpy()
     mine = np.flatnonzero(due.phases == number)
     if not isinstance(query.time_window, Session):

@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from operator import itemgetter
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from results.evidence.rows import UNKNOWN_KEY
 from results.result import Kind, Offence, PhaseKind, Verdict
-from results.verdict.audit import SUMS, Explanation, describe, outputs
-from results.verdict.causality import premature
-from results.verdict.delivery import aborted_reads, out_of_order, scattered
+from results.verdict.audit import Explanation, describe
+from results.verdict.causality import Premature, premature
 from results.verdict.examination import Examination
 from results.verdict.explanation import Explainer
 from results.verdict.matching import DUPLICATE, MATCH, UNEXPECTED, WRONG
-from results.verdict.transactions import torn
-from workloads.query import Join, Query, Running, Windowed
+from results.verdict.tally import (
+    DUPLICATES,
+    EXPLAINED,
+    MALFORMED,
+    MISSING,
+    SHOWN,
+    UNEXPECTED_ROWS,
+    WRONG_ROWS,
+    Chosen,
+    Tally,
+    audited,
+    chosen,
+    counted,
+    due_ranks,
+    explicable,
+    in_succession,
+    is_doubtful,
+    malformed_of,
+    unexplained,
+)
+from workloads.query import Join, Query, Windowed
 from workloads.stream import Integers
-
-SHOWN = 5
-"""How many offending rows are kept of each count, the first ones."""
-
-EXPLAINED = 1_000_000
-"""So many wrong rows are explained, the first ones: there may be many millions."""
 
 _IDS = 10
 _CAUSES: tuple[Kind, ...] = ("loss", "double count", "uncommitted read")
@@ -59,102 +74,107 @@ class Findings:
 
 def findings(seen: Examination, kind: PhaseKind) -> Findings:
     """What the matching says about the phases of one kind."""
-    return _Finding(seen, kind).conclude()
+    tally = counted(seen, kind)
+    (mine,) = chosen(seen.stream.query, [tally])
+    return concluded([tally], [explained(seen, kind, mine)])
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What was found of the rows of a slice that are not as they should be."""
+
+    kinds: Counter[Kind]
+    """Rows by kind, of those that had none."""
+    undecided: int
+    """As of `Findings`."""
+    offences: dict[str, list[tuple[tuple[int, ...], Offence]]]
+    """The rows that are shown, by sort, each with what it is in order by."""
+
+
+def explained(seen: Examination, kind: PhaseKind, mine: Chosen) -> Explained:
+    """What stands behind the rows of a slice."""
+    return _Finding(seen, kind, mine).explained()
+
+
+def concluded(tallies: Sequence[Tally], slices: Sequence[Explained]) -> Findings:
+    """What all slices say together. slices: as far as something was to be explained there."""
+    kinds: Counter[Kind] = Counter()
+    for counts in (*(tally.kinds for tally in tallies), *(each.kinds for each in slices)):
+        kinds.update(counts)
+    shown: dict[str, list[tuple[tuple[int, ...], Offence]]] = defaultdict(list)
+    for each in slices:
+        for sort, found in each.offences.items():
+            shown[sort] += found
+    first = {sort: [offence for _, offence in sorted(found, key=itemgetter(0))] for sort, found in shown.items()}
+    ordered = [offence for sort in tallies[0].shown if sort != UNEXPECTED_ROWS for offence in first.get(sort, [])]
+    strange = [*first.get(MALFORMED, []), *first.get(UNEXPECTED_ROWS, [])]
+    return Findings(
+        verdict=_sum([tally.verdict for tally in tallies]),
+        due=sum(tally.due for tally in tallies),
+        kinds={kind: n for kind, n in sorted(kinds.items()) if n},
+        offences=ordered + strange[:SHOWN],
+        unexplained=unexplained(tallies),
+        undecided=sum(each.undecided for each in slices),
+        unpaired=sum(tally.unpaired for tally in tallies),
+    )
+
+
+def _sum(verdicts: Sequence[Verdict]) -> Verdict:
+    return Verdict(**{name: sum(getattr(verdict, name) for verdict in verdicts) for name in Verdict.model_fields})
 
 
 class _Finding:
-    def __init__(self, seen: Examination, kind: PhaseKind) -> None:
-        self._seen, self._matching, self._query = seen, seen.matching, seen.stream.query
-        due, rows = self._matching.due, self._matching.rows
-        mine = np.array([number for number, phase in enumerate(seen.phases) if phase.kind == kind], dtype=np.int64)
-        self._mine = mine
-        self._due_here = np.isin(due.phases, mine)
-        self._row_phases = row_phases(seen)
-        self._rows_here = np.isin(self._row_phases, mine)
-        malformed = seen.phase_at(np.array([row.visible_ns for row in rows.malformed], dtype=np.int64))
-        self._malformed = [
-            (int(phase), row) for phase, row in zip(malformed, rows.malformed, strict=True) if phase in mine
-        ]
+    def __init__(self, seen: Examination, kind: PhaseKind, mine: Chosen) -> None:
+        self._seen, self._matching, self._query, self._chosen = seen, seen.matching, seen.stream.query, mine
+        self._row_phases = seen.row_phases
+        self._phases = [number for number, phase in enumerate(seen.phases) if phase.kind == kind]
+        self._rows_here = np.isin(self._row_phases, self._phases)
+        missing = mine.shown[MISSING]
+        self._explainer = Explainer(seen, mine.concerned, missing, mine.positions, mine.thorough)
 
-        self._premature = premature(seen)
+    def explained(self) -> Explained:
+        matching, numbers = self._matching, self._matching.rows.numbers
+        wrong, unexpected = (
+            np.flatnonzero(self._rows_here & (matching.counts_as == count)) for count in (WRONG, UNEXPECTED)
+        )
+        open_rows = wrong[~audited(self._seen, wrong)]
+        doubtful, strays = self._chosen.explained
+        beyond = (numbers[open_rows] > doubtful) & is_doubtful(self._seen, open_rows)
+        open_rows = open_rows[~beyond]
+        unexpected = unexpected[~((numbers[unexpected] > strays) & explicable(self._seen, unexpected))]
+        kinds: Counter[Kind] = Counter(self._kind(int(row)) for row in open_rows)
+        kinds.update(self._kind_of_stray(int(row)) for row in unexpected)
+        return Explained(
+            kinds=kinds,
+            undecided=sum(self._is_undecided(int(row)) for row in open_rows),
+            offences={sort: list(self._offences(sort, places)) for sort, places in self._chosen.shown.items()}
+            | {MALFORMED: [((int(row),), self._malformed_row(int(row))) for row in self._malformed]},
+        )
 
-    def conclude(self) -> Findings:
-        matching = self._matching
-        counts_as, conflicts = matching.counts_as, matching.conflicts
-        missing = np.flatnonzero(self._due_here & matching.missing)
-        wrong, duplicate, unexpected = (
-            np.flatnonzero(self._rows_here & (counts_as == count)) for count in (WRONG, DUPLICATE, UNEXPECTED)
-        )
-        # Where the audit is right no event need be looked for: these are wrong values, however many there are.
-        audited = self._audit_is_right(wrong) & ~conflicts[wrong]
-        doubtful = wrong[~audited & (~conflicts[wrong] | self._in_succession)]
-        explicable = unexpected[self._explicable(unexpected)]
-        puzzling, strays = doubtful[:EXPLAINED], explicable[:EXPLAINED]
-        rest = np.concatenate((doubtful[EXPLAINED:], explicable[EXPLAINED:]))
-        shown = wrong[:SHOWN] if outputs(self._query) else wrong[:EXPLAINED]
-        concerned = np.concatenate((puzzling, np.setdiff1d(shown, puzzling), strays))
-        self._explainer = Explainer(self._seen, concerned, missing[:SHOWN])
-        kinds: Counter[Kind] = Counter()
-        kinds["wrong value"] += int(np.count_nonzero(audited))
-        kinds.update(self._kind(int(row)) for row in np.setdiff1d(wrong[~audited], rest))
-        kinds.update(self._kind_of_stray(int(row)) for row in np.setdiff1d(unexpected, rest))
-        kinds["loss"] += len(missing)
-        kinds["duplicate"] += len(duplicate)
-        kinds["malformed"] += len(self._malformed)
-        never: dict[Kind, Integers] = {
-            "aborted read": aborted_reads(self._seen),
-            "out of order": out_of_order(self._seen),
-            "torn": torn(self._seen),
-            "scattered": scattered(self._seen),
-            "premature": self._premature.rows,
-        }
-        never = {kind: rows[self._rows_here[rows]] for kind, rows in never.items()}
-        kinds.update({kind: len(rows) for kind, rows in never.items()})
-        offences = [self._missing(due) for due in missing[:SHOWN].tolist()]
-        offences += [self._wrong(row) for row in wrong[:SHOWN].tolist()]
-        offences += [self._duplicate(row) for row in duplicate[:SHOWN].tolist()]
-        offences += [self._forbidden(kind, row) for kind, rows in never.items() for row in rows[:SHOWN].tolist()]
-        strange = [self._malformed_row(number) for number in range(min(SHOWN, len(self._malformed)))]
-        strange += [self._unexpected(row) for row in unexpected[:SHOWN].tolist()]
-        verdict = Verdict(
-            match=int(np.count_nonzero(counts_as[self._rows_here] == 0)),
-            missing=len(missing),
-            duplicate=len(duplicate),
-            wrong=len(wrong),
-            unexpected=len(unexpected) + len(self._malformed),
-            late_dropped=sum(self._seen.lateness[number].dropped for number in self._mine),
-        )
-        due = int(np.count_nonzero(self._due_here))
-        counted = {kind: n for kind, n in sorted(kinds.items()) if n}
-        undecided = sum(self._is_undecided(int(row)) for row in np.setdiff1d(wrong[~audited], rest))
-        return Findings(
-            verdict, due, counted, offences + strange[:SHOWN], len(rest), undecided, self._matching.unpaired
-        )
+    def _offences(self, sort: str, places: Integers) -> Iterator[tuple[tuple[int, ...], Offence]]:
+        if sort == MISSING:
+            ranks = due_ranks(self._seen, places).T.tolist()
+            yield from ((tuple(rank), self._missing(due)) for rank, due in zip(ranks, places.tolist(), strict=True))
+            return
+        shown = {WRONG_ROWS: self._wrong, DUPLICATES: self._duplicate, UNEXPECTED_ROWS: self._unexpected}
+        for row in places.tolist():
+            rank = (int(self._matching.rows.numbers[row]),)
+            yield rank, shown[sort](row) if sort in shown else self._forbidden(sort, row)
 
     @property
-    def _in_succession(self) -> bool:
-        """Whether a second row under one identity may come from an event that was counted twice."""
-        return isinstance(self._query.shape, Windowed | Running) and self._query.time_window is None
+    def _malformed(self) -> Integers:
+        return malformed_of(self._seen, self._phases)[:SHOWN]
 
-    def _audit_is_right(self, rows: Integers) -> NDArray[np.bool_]:
-        matching, places = self._matching, [self._query.fields.index(name) for name in SUMS if outputs(self._query)]
-        due = matching.due.values[places][:, matching.index[rows]]
-        equal = np.all(matching.rows.values[places][:, rows] == due, axis=0)
-        return np.asarray(equal & ~matching.renamed[rows], dtype=np.bool_)
-
-    def _explicable(self, unexpected: Integers) -> NDArray[np.bool_]:
-        """Unexpected rows that may be a part of a window, or one window more, because of a lost or repeated event."""
-        matching = self._matching
-        if self._in_succession and isinstance(self._query.shape, Windowed):
-            return np.asarray(matching.rows.keys[unexpected] != UNKNOWN_KEY, dtype=np.bool_)
-        return np.asarray(matching.within[unexpected] >= 0, dtype=np.bool_)
+    @cached_property
+    def _premature(self) -> Premature:
+        return premature(self._seen)
 
     def _kind(self, row: int) -> Kind:
         explanation = self._explainer.of(row)
         conflict = bool(self._matching.conflicts[row])
         if explanation is None:
             return "conflict" if conflict else "broken audit"
-        if conflict and not (self._in_succession and explanation.kind in _CAUSES):
+        if conflict and not (in_succession(self._query) and explanation.kind in _CAUSES):
             return "conflict"
         return explanation.kind
 
@@ -234,12 +254,13 @@ class _Finding:
         known = self._matching.rows.keys[row] != UNKNOWN_KEY
         return _groundless(self._query) if known else "no event has this key"
 
-    def _forbidden(self, kind: Kind, row: int) -> Offence:
+    def _forbidden(self, kind: Any, row: int) -> Offence:
         why = self._premature.explanation(row) if kind == "premature" else _FORBIDDEN[kind]
         return self._of_row(row, kind=kind, count_as=_COUNTS_AS[self._matching.counts_as[row]], explanation=why)
 
     def _malformed_row(self, number: int) -> Offence:
-        phase, row = self._malformed[number]
+        row = self._matching.rows.malformed[number]
+        (phase,) = self._seen.phase_at(np.array([row.visible_ns])).tolist()
         return Offence(
             kind="malformed",
             count_as="unexpected",
@@ -289,15 +310,6 @@ class _Finding:
 
     def _named(self, values: Integers) -> dict[str, int]:
         return dict(zip(self._query.fields, values.tolist(), strict=True))
-
-
-def row_phases(seen: Examination) -> Integers:
-    """Index of the phase of each row: that of the row it answers, else the one in which it became visible."""
-    due, rows, index = seen.matching.due, seen.matching.rows, seen.matching.index
-    phases = np.where(index >= 0, due.phases[index], -1) if len(due.phases) else np.full(len(index), -1)
-    strays = phases < 0
-    phases[strays] = seen.phase_at(rows.visible_ns[strays])
-    return np.asarray(phases, dtype=np.int64)
 
 
 @dataclass(frozen=True)

@@ -26,29 +26,43 @@ _OfKey = Callable[[Matching, Integers, Integers], Iterator[_Pair]]
 """From a matching, a key's unexpected rows and all of its due rows."""
 
 
-def pair(query: Query, matching: Matching) -> Matching:
+def pair(query: Query, matching: Matching, before: int | None = None) -> Matching:
     """The matching with unexpected rows as wrong answers to missing rows that they overlap, where the shape is such
     a window.
+
+    before: only unexpected rows with smaller numbers are looked at; None for the first PAIRED ones.
     """
-    match query.shape:
-        case Windowed(window=Session()):
-            pairs = _by_key(matching, _sessions)
-        case Windowed(window=Count() | Until()):
-            pairs = _by_key(matching, _in_sequence)
-        case _:
-            return matching
-    beyond = np.count_nonzero((matching.counts_as == UNEXPECTED) & (matching.rows.keys >= 0)) - PAIRED
+    of_key = _of_key(query)
+    if of_key is None:
+        return matching
+    unexpected = np.flatnonzero((matching.counts_as == UNEXPECTED) & (matching.rows.keys >= 0))
+    near = unexpected[:PAIRED] if before is None else unexpected[matching.rows.numbers[unexpected] < before]
+    pairs = _by_key(matching, near, of_key)
     found = np.array(list(pairs), dtype=np.int64).reshape(-1, 3)
     one_to_one, beside = found[found[:, 2] == 1], found[found[:, 2] == 0]
     paired = matching.paired(one_to_one[:, 0], one_to_one[:, 1])
     within = paired.within.copy()
     within[beside[:, 0]] = beside[:, 1]
-    return replace(paired, within=within, unpaired=max(int(beyond), 0))
+    return replace(paired, within=within, unpaired=len(unexpected) - len(near))
 
 
-def _by_key(matching: Matching, of_key: _OfKey) -> Iterator[_Pair]:
+def pairs_windows(query: Query) -> bool:
+    """Whether a fault can move the bounds of a query's windows."""
+    return _of_key(query) is not None
+
+
+def _of_key(query: Query) -> _OfKey | None:
+    match query.shape:
+        case Windowed(window=Session()):
+            return _sessions
+        case Windowed(window=Count() | Until()):
+            return _in_sequence
+        case _:
+            return None
+
+
+def _by_key(matching: Matching, unexpected: Integers, of_key: _OfKey) -> Iterator[_Pair]:
     rows, due = matching.rows, matching.due
-    unexpected = np.flatnonzero((matching.counts_as == UNEXPECTED) & (rows.keys >= 0))[:PAIRED]
     keys = np.unique(rows.keys[unexpected])
     candidates = np.flatnonzero(np.isin(due.keys, keys))
     candidates = candidates[np.argsort(due.keys[candidates], kind="stable")]

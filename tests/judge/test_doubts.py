@@ -240,7 +240,7 @@ def test_wrong_rows_that_were_not_looked_into_leave_no_verdict(recording, judged
         ids = recording.members[window]
         recording.row(window).value = recording.answer(window, [*ids, ids[0]])
     assert judged(recording)["paced"].kinds == {"double count": 12}
-    monkeypatch.setattr("results.verdict.offences.EXPLAINED", 5)
+    monkeypatch.setattr("results.verdict.tally.EXPLAINED", 5)
     case = judged(recording)["paced"]
     assert (case.outcome, case.kinds) == ("unknown", {"double count": 5})
     assert case.reason.startswith("7 wrong rows, beyond the first ")

@@ -14,6 +14,12 @@ from workloads.query import AUDIT, Count, Query, Running, Session, StateMachine,
 
 pytestmark = pytest.mark.slow
 
+
+@pytest.fixture(autouse=True)
+def _by_slices_too(judge_shaped: JudgeShaped) -> None:
+    judge_shaped.by_slices = True
+
+
 AUDITED = [name for name, query in EXAMPLES.items() if isinstance(query.shape, Windowed | Running)]
 REPEATABLE = [name for name in AUDITED if EXAMPLES[name].deduplicate is None]
 PLAIN = [name for name in EXAMPLES if name not in AUDITED and EXAMPLES[name].deduplicate is None]

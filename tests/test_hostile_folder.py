@@ -244,6 +244,7 @@ def test_a_broker_that_does_not_answer_costs_no_record(folder: Path, monkeypatch
 def test_what_an_earlier_run_left_is_removed_and_the_run_goes_on(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
+    changed(folder, lambda content: content.update(calibrate=False))  # Which would use the scratch folder first.
     scratch = tmp_path / "home" / "scratch" / folder.name
     (scratch / CASE / "cluster").mkdir(parents=True)
     (scratch / "file").touch()

@@ -28,6 +28,7 @@ from harness.host.subreaper import subreaper
 from harness.run import _run_case, _RunLog
 from harness.strikes.gauge import Gauge
 from results.judge import judge
+from results.metrics.jvm import NOTED
 from results.plan import CasePlan, Paced, Strikes
 from tests.made_up_processes import apart, burn
 from tests.test_planted_faults import Plant, _checkout, _run_all
@@ -198,18 +199,18 @@ def test_what_stands_still_between_us_and_an_engine_is_named(tmp_path: Path, nam
 
 
 @pytest.mark.java
-def test_a_broker_whose_jvm_is_cold_is_named(tmp_path: Path) -> None:
-    backlogs = '[drain]\nevents = "50k"\nintervals = 1\nmax_events = 50000\nbudget = "1s"\n'
-    (tmp_path / "cold.toml").write_text(
-        SUITE.partition("[paced]")[0].replace("[workload", 'event_rate = "5k/s"\n\n[workload') + backlogs
-    )
-    # No calibration comes before: the broker is seconds old as the first backlog is written.
+def test_how_much_a_fresh_broker_compiles_is_measured_and_named_from_its_bound_on(tmp_path: Path) -> None:
+    load = '[paced]\nrate = "20k/s"\nwarmup = "0s"\nmeasured = "5s"\n'
+    (tmp_path / "cold.toml").write_text(SUITE.partition("[paced]")[0] + load)
+    # No calibration comes before: the broker is seconds old as the first event is sent.
     command = [*RUN, "run", "cold.toml", "-e", "continuous", "--log", "kafka", "--no-progress"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     subprocess.run(command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL, check=True)
     (result,) = (tmp_path / "runs").glob("*/result.json")
     (case,) = json.loads(result.read_text())["cases"]
-    assert noted(case, "the broker's JVM was cold: "), (case["metrics"].get("broker_jit_share"), case["notes"])
+    share = case["metrics"]["broker_jit_share"]["value"]
+    assert 0 < share < 100
+    assert noted(case, "the broker's JVM was cold: ") == (share >= 100 * NOTED), (share, case["notes"])
 
 
 STRUCK = CasePlan(

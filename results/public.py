@@ -11,9 +11,9 @@ from results.result import (
     Better,
     MetricValue,
     Outcome,
-    PhaseKind,
     ResultModel,
     RunResult,
+    Subject,
     Verdict,
 )
 
@@ -42,23 +42,9 @@ class PublicMedian(PublicMetric):
     """The upper end, or the largest value."""
 
 
-class PublicCase(ResultModel):
+class PublicCase(Subject):
     """One engine in the phases of one kind."""
 
-    engine: str
-    """Name of the engine."""
-    mode: str
-    """The engine's mode that ran."""
-    workload: str
-    """Name of the workload."""
-    log: str
-    """Kind of the log."""
-    fault: str
-    """Name of the fault; `none` for none."""
-    guarantee: str
-    """Of delivery, as claimed; where nothing ran, as asked for."""
-    phase: PhaseKind
-    """The kind of phases that is judged."""
     trial_number: int | None
     """Which of its case's trials this is, from 1; None where the case has one only."""
     outcome: Outcome
@@ -71,23 +57,9 @@ class PublicCase(ResultModel):
     """Measured values, by the metric's name, without what they rest on."""
 
 
-class PublicRepeated(ResultModel):
+class PublicRepeated(Subject):
     """What several trials of a case come to."""
 
-    engine: str
-    """Name of the engine."""
-    mode: str
-    """The engine's mode that ran."""
-    workload: str
-    """Name of the workload."""
-    log: str
-    """Kind of the log."""
-    fault: str
-    """Name of the fault; `none` for none."""
-    guarantee: str
-    """Of delivery, as claimed; where nothing ran, as asked for."""
-    phase: PhaseKind
-    """The kind of phases that is judged."""
     outcome: Outcome
     """The worst of the trials'."""
     metrics: dict[str, PublicMedian]

@@ -197,8 +197,8 @@ class StrikeResult(ResultModel):
     """Records of aborted transactions that were appended since the strike before was healed, until this one was."""
 
 
-class CaseResult(ResultModel):
-    """One engine in the phases of one kind."""
+class Subject(ResultModel):
+    """Who was judged, and in what: one engine in the phases of one kind."""
 
     engine: str
     """Name of the engine."""
@@ -214,6 +214,11 @@ class CaseResult(ResultModel):
     """Of delivery, as claimed in the mode that ran; where nothing ran, as asked for."""
     phase: PhaseKind
     """The kind of phases that is judged."""
+
+
+class CaseResult(Subject):
+    """One engine in the phases of one kind."""
+
     outcome: Outcome
     """`pass`: the engine does what it claims. `fail`: it does not. `unknown`: that cannot be told. `unsupported`,
     `unavailable`: it could not run."""
@@ -266,23 +271,9 @@ class CaseResult(ResultModel):
     """Version of METHOD.md by which it was judged."""
 
 
-class RepeatedCase(ResultModel):
+class RepeatedCase(Subject):
     """What several trials of a case come to: one engine in the phases of one kind."""
 
-    engine: str
-    """Name of the engine."""
-    mode: str
-    """The engine's mode that ran."""
-    workload: str
-    """Name of the workload."""
-    log: str
-    """Kind of the log."""
-    fault: str
-    """Name of the fault; `none` for none."""
-    guarantee: str
-    """Of delivery, as claimed in the mode that ran; where nothing ran, as asked for."""
-    phase: PhaseKind
-    """The kind of phases that is judged."""
     outcome: Outcome
     """The worst of the trials'."""
     trials: list[str]

@@ -38,6 +38,13 @@ jdk.NativeMethodSample {
 }
 
 jdk.ExecutionSample {
+  sampledThread = "Attach Listener" (javaThreadId = 33)
+  stackTrace = [
+    jdk.jfr.internal.JsonSettings.read() line: 1
+  ]
+}
+
+jdk.ExecutionSample {
   sampledThread = "nothing" (javaThreadId = 32)
   stackTrace = N/A
 }
@@ -107,7 +114,7 @@ def test_a_real_jvm_is_recorded_and_nothing_of_that_is_left(tmp_path: Path):
         assert jvm.stdout is not None
         assert jvm.stdout.readline() == "on\n"
         with FlightRecording([jvm.pid], home, tmp_path) as recording:
-            for _ in range(3):
+            for _ in range(5):
                 subprocess.run(
                     [home / "bin" / "jcmd", str(jvm.pid), "VM.uptime"], check=True, capture_output=True, timeout=60
                 )

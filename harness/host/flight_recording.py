@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
 from harness.host import own
 
@@ -19,10 +18,13 @@ _DEPTH = 64
 
 _EVENTS = "jdk.ExecutionSample,jdk.NativeMethodSample"
 _JSON = re.compile(r"\.jackson\.|\.json\.|Jackson|Json[A-Z]|JSON|ToJson\b|\bStructsToJson|JsonToStructs")
-"""Frames that read or write JSON, in any of the engines' libraries: their packages and classes have it in their names."""
+"""Frames that read or write JSON, in any of the engines' libraries: names of packages and classes have it in them."""
 
 _WAITS = re.compile(r"epollWait|SocketDispatcher\.|EPoll|PlainSocketImpl|sun\.nio\.ch\.Net\.poll")
 """Native frames in which a thread waits for the network, and takes no CPU."""
+
+_RECORDER = re.compile(r'sampledThread = "(Attach Listener|JFR )')
+"""Threads that record, and that are told to."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +56,7 @@ class FlightRecording:
         self._pids = started
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, _: object, error: BaseException | None, *__: object) -> None:
         found = []
         for pid in self._pids:
             path = self._folder / f"{pid}.jfr"
@@ -100,7 +100,7 @@ def counted(printed: str) -> Samples:
     found, json = 0, 0
     for event in re.split(r"^jdk\.", printed, flags=re.MULTILINE)[1:]:
         frames = event.partition("stackTrace = [")[2].partition("]")[0].strip()
-        if not frames or _WAITS.search(frames.splitlines()[0]):
+        if not frames or _WAITS.search(frames.splitlines()[0]) or _RECORDER.search(event):
             continue
         found += 1
         json += _JSON.search(frames) is not None

@@ -43,7 +43,7 @@ class Attempt:
 
 
 def attempts(seen: Examination) -> list[Attempt]:
-    """The drains that were completed, in order, but for one that was profiled. A row counts with its first visible copy."""
+    """The drains that were completed, in order, but for a profiled one. A row counts with its first visible copy."""
     found = []
     for phase, rows in zip(seen.phases, seen.answered, strict=True):
         if phase.kind != "drain" or phase.committed_ns is None or phase.complete_ns is None or phase.name == PROFILED:

@@ -12,7 +12,10 @@ SAMPLES_NEEDED = 100
 """Of fewer stacks no share is told."""
 
 SHARE = Metric(
-    "json_share", "%", "none", "Of what the Java threads of the engine's workers did, the part that reads or writes JSON"
+    "json_share",
+    "%",
+    "none",
+    "Of what Java threads of the engine's workers did, the part that reads or writes JSON",
 )
 
 

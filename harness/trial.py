@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 from engines.failure import Failure
@@ -27,6 +28,7 @@ from harness.equipment import Equipment
 from harness.failure import TrialFailure
 from harness.faults.fault import Fault, has_one_victim
 from harness.host.engine_processes import EngineProcesses
+from harness.host.flight_recording import FlightRecording
 from harness.host.signals import held_still
 from harness.host.stacks import dump
 from harness.instruments.channel import Instrument
@@ -39,6 +41,7 @@ from harness.strikes.campaign import Campaign
 from harness.strikes.gauge import Gauge
 from harness.strikes.row_counts import RowCounts
 from results.history import (
+    PROFILED,
     Closing,
     Committed,
     Complete,
@@ -52,6 +55,7 @@ from results.history import (
     MarkWriter,
     NotStored,
     PhaseBegin,
+    Profiled,
     Quiescent,
     SegmentMark,
 )
@@ -328,6 +332,19 @@ class Trial:
             self._case.interval_ms,
             lambda: time.monotonic() - began_s,
             lambda events: self._run_drain(f"drain-{next(number)}", events),
+        )
+        java = self._equipment.site.java_home
+        if self._engine.environment.jvm and java is not None:
+            self._profile(drain.events, java)
+
+    def _profile(self, events: int, java: Path) -> None:
+        """One more backlog, of which no time counts, to see what the engine's Java threads do with it."""
+        workers = self._deployment.processes().get("worker", [])
+        with FlightRecording(workers, java, self._equipment.scratch) as recording:
+            self._run_drain(PROFILED, events)
+        found = recording.samples
+        self._marks.write(
+            Profiled(at_ns=time.monotonic_ns(), samples=found.all, json_samples=found.json, why=recording.why)
         )
 
     def _run_drain(self, phase: str, events: int) -> Drained:

@@ -29,11 +29,11 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from results.limits import Limits, impossible
 from results.plan import Count, Nanoseconds, Rate, Seconds, Some, TrialPlan
@@ -264,6 +264,25 @@ class Decoyed(_Mark):
     count: int
 
 
+PROFILED = "drain-profiled"
+"""The backlog that is drained last, of which no time counts."""
+
+
+class Profiled(_Mark):
+    """While that backlog was worked off, stacks of running Java threads of the engine's workers were sampled."""
+
+    mark: Literal["profiled"] = "profiled"
+    samples: Annotated[int, Field(ge=0, lt=2**63)]
+    json_samples: Annotated[int, Field(ge=0, lt=2**63)]
+    why: str = ""
+
+    @model_validator(mode="after")
+    def _are_among_them(self) -> Self:
+        if self.json_samples > self.samples:
+            raise ValueError("more samples of JSON than samples")
+        return self
+
+
 class Loaded(_Mark):
     """The last event of a phase is acknowledged. count: how many events that were, where the phase was cut short (its
     strikes were over); None for all of its segment."""
@@ -408,6 +427,7 @@ Mark = Annotated[
     | PhaseBegin
     | Committed
     | Decoyed
+    | Profiled
     | Loaded
     | Closing
     | Complete

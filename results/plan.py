@@ -105,8 +105,10 @@ class Drain(_Model):
 
     @property
     def total_events(self) -> int:
-        """The most events that all backlogs together may have: of the last one there may be two."""
-        return max(self.least_backlogs, MOST) * self.events + 2 * self.max_events
+        """The most events that all backlogs together may have: of the last one there may be two, and one more of the
+        equal ones is profiled.
+        """
+        return (max(self.least_backlogs, MOST) + 1) * self.events + 2 * self.max_events
 
 
 Aim = Literal["share", "outputs", "interval", "row", "committing", "restore", "phase"]

@@ -8,6 +8,7 @@ from itertools import takewhile
 
 from results.evidence.phases import Phase
 from results.evidence.samples import ENGINE, NoSamples, Samples
+from results.history import PROFILED
 from results.verdict.examination import Examination
 from results.warmth import Drained
 
@@ -42,10 +43,10 @@ class Attempt:
 
 
 def attempts(seen: Examination) -> list[Attempt]:
-    """The drains that were completed, in order. A row counts with its first visible copy."""
+    """The drains that were completed, in order, but for a profiled one. A row counts with its first visible copy."""
     found = []
     for phase, rows in zip(seen.phases, seen.answered, strict=True):
-        if phase.kind != "drain" or phase.committed_ns is None or phase.complete_ns is None:
+        if phase.kind != "drain" or phase.committed_ns is None or phase.complete_ns is None or phase.name == PROFILED:
             continue
         whole = rows.due > 0 and not rows.missing
         last_ns, least_ns = (each if whole else None for each in (rows.visible_ns, rows.since_ns))

@@ -26,6 +26,7 @@ from results.evidence.wall_clock import SLEPT_S, STEP_MS
 from results.history import METHOD_VERSION, MOST_PART_BYTES
 from results.manifest import SINCE
 from results.metrics.foreign import CPU_PERCENT, SHORT_S, SPEEDS_PERCENT, WAITED_PERCENT
+from results.metrics.json_share import SAMPLES_NEEDED
 from results.metrics.jvm import NOTED
 from results.metrics.kept_up import BEHIND_COMMITS, INTERVALS_NEEDED
 from results.metrics.latency import CLOSINGS_NEEDED
@@ -111,6 +112,7 @@ QUOTED = (
     f"From {SPEEDS_PERCENT:g} % of both together, speeds of that phase",
     f"stand in brackets from {CPU_PERCENT:g} %: they were seen to move",
     f"Of a phase under {SHORT_S:g} s it *cannot be told*",
+    f"Of fewer than {SAMPLES_NEEDED} stacks none is told",
     f"where what is not the run's reaches {SPEEDS_PERCENT:g} %",
     f"waited for a CPU for {WAITED_PERCENT:g} % of the time in which they could run",
     f"waited for one for {WAITED_PERCENT:g} % of the phase",

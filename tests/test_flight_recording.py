@@ -15,7 +15,7 @@ jdk.ExecutionSample {
   sampledThread = "reader" (javaThreadId = 30)
   state = "STATE_RUNNABLE"
   stackTrace = [
-    java.lang.String.charAt(int) line: 10
+    java.lang.StringLatin1.hashCode(byte[]) line: 10
     com.fasterxml.jackson.core.json.UTF8StreamJsonParser.nextToken() line: 20
     Application.take(Record) line: 30
   ]
@@ -126,4 +126,4 @@ def test_a_real_jvm_is_recorded_and_nothing_of_that_is_left(tmp_path: Path):
         assert not Path(f"/tmp/.java_pid{jvm.pid}").exists()  # noqa: S108
     finally:
         jvm.kill()
-        jvm.wait()
+        jvm.communicate()

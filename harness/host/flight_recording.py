@@ -99,7 +99,7 @@ def counted(printed: str) -> Samples:
     """What `jfr print` says of sampled stacks."""
     found, json = 0, 0
     for event in re.split(r"^jdk\.", printed, flags=re.MULTILINE)[1:]:
-        frames = event.partition("stackTrace = [")[2].partition("]")[0].strip()
+        frames = event.partition("stackTrace = [")[2].partition("\n  ]")[0].strip()
         if not frames or _WAITS.search(frames.splitlines()[0]) or _RECORDER.search(event):
             continue
         found += 1

@@ -12,11 +12,14 @@ import pytest
 from reports import html
 from results import store
 from results.result import CaseResult, RunResult
+from tests.proofs import five_trials
 
 FOLDER = Path(__file__).parent.parent / "docs" / "results"
 KEPT = sorted(FOLDER.glob("*.json.xz"))
 WHOLE = FOLDER / "faults.json.xz"
-"""The results of the suite `faults`, whole; the other files are parts of `faults-full`."""
+"""The results of the suite `faults`, whole."""
+TRIALS = FOLDER / "five-trials.json.xz"
+"""Speeds, of five trials each; the other files are parts of `faults-full`."""
 
 Place = tuple[str, str]
 """An engine and a fault."""
@@ -81,14 +84,14 @@ def test_every_row_of_a_kept_result_was_right_and_a_guarantee_that_nothing_struc
         counts = case.verdict
         assert counts.match > 0
         assert counts.missing == counts.duplicate == counts.wrong == counts.unexpected == 0
-        if case.metrics["strikes_exposed"].value:
+        if case.fault == "none" or case.metrics["strikes_exposed"].value:
             assert case.outcome == "pass"
         else:
             assert (case.outcome, case.reason.partition(":")[0]) == ("unknown", "untested")
 
 
 def test_the_table_of_a_part_of_faults_full_is_that_of_the_results(tmp_path: Path) -> None:
-    cases = [case for kept in KEPT if kept != WHOLE for case in read(kept, tmp_path).cases]
+    cases = [case for kept in KEPT if kept not in (WHOLE, TRIALS) for case in read(kept, tmp_path).cases]
     found: dict[Place, str] = {(case.engine, case.fault): range_of(case) for case in cases}
     assert len(found) == len(cases)
     rows = table("fault")
@@ -99,3 +102,9 @@ def test_the_table_of_the_suite_of_faults_is_that_of_the_results(tmp_path: Path)
     found: dict[Place, str] = {(case.engine, case.fault): median_of(case) for case in read(WHOLE, tmp_path).cases}
     rows = table("engine")
     assert {(row["engine"], fault): row[fault] for row in rows for fault in row if fault != "engine"} == found
+
+
+def test_the_page_of_five_trials_is_that_of_the_result(tmp_path: Path) -> None:
+    run = read(TRIALS, tmp_path)
+    assert five_trials.unfit(run) is None
+    assert five_trials.page(run) == (FOLDER / "five-trials.md").read_text(encoding="utf-8")

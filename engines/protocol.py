@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
+from engines.configuration import Layout, Settings
 from engines.failure import Failure
 from workloads.query import Query
 
@@ -140,6 +141,24 @@ class Job:
     """The job's own state directory; what it holds survives a restart of the engine."""
     timeouts: Timeouts = "default"
     """Which time-outs say that a process is dead: see `Timeouts`."""
+    settings: Settings = "plain"
+    """How the engine is set."""
+    layout: Layout = "process-per-task"
+    """How its tasks are spread over worker processes."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """The user's own options, by the engine's names; the engine did not refuse them."""
+    own_interval: bool = False
+    """Whether the engine commits at its own interval, in place of `interval_ms`."""
+
+    @property
+    def workers(self) -> int:
+        """How many worker processes run the tasks."""
+        return 1 if self.layout == "one-process" else self.parallelism
+
+    @property
+    def process_memory_mb(self) -> int:
+        """Limit of one of them, in MiB: the same in sum, however many they are."""
+        return self.memory_mb * self.parallelism // self.workers
 
 
 @dataclass(frozen=True)
@@ -243,6 +262,17 @@ class Revivable(Protocol):
         """Start again what died of the job's processes, its cluster's included, and name it; nothing where nothing is
         dead, or where the engine itself starts it again. Returns once they are started, not once they are ready;
         `failure` is None again then, as long as they live. Raises EngineFailure where it cannot be done.
+        """
+        ...
+
+
+@runtime_checkable
+class Explained(Protocol):
+    """A cluster that says what it would run, without running it."""
+
+    def plan(self, job: Job, timeout_s: float) -> str:
+        """What it would run, as the engine itself puts it: its statements, its plan, its topology. Raises
+        EngineFailure.
         """
         ...
 

@@ -29,7 +29,7 @@ from harness.readback import read_back
 from harness.trial import CLOSING_LEAD_MS, Trial
 from results import manifest
 from results.history import METHOD_VERSION, TRIAL, Complete, DamagedHistory, Ended, History, stored_in
-from results.plan import CALIBRATION, KEPT, CasePlan, Drain, Machine, Paced
+from results.plan import CALIBRATION, KEPT, CasePlan, Drain, Machine, Paced, SetUp
 from workloads import oracle
 from workloads.stream import Segment
 from workloads.workload import Keeping, Workload
@@ -97,6 +97,7 @@ def _plan(case: CasePlan) -> CasePlan:
         "guarantee": _GUARANTEE,
         "trial_number": None,
         "strikes": None,
+        "set_up": SetUp(),
         "paced": steady and Paced(rate=steady.rate, warmup_s=WARMUP_S, measured_s=MEASURED_S),
         "drain": case.drain and Drain(events=BACKLOGS[0], intervals=1, budget_s=60, max_events=max(BACKLOGS)),
     }

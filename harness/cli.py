@@ -376,6 +376,26 @@ def noise(
 
 
 @app.command()
+def explain(
+    case: Annotated[
+        str, typer.Argument(metavar="CASE", help="ENGINE.WORKLOAD, ENGINE.MODE.WORKLOAD, or a case's whole name.")
+    ],
+    suite: Annotated[str, typer.Option(metavar="SUITE", help="The suite that it is a case of.")] = "quick",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Replace a value of the suite; may be repeated."),
+    ] = None,
+    _debug: DebugOption = False,
+) -> None:
+    """Show what an engine would run: its settings against the defaults, with a reason each, and its plan."""
+    from harness import engine_plan
+    from harness.planning.request import overrides
+
+    for part in engine_plan.explained(case, suite, overrides(settings or [], None), _report()):
+        _say(printable_lines(part))
+
+
+@app.command()
 def judge(
     run: RunArgument, strict: StrictOption = False, output_format: FormatOption = "text", _debug: DebugOption = False
 ) -> int:
@@ -479,7 +499,8 @@ def setup(
     """Bring the environments and jars of engines now, instead of when they are first needed."""
     from harness.doctor import BROKER, prepare, prepare_broker
     from harness.planning.catalogue import discover
-    from harness.planning.suite import InvalidRequest, unknown
+    from harness.planning.suite import InvalidRequest
+    from harness.planning.tables import unknown
 
     found = discover().loaded
     allowed = [*found, BROKER, "all"]

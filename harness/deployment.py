@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
+from engines.configuration import Configurable
 from engines.protocol import (
     Cluster,
     Counter,
@@ -66,6 +67,13 @@ class Deployment:
     @property
     def settings(self) -> Mapping[str, str]:
         return self._now().settings
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """Why settings are not left at their defaults, by name; empty where the engine does not tell."""
+        engine = self._engine
+        told = engine.reported(self._job) if isinstance(engine, Configurable) else {}
+        return {name: setting.because for name, setting in told.items()}
 
     @property
     def parallelism(self) -> int:

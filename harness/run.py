@@ -22,6 +22,7 @@ import numpy as np
 from pydantic import ValidationError
 
 import engines
+from engines.configuration import Configurable
 from engines.echo import echo
 from engines.logs import connect
 from engines.ports import free_ports
@@ -356,6 +357,8 @@ def _trial_plan(case: CasePlan, engine: Engine, tools: Provisioned) -> TrialPlan
         engine=case.engine,
         engine_version=engine.version,
         mode=case.mode,
+        set_up=case.set_up,
+        store=engine.stores.get(case.mode, "") if isinstance(engine, Configurable) else "",
         workload=case.workload,
         parameters=case.parameters,
         seed=case.seed,
@@ -381,5 +384,7 @@ def _trial_plan(case: CasePlan, engine: Engine, tools: Provisioned) -> TrialPlan
             "confluent-kafka": str(confluent_kafka.version()),
             "librdkafka": str(confluent_kafka.libversion()[0]),
             engine.name: engine.version,
+            **({"Java": tools.java_version} if engine.environment.jvm and tools.java_version else {}),
         },
+        roles=engine.roles,
     )

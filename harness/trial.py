@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from engines.failure import Failure
-from engines.protocol import Engine, Job, LogKind, Role, Topic
+from engines.protocol import Engine, LogKind, Role, Topic
 from harness import backlogs
 from harness.broken_records import BrokenRecords
 from harness.deadline import Deadline
@@ -34,6 +34,7 @@ from harness.host.stacks import dump
 from harness.instruments.channel import Instrument
 from harness.instruments.generator import closing_keys
 from harness.instruments.sampler import OURS
+from harness.planned_job import planned_job
 from harness.quiescence import Rest
 from harness.readback import read_back, read_outputs
 from harness.record import Record
@@ -214,18 +215,13 @@ class Trial:
         self._say("starting the engine")
         directory = self._equipment.state
         directory.mkdir(parents=True, exist_ok=True)
-        job = Job(
+        job = planned_job(
+            self._case,
             name=self._prefix,
             query=self._query,
             input=self._topic(self._input),
             output=self._topic(self._output),
-            guarantee=self._case.guarantee,
-            mode=self._case.mode,
-            parallelism=self._case.parallelism,
-            interval_ms=self._case.interval_ms,
-            memory_mb=self._case.worker_memory_mb,
             directory=directory,
-            timeouts=self._case.timeouts,
         )
         self._deployment = Deployment(self._engine, self._equipment.site, job, READY_S)
         stack.callback(self._end_engine)
@@ -233,7 +229,12 @@ class Trial:
         stack.push(self._dump_threads)
         startup_s = self._deployment.start(lambda: self._tell_sampler(self._deployment.processes))
         self._marks.write(
-            EngineReady(at_ns=time.monotonic_ns(), settings=dict(self._deployment.settings), startup_s=startup_s)
+            EngineReady(
+                at_ns=time.monotonic_ns(),
+                settings=dict(self._deployment.settings),
+                reasons=self._deployment.reasons,
+                startup_s=startup_s,
+            )
         )
         self._attend()
 

@@ -1,5 +1,5 @@
-"""Results side by side: one comparison for each workload, log, guarantee, fault, aim and time-outs; one row for each
-engine in a mode.
+"""Results side by side: one comparison for each workload, log, guarantee, fault, aim, time-outs and kind of commit
+interval; one row for each engine in a mode and a set-up.
 
 Results over different logs, or of different events, are never put in one comparison.
 """
@@ -56,8 +56,25 @@ class Row:
 
     @property
     def name(self) -> str:
-        """ENGINE, or ENGINE (MODE) where there is more to a mode than that there is one."""
-        return self.engine if self.first.mode == "default" else f"{self.engine} ({self.first.mode})"
+        """ENGINE, or ENGINE (MODE, SETTINGS) where there is more to these than that there is one."""
+        how = self.first.set_up.in_words(self.first.mode)
+        return f"{self.engine} ({how})" if how else self.engine
+
+    @property
+    def store(self) -> str:
+        """Where its workers hold their state; empty where that is not told."""
+        return next((case.store for case in self.cases if case.store), "")
+
+    @property
+    def kind(self) -> tuple[str, str, str]:
+        """What must be the same in rows of which one is said to be faster: store, settings and layout."""
+        set_up = self.first.set_up
+        return self.store, set_up.settings or "plain", set_up.layout or ""
+
+    @property
+    def because(self) -> dict[str, str]:
+        """Why settings are not left at their defaults, by name."""
+        return {name: why for case in self.cases for name, why in case.reasons.items()}
 
     @property
     def outcome(self) -> Outcome:
@@ -274,7 +291,9 @@ def _over_phases(guarantees: Iterable[Guarantee | None]) -> Seen:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Rows that may be compared: same workload and parameters, same log, same fault, same guarantee asked for."""
+    """Rows that may be compared: same workload and parameters, log, fault, guarantee asked for, and kind of commit
+    interval. Which of them is faster is said among rows of one kind only (`Row.kind`).
+    """
 
     workload: str
     """Name of the workload, as in result.json."""
@@ -290,6 +309,8 @@ class Comparison:
     """When the strikes were to fall, as `results.plan.Aim` says; empty where there were none."""
     timeouts: str = ""
     """The engines' time-outs under strikes, `default` or `tuned`; empty where there were none."""
+    own_interval: bool = False
+    """Whether each engine committed at an interval of its own."""
     calibration: Calibration | None = None
     """What the harness itself takes with the workload; None where it was not measured."""
     noise: tuple[Noise, ...] = ()
@@ -300,6 +321,8 @@ class Comparison:
         fault = "" if self.fault == "none" else f", fault {self.fault}"
         if self.aim:
             fault += f" (aimed by {self.aim}), {self.timeouts} time-outs"
+        if self.own_interval:
+            fault += ", each at its own commit interval"
         return (
             f"{self.workload} on {'Kafka' if self.log == 'kafka' else f'the {self.log} log'}{fault}, {self.guarantee}"
         )
@@ -321,24 +344,26 @@ def compare(run: RunResult) -> list[Comparison]:
     for case in run.cases:
         if case.asked is not None and case.asked.strikes is not None:
             aimed.setdefault(_asked(case), (case.asked.strikes.aim, case.asked.strikes.timeouts))
-    grouped: dict[tuple[_Asked, tuple[str, str]], dict[tuple[str, str], list[CaseResult]]] = {}
+    grouped: dict[tuple[_Asked, tuple[str, str], bool], dict[tuple[str, ...], list[CaseResult]]] = {}
     for case in run.cases:
         asked = _asked(case)
         # Of a case that did not run, the result does not say how strikes were to be aimed.
         aim = aimed.get(asked, ("", ""))
         if case.asked is not None:
             aim = (case.asked.strikes.aim, case.asked.strikes.timeouts) if case.asked.strikes else ("", "")
-        grouped.setdefault((asked, aim), {}).setdefault((case.engine, case.mode), []).append(case)
+        row = (case.engine, case.mode, *case.set_up.parts)
+        grouped.setdefault((asked, aim, case.set_up.own_interval), {}).setdefault(row, []).append(case)
     shuffled = bool(run.repeated)
     return [
         Comparison(
             *asked,
             tuple(_row(rows[name], run) for name in (sorted(rows) if shuffled else rows)),
             *aim,
+            own,
             next((each for each in run.calibrations if each.workload == asked[0]), None),
             tuple(each for each in run.noise if each.log == asked[1]),
         )
-        for (asked, aim), rows in grouped.items()
+        for (asked, aim, own), rows in grouped.items()
     ]
 
 

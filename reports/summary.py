@@ -115,13 +115,33 @@ def speed(comparison: Comparison) -> str:
             f"and nothing is ranked. That takes {_number(INTERVAL_SAMPLES)} trials."
         ]
     else:
-        parts = [sentence for question in _QUESTIONS if (sentence := _ranking(comparison, right, question))]
+        parts = [sentence for like in _alike(right) for sentence in _rankings(comparison, like)]
         if parts:
             parts.append(f"Those are medians of {_number(trials)} trials; where intervals overlap nothing is ranked.")
             parts += _noise(comparison)
     if unsure := [row.name for row in right if row.bracketed(drain.RATE) or row.bracketed(_P99)]:
         parts.append(f"Speeds in brackets say less than they seem to, and are not ranked: {words(unsure)}.")
     return " ".join(parts)
+
+
+def _alike(rows: Sequence[Row]) -> list[list[Row]]:
+    """Rows of one kind together: who is faster is said among those only that keep their state in the same kind of
+    store, and are set in the same way.
+    """
+    found: dict[tuple[str, str, str], list[Row]] = {}
+    for row in rows:
+        found.setdefault(row.kind, []).append(row)
+    return list(found.values())
+
+
+def _rankings(comparison: Comparison, rows: Sequence[Row]) -> Iterator[str]:
+    """Who is first and who is last of one kind, by each question; the kind is said where there are several."""
+    store, settings, _ = rows[0].kind
+    several = len(_alike([row for row in comparison.ran if row.outcome == "pass"])) > 1
+    told = [sentence for question in _QUESTIONS if (sentence := _ranking(comparison, rows, question))]
+    if told and several:
+        yield f"Of those with {settings} settings and their state in {store or 'a store that is not told'}:"
+    yield from told
 
 
 def _noise(comparison: Comparison) -> list[str]:

@@ -131,7 +131,7 @@ MOST_PART_BYTES = 1 << 30
 PIECE_ROWS = 1 << 17
 """So many rows of a table are read at a time, where not all are."""
 
-METHOD_VERSION = 9
+METHOD_VERSION = 10
 """The version of METHOD.md by which histories of today are recorded and judged."""
 
 PHYSICAL = pa.schema(
@@ -221,10 +221,13 @@ class _Mark(_Model):
 
 
 class EngineReady(_Mark):
-    """settings: what differs from the engine's defaults. startup_s: from submitting the job to ready."""
+    """settings: what differs from the engine's defaults. reasons: why, by name, where that is told. startup_s: from
+    submitting the job to ready.
+    """
 
     mark: Literal["engine-ready"] = "engine-ready"
     settings: dict[str, str]
+    reasons: dict[str, str] = {}
     startup_s: Seconds
 
 

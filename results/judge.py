@@ -124,6 +124,7 @@ class _Case:
         return CaseResult(
             engine=plan.engine,
             mode=plan.mode,
+            set_up=plan.set_up,
             workload=plan.workload,
             log=plan.log,
             fault=plan.fault,
@@ -146,7 +147,9 @@ class _Case:
             series=self.measured.series,
             strikes=self.strikes,
             settings=dict(sorted(ready[0].settings.items())) if ready else {},
+            reasons=dict(sorted(ready[0].reasons.items())) if ready else {},
             engine_version=plan.engine_version,
+            store=plan.store,
             trial=plan.name,
             trial_number=plan.trial_number,
             asked=plan,

@@ -7,6 +7,8 @@ read whatever else there is; the models made from them hold the rest, by which a
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 from collections import Counter
 from pathlib import Path
@@ -54,7 +56,7 @@ class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-# No plan can ask for more than this, and no clock shows it: what does is damage.
+# No plan can ask for more than this, and no clock shows it.
 Rate = Annotated[float, Field(gt=0, le=1e12)]
 Seconds = Annotated[float, Field(ge=0, le=1e9)]
 Nanoseconds = Annotated[int, Field(ge=0, lt=2**63)]
@@ -143,6 +145,38 @@ class Strikes(AskedStrikes):
     """The engine's time-outs: `default`, its own; `tuned`, as its manual recommends for fast recovery."""
 
 
+class SetUp(_Model):
+    """How an engine is set beside its mode, where there is a choice."""
+
+    settings: Name | None = None
+    """`plain` or `recommended`; None where the engine knows one way only."""
+    layout: Name | None = None
+    """`one-process` or `process-per-task`; None where the engine knows one way only."""
+    own_interval: bool = False
+    """Whether it commits at an interval of its own, in place of the one that is asked for."""
+    options: dict[str, str] = {}
+    """The user's own options, by the engine's names, as they were written."""
+
+    @property
+    def digest(self) -> str:
+        """Of the user's options: the same for the same ones; empty where there are none."""
+        text = json.dumps(self.options, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:8] if self.options else ""
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What of it stands in a case's name."""
+        own = "own-interval" if self.own_interval else None
+        options = f"options-{self.digest}" if self.options else None
+        return tuple(part for part in (self.settings, self.layout, own, options) if part)
+
+    def in_words(self, mode: str) -> str:
+        """The mode and how it is set, as it stands behind an engine's name; empty where there is nothing to say."""
+        layout = self.layout if self.layout == "process-per-task" else None
+        options = f"options {self.digest}" if self.options else None
+        return ", ".join(filter(None, (mode if mode != "default" else None, self.settings, layout, options)))
+
+
 class Blocked(_Model):
     """Why a case cannot run, and the command that would change it (empty where nothing would)."""
 
@@ -170,6 +204,8 @@ class AskedCase(_Model):
     """None where it has no drain; a judge needs to know no more of it."""
     strikes: AskedStrikes | None = None
     """What was to strike; None for nothing."""
+    set_up: SetUp = SetUp()
+    """How the engine is set beside its mode."""
     trial_number: Some | None = None
     """Which of its case's trials this is, from 1; None where the case has one only."""
     blocked: Blocked | None = None
@@ -178,7 +214,7 @@ class AskedCase(_Model):
     @property
     def case_name(self) -> str:
         """ENGINE.MODE.WORKLOAD, and what else keeps a run's cases apart: the same for all trials of a case."""
-        parts = [self.engine, self.mode, self.workload]
+        parts = [self.engine, self.mode, self.workload, *self.set_up.parts]
         if self.strikes is not None or self.guarantee != "exactly-once":
             parts.append(self.guarantee)
         if self.strikes is not None:
@@ -314,6 +350,10 @@ class TrialPlan(_Model):
     """Version of the engine's own software."""
     mode: str
     """The engine's mode that ran."""
+    set_up: SetUp = SetUp()
+    """How the engine was set beside its mode."""
+    store: str = ""
+    """Where its workers hold their state; empty where that is not told."""
     workload: str
     """Name of the workload."""
     parameters: dict[str, int | float | str]
@@ -355,4 +395,6 @@ class TrialPlan(_Model):
     clock: Clock
     """Ties the history's monotonic times to wall time."""
     versions: dict[str, str]
-    """By name, of our package, its Kafka client and the engine."""
+    """By name, of our package, its Kafka client, the engine, and Java where the engine runs on it."""
+    roles: tuple[str, ...] = ()
+    """Which processes the job has; empty where that is not told."""

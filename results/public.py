@@ -53,6 +53,8 @@ class PublicCase(Subject):
     """Why that is the outcome, in a line."""
     verdict: Verdict
     """Rows by count."""
+    store: str
+    """Where the engine's workers hold their state; empty where that is not told."""
     metrics: dict[str, PublicMetric]
     """Measured values, by the metric's name, without what they rest on."""
 

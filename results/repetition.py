@@ -37,6 +37,7 @@ def _together(trials: list[CaseResult]) -> RepeatedCase:
     return RepeatedCase(
         engine=first.engine,
         mode=first.mode,
+        set_up=first.set_up,
         workload=first.workload,
         log=first.log,
         fault=first.fault,

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from results.history import METHOD_VERSION
-from results.plan import Machine, TrialPlan
+from results.plan import Machine, SetUp, TrialPlan
 
 PhaseKind = Literal["paced", "drain"]
 Outcome = Literal["pass", "fail", "unknown", "unsupported", "unavailable"]
@@ -204,6 +204,8 @@ class Subject(ResultModel):
     """Name of the engine."""
     mode: str
     """The engine's mode that ran."""
+    set_up: SetUp = SetUp()
+    """How the engine was set beside its mode."""
     workload: str
     """Name of the workload."""
     log: str
@@ -255,8 +257,12 @@ class CaseResult(Subject):
     """The strikes that were tried, in order; empty where none were."""
     settings: dict[str, str] = {}
     """Engine settings that differ from its defaults, by the engine's own names."""
+    reasons: dict[str, str] = {}
+    """Why a setting is not left at its default, by its name."""
     engine_version: str = ""
     """Version of the engine's own software; empty where no trial was judged."""
+    store: str = ""
+    """Where the engine's workers hold their state; empty where that is not told."""
     trial: str = ""
     """Name of the trial, and of its history's folder."""
     asked: TrialPlan | None = None

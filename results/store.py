@@ -185,6 +185,7 @@ def _unjudged(asked: AskedCase, outcome: Outcome, reason: str) -> list[CaseResul
         CaseResult(
             engine=asked.engine,
             mode=asked.mode,
+            set_up=asked.set_up,
             workload=asked.workload,
             log=asked.log,
             fault=asked.strikes.fault if asked.strikes else "none",

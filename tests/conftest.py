@@ -89,7 +89,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _group(item: pytest.Item) -> str:
     chosen = getattr(item, "callspec", None)
     parameters = chosen.params if chosen is not None else {}
-    engine = parameters.get("engine") or parameters.get("mode")
+    engine = parameters.get("engine") or parameters.get("mode") or parameters.get("settable")
     if item.path.parent.name == "engines" or not engine:
         return item.path.stem.removeprefix("test_").replace("_", "-")
     return str(engine if isinstance(engine, str) else engine[0])

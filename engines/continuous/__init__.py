@@ -6,4 +6,6 @@ is run for each event; `runner` is the order of events in a worker.
 
 from engines.runtime.cluster import BuiltinEngine
 
-engine = BuiltinEngine(__package__, "record at a time; asynchronous checkpoints on a barrier every interval")
+engine = BuiltinEngine(
+    __package__, "record at a time; asynchronous checkpoints on a barrier every interval", "Python objects"
+)

@@ -32,4 +32,4 @@ class Due:
         return Due(**json.loads((job / _FILE).read_text()))
 
 
-echo = BuiltinEngine(__package__, "as many rows as are due, and no answer")
+echo = BuiltinEngine(__package__, "as many rows as are due, and no answer", "none")

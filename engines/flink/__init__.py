@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from engines.configuration import LAYOUTS, SETTINGS, Options, SettingsByName, Store
 from engines.protocol import (
     Claim,
     Cluster,
     EngineFailure,
     Environment,
     Guarantee,
+    Job,
     LogKind,
     Poison,
     Role,
@@ -23,9 +25,9 @@ from engines.protocol import (
 )
 from workloads.query import Project, Query
 
-from . import settings
 from .api import PYTHON_MODE, support
 from .cluster import FlinkCluster
+from .settings import LEAST_PROCESS_MB, OPTIONS, ROCKSDB_MODE, reported
 
 
 class Flink:
@@ -33,7 +35,7 @@ class Flink:
     version = "2.3.0"
     modes: Mapping[str, str] = {
         "sql": "Flink SQL over the Kafka connector, the Table API and Python where it has no word; state on the heap",
-        settings.ROCKSDB_MODE: "the same with its state in RocksDB and incremental checkpoints",
+        ROCKSDB_MODE: "the same with its state in RocksDB and incremental checkpoints",
         PYTHON_MODE: "what comes after the source in PyFlink's DataStream API, in TaskManagers; state on the heap",
     }
     logs: tuple[LogKind, ...] = ("kafka",)
@@ -41,6 +43,19 @@ class Flink:
     roles: tuple[Role, ...] = ("worker", "coordinator")
     poison: Poison = "skipped"
     limits: Mapping[str, str] = {}
+    settings = SETTINGS
+    layouts = LAYOUTS
+    stores: Mapping[str, Store] = {"sql": "heap", ROCKSDB_MODE: "RocksDB", PYTHON_MODE: "heap"}
+    has_interval = False
+
+    def least_memory_mb(self, mode: str) -> int:  # noqa: ARG002
+        return LEAST_PROCESS_MB
+
+    def options(self, mode: str) -> Options:  # noqa: ARG002
+        return OPTIONS
+
+    def reported(self, job: Job) -> SettingsByName:
+        return reported(job)
 
     def support(self, query: Query, guarantee: Guarantee, mode: str) -> Support:
         if mode not in self.modes:

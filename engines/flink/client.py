@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import select
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from engines.process import Process, tail
 from engines.protocol import EngineFailure
+
+_POLL_S = 0.05
 
 
 class Client:
@@ -85,6 +88,19 @@ class Submission:
                 )
             self._job = said["job"]
         return self._job
+
+    def text(self, name: str, timeout_s: float) -> str:
+        """What the client said under a name, once it has. Raises EngineFailure."""
+        deadline = time.monotonic() + timeout_s
+        while not self._answer.exists():
+            self._client.revive()
+            if time.monotonic() > deadline:
+                raise EngineFailure(f"Flink's client did not answer within {timeout_s:g} s", str(self.log))
+            time.sleep(_POLL_S)
+        said = json.loads(self._answer.read_text())
+        if "error" in said:
+            raise EngineFailure(f"{self._client.process.name} failed: {said['error']}", str(self.log))
+        return str(said[name])
 
     def pids(self) -> list[int]:
         """The client's, while it submits this job."""

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from engines.configuration import values
 from engines.ports import free_ports
 from engines.process import Process
 from engines.protocol import EngineFailure, Job, Site
@@ -97,7 +98,7 @@ class FlinkCluster:
         self._size: dict[str, str] = {}
         self._submitted = 0
         self._completed: dict[str, int] = {}
-        self._managing = dict(settings.MANAGER)
+        self._managing = values(settings.MANAGER)
         self._manager = self._start_manager()
         self._client = Client(self._start_client, site.directory / "requests")
 
@@ -112,6 +113,14 @@ class FlinkCluster:
         submission = self._client.ask(description)
         return FlinkJob(job, submission, self._manager, self._workers, Rest(self._address), self._completed)
 
+    def plan(self, job: Job, timeout_s: float) -> str:
+        """The statements, and the plan that Flink's own EXPLAIN prints of them. Nothing runs, and no log is asked."""
+        if api(job.query, job.mode) == "datastream":
+            refuse_without_library(self._site.python)
+        description = self._site.directory / f"{job.name}-explained.json"
+        description.write_text(json.dumps(describe(job, self._site, self._address) | {"explain": True}))
+        return self._client.ask(description).text("plan", timeout_s)
+
     def close(self) -> None:
         self._client.close()
         for process in (*self._workers, self._manager):
@@ -123,7 +132,7 @@ class FlinkCluster:
 
     def _manage(self, job: Job) -> None:
         """See that the JobManager lives and is as the job needs it: one that died has forgotten its jobs."""
-        wanted = settings.manager(job)
+        wanted = values(settings.manager(job))
         if self._manager.exit_code is None and wanted == self._managing:
             return
         # Its TaskManagers would go on looking for the one that they know.
@@ -134,15 +143,16 @@ class FlinkCluster:
 
     def _provide(self, job: Job) -> None:
         """See that there are TaskManagers enough, all of them alive and as the job needs them."""
-        wanted = settings.workers(job)
+        wanted = values(settings.workers(job))
         have = dict(self._size)
         enough = int(have.pop(settings.SLOTS, "0")) >= int(wanted[settings.SLOTS])
         same = have == {name: value for name, value in wanted.items() if name != settings.SLOTS}
-        if not (enough and same) or any(worker.exit_code is not None for worker in self._workers):
+        many = len(self._workers) > settings.task_managers(job)
+        if many or not (enough and same) or any(worker.exit_code is not None for worker in self._workers):
             for process in self._workers:
                 process.stop()
             self._size, self._workers = wanted, []
-        missing = range(len(self._workers), settings.task_managers(job.parallelism))
+        missing = range(len(self._workers), settings.task_managers(job))
         told = {"taskmanager.host": "127.0.0.1", **self._size}
         self._workers = [*self._workers, *(self._start("taskmanager", told, f"-{number}") for number in missing)]
 
@@ -212,9 +222,9 @@ def describe(job: Job, site: Site, rest: str) -> dict[str, object]:
         "query": job.query.to_json(),
         "mode": job.mode,
         "rest": rest,
-        "slots": settings.task_managers(job.parallelism) * settings.slots(job.parallelism),
+        "slots": settings.task_managers(job) * settings.slots(job),
         "configuration": {
-            **settings.pipeline(job),
+            **values(settings.pipeline(job)),
             "execution.target": "remote",
             "execution.state-recovery.claim-mode": "CLAIM",
             **recovery,
@@ -231,7 +241,7 @@ def describe(job: Job, site: Site, rest: str) -> dict[str, object]:
             "properties.bootstrap.servers": job.input.address,
             "properties.group.id": job.name,
             "format": "json",
-            **settings.SOURCE,
+            **values(settings.source(job)),
         },
         "output": {
             "connector": "kafka",
@@ -240,6 +250,6 @@ def describe(job: Job, site: Site, rest: str) -> dict[str, object]:
             "key.format": "raw",
             "key.fields": "key",
             "value.format": "json",
-            **settings.sink(job),
+            **values(settings.sink(job)),
         },
     }

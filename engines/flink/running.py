@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from engines.configuration import values
 from engines.process import Process, tail
 from engines.protocol import Counter, EngineFailure, Job, Progress, Role, Slot
 
@@ -36,7 +37,7 @@ class FlinkJob:
         """workers: the cluster's TaskManagers; revived ones take their places. completed: checkpoints of each job that
         the cluster has run, by name, over all of its submissions.
         """
-        self.settings: Mapping[str, str] = settings.reported(job)
+        self.settings: Mapping[str, str] = values(settings.reported(job))
         self._name = job.name
         self._submission, self._manager, self._workers, self._rest = submission, manager, workers, rest
         self._glance = rest.within(_GLANCE_S)

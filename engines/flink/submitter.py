@@ -3,7 +3,8 @@
     python -m engines.flink.submitter REQUESTS
 
 Each line of the named pipe REQUESTS is the path of a job's description; what became of it is in the file beside it,
-with the suffix `.answer`: {"job": id} or {"error": text}. Starts while the cluster does, and submits once the slots
+with the suffix `.answer`: {"job": id}, {"plan": text} for one that was to be explained, or {"error": text}.
+Starts while the cluster does, and submits once the slots
 are there. Ends once nothing was asked of it for a while, so that it is not a burden on a job that runs.
 """
 
@@ -20,7 +21,7 @@ from py4j.protocol import Py4JError
 from pyflink.common import Configuration
 from pyflink.datastream import StreamExecutionEnvironment
 from pyflink.java_gateway import get_gateway
-from pyflink.table import StreamTableEnvironment, TableResult
+from pyflink.table import StreamTableEnvironment
 from pyflink.util.exceptions import JavaException
 
 from engines.flink import api, datastream, row_windows, sql
@@ -43,9 +44,9 @@ def wait_for_slots(rest: Rest, wanted: int) -> None:
         time.sleep(_POLL_S)
 
 
-def submit(description: dict[str, Any]) -> str:
-    """The job's id."""
-    query, mode = Query.from_json(description["query"]), description["mode"]
+def prepare(description: dict[str, Any]) -> tuple[Query, StreamExecutionEnvironment, StreamTableEnvironment]:
+    """The query, and environments that have its input and its output as tables."""
+    query = Query.from_json(description["query"])
     configuration = Configuration()
     for name, value in description["configuration"].items():
         configuration.set_string(name, value)
@@ -53,13 +54,30 @@ def submit(description: dict[str, Any]) -> str:
     tables = StreamTableEnvironment.create(environment)
     tables.execute_sql(sql.input_table(query, description["input"]))
     tables.execute_sql(sql.output_table(query, description["output"]))
+    return query, environment, tables
+
+
+def submit(description: dict[str, Any]) -> str:
+    """The job's id."""
+    query, environment, tables = prepare(description)
     wait_for_slots(Rest(description["rest"]), description["slots"])
-    if api.api(query, mode) == "datastream":
+    if api.api(query, description["mode"]) == "datastream":
         _insert_stream(tables, query)
-        client = environment.execute_async(configuration.get_string("pipeline.name", ""))
+        client = environment.execute_async(description["configuration"]["pipeline.name"])
     else:
-        client = _insert(tables, query).get_job_client()
+        client = tables.execute_sql(_statement(tables, query)).get_job_client()
     return str(client.get_job_id())
+
+
+def explain(description: dict[str, Any]) -> str:
+    """What `submit` would run: its statements, and Flink's plan of them."""
+    query, environment, tables = prepare(description)
+    said = [sql.input_table(query, description["input"]), sql.output_table(query, description["output"])]
+    if api.api(query, description["mode"]) == "datastream":
+        _insert_stream(tables, query)
+        return "\n\n".join([*said, environment.get_execution_plan()])
+    statement = _statement(tables, query)
+    return "\n\n".join([*said, sql.events_view(query), statement, tables.explain_sql(statement)])
 
 
 def remote_environment(configuration: Configuration) -> StreamExecutionEnvironment:
@@ -76,13 +94,14 @@ def _insert_stream(tables: StreamTableEnvironment, query: Query) -> None:
     statements.attach_as_datastream()
 
 
-def _insert(tables: StreamTableEnvironment, query: Query) -> TableResult:
+def _statement(tables: StreamTableEnvironment, query: Query) -> str:
+    """The statement that answers the query, over views that are made for it."""
     tables.execute_sql(sql.events_view(query))
     statement = sql.answer(query)
     if statement is None:
         tables.create_temporary_view(sql.ROWS, row_windows.answer(numbered(query), tables.from_path(sql.EVENTS)))
         statement = sql.from_rows(query, by_python=False)
-    return tables.execute_sql(statement)
+    return statement
 
 
 def causes(text: str) -> str:
@@ -93,7 +112,8 @@ def causes(text: str) -> str:
 def answer(description: Path) -> None:
     """Submit, and say what became of it."""
     try:
-        said = {"job": submit(json.loads(description.read_text()))}
+        asked = json.loads(description.read_text())
+        said = {"plan": explain(asked)} if asked.get("explain") else {"job": submit(asked)}
     except (Py4JError, JavaException, TypeError, ValueError) as error:
         said = {"error": causes(str(error))}
     written = description.with_suffix(".writing")

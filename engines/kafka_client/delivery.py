@@ -13,26 +13,18 @@ whatever a crash cuts off (see `changelog`).
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
-
-from kafka import KafkaConsumer, KafkaProducer
-from kafka.errors import KafkaError
-from kafka.structs import OffsetAndMetadata, TopicPartition
+from typing import Protocol
 
 from engines.protocol import Guarantee
 
 from .changelog import Record
+from .client import Client, ClientError, Consumer, Offsets
 
 Rows = Sequence[tuple[bytes, bytes]]
-Offsets = Mapping[int, int]
-"""Next offset to read by input partition."""
-
-_CLOSE_S = 5.0
 
 
-class StateMismatch(KafkaError):  # type: ignore[misc]
+class StateMismatch(ClientError):
     """The group's offset and the changelog's are of different commits.
 
     So it looks to a worker that has lost its partitions and does not know it yet: their owner commits in between.
@@ -40,9 +32,6 @@ class StateMismatch(KafkaError):  # type: ignore[misc]
 
 
 class Topics(Protocol):
-    @property
-    def input(self) -> str: ...
-
     @property
     def output(self) -> str: ...
 
@@ -53,10 +42,9 @@ class Topics(Protocol):
 class Delivery:
     """What the three have in common: a producer whose every record is accounted for."""
 
-    def __init__(self, topics: Topics, consumer: KafkaConsumer, producer_settings: Mapping[str, Any]) -> None:
-        self._topics, self._consumer, self._settings = topics, consumer, producer_settings
-        self._producer = KafkaProducer(**producer_settings)
-        self._sent: list[Any] = []
+    def __init__(self, topics: Topics, client: Client, consumer: Consumer) -> None:
+        self._topics, self._client, self._consumer = topics, client, consumer
+        self._producer = consumer.producer()
 
     def start(self, committed: int | None, restored: int | None) -> int | None:
         """Where to read on, from the group's offset and the restored state's; None for the log's beginning."""
@@ -70,7 +58,7 @@ class Delivery:
             self._send(self._topics.output, key, value)
 
     def commit(self, changes: Mapping[int, Sequence[Record]], offsets: Offsets, rebalancing: bool) -> None:
-        """Make everything so far durable. Raises KafkaError if that failed; then `abort`.
+        """Make everything so far durable. Raises ClientError if that failed; then `abort`.
 
         rebalancing: called from the consumer's own thread, which must not wait on the consumer.
         """
@@ -78,42 +66,24 @@ class Delivery:
 
     def abort(self) -> None:
         """Forget what was emitted since the last commit, as far as this guarantee can."""
-        self._sent.clear()
+        self._producer.forget()
 
     def close(self) -> None:
-        with contextlib.suppress(KafkaError):
-            self._producer.close(_CLOSE_S)
+        self._producer.close()
 
     def _send(self, topic: str, key: bytes, value: bytes | None, partition: int | None = None) -> None:
-        self._sent.append(self._producer.send(topic, value, key, partition=partition))
+        self._producer.send(topic, key, value, partition)
 
     def _write(self, changes: Mapping[int, Sequence[Record]]) -> None:
         for partition, records in changes.items():
             for key, value in records:
                 self._send(self._topics.changelog, key, value, partition)
 
-    def _settle(self, timeout_s: float | None = None) -> None:
-        """Wait until all that was sent is acknowledged; raises the first refusal, or KafkaTimeoutError.
-
-        timeout_s: None for the producer's own delivery_timeout_ms.
-        """
-        self._producer.flush(timeout_s)
-        sent, self._sent = self._sent, []
-        for future in sent:
-            if future.failed():
-                raise future.exception
-
-    def _positions(self, offsets: Offsets) -> dict[TopicPartition, OffsetAndMetadata]:
-        return {
-            TopicPartition(self._topics.input, partition): OffsetAndMetadata(offset, "", -1)
-            for partition, offset in offsets.items()
-        }
-
 
 class ExactlyOnce(Delivery):
-    def __init__(self, topics: Topics, consumer: KafkaConsumer, producer_settings: Mapping[str, Any]) -> None:
-        super().__init__(topics, consumer, producer_settings)
-        self._begin()
+    def __init__(self, topics: Topics, client: Client, consumer: Consumer) -> None:
+        super().__init__(topics, client, consumer)
+        self._producer.begin()
 
     def start(self, committed: int | None, restored: int | None) -> int | None:
         if committed != restored:
@@ -125,23 +95,15 @@ class ExactlyOnce(Delivery):
         # Before the offsets: whoever owns the partitions next then finds this transaction in the changelog, and waits
         # for its outcome, if the offsets were accepted.
         # Not for longer than the transaction lives: after an epoch bump kafka-python waits for its delivery time-out.
-        self._settle(self._producer.config["transaction_timeout_ms"] / 1000)
-        self._producer.send_offsets_to_transaction(self._positions(offsets), self._consumer.group_metadata())
-        self._producer.commit_transaction()
-        self._producer.begin_transaction()
+        self._producer.settle(self._client.transaction_s)
+        self._producer.commit(offsets)
 
     def abort(self) -> None:
-        super().abort()
-        # The producer may be fenced, or wait for something that never comes. A new one with the same transactional id
-        # makes the broker abort what the old one left open, and lets that one write nothing more.
-        with contextlib.suppress(KafkaError):
-            self._producer.close(0)
-        self._producer = KafkaProducer(**self._settings)
-        self._begin()
-
-    def _begin(self) -> None:
-        self._producer.init_transactions()
-        self._producer.begin_transaction()
+        # A new producer with the same transactional id makes the broker abort what the old one left open, and lets
+        # that one write nothing more.
+        self._producer.abandon()
+        self._producer = self._consumer.producer()
+        self._producer.begin()
 
 
 class AtLeastOnce(Delivery):
@@ -149,31 +111,31 @@ class AtLeastOnce(Delivery):
         return restored
 
     def commit(self, changes: Mapping[int, Sequence[Record]], offsets: Offsets, rebalancing: bool) -> None:
-        self._settle()
+        self._producer.settle(None)
         self._write(changes)
-        self._settle()
+        self._producer.settle(None)
         # The changelog's offset is the one that counts; the group's lags behind it after a rebalance, and harms nobody.
         if not rebalancing:
-            self._consumer.commit(self._positions(offsets))
+            self._consumer.commit(offsets)
 
 
 class AtMostOnce(Delivery):
-    def __init__(self, topics: Topics, consumer: KafkaConsumer, producer_settings: Mapping[str, Any]) -> None:
-        super().__init__(topics, consumer, producer_settings)
+    def __init__(self, topics: Topics, client: Client, consumer: Consumer) -> None:
+        super().__init__(topics, client, consumer)
         self._held: list[tuple[bytes, bytes]] = []
 
     def start(self, committed: int | None, restored: int | None) -> int | None:  # noqa: ARG002
         return committed
 
     def received(self, offsets: Offsets) -> None:
-        self._consumer.commit(self._positions(offsets))
+        self._consumer.commit(offsets)
 
     def emit(self, rows: Rows) -> None:
         self._held += rows
 
     def commit(self, changes: Mapping[int, Sequence[Record]], offsets: Offsets, rebalancing: bool) -> None:  # noqa: ARG002
         self._write(changes)
-        self._settle()
+        self._producer.settle(None)
         held, self._held = self._held, []
         super().emit(held)
 

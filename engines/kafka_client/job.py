@@ -15,26 +15,20 @@ import signal
 import sys
 import time
 from collections.abc import Iterable, Mapping
-from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from kafka import ConsumerRebalanceListener, KafkaAdminClient, KafkaConsumer
-from kafka.errors import KafkaError, KafkaTimeoutError, TopicAlreadyExistsError
-from kafka.structs import TopicPartition
 
 from engines.protocol import Counter, Guarantee
 from workloads.query import Query
 
 from .changelog import Restoration, State
+from .client import Client, ClientError, Library, client
 from .delivery import DELIVERIES
 from .partition import Partition
 
-_POLL_MS = 100
+_POLL_S = 0.1
 """A stop is noticed this late at most."""
-_CLOSE_MS = 5_000
-"""To leave the group: the broker answers that only after a rebalance, and one can wait for a dead worker's time-out."""
 _FAILURES = 10
 """Commits that may fail one after another before the worker gives up."""
 
@@ -66,32 +60,34 @@ class Instructions:
     restore_timeout_s: float
     """How long the changelog may take to be read, in seconds; a transaction that a dead worker left open has ended by
     then."""
+    library: Library
+    """The library that reads and writes."""
     consumer: Mapping[str, Any]
-    """Arguments of kafka-python's KafkaConsumer; the broker's address among them."""
+    """Its settings of a consumer; the broker's address among them."""
     producer: Mapping[str, Any]
-    """Arguments of kafka-python's KafkaProducer."""
+    """Its settings of a producer."""
 
     @staticmethod
     def read(path: Path) -> Instructions:
         data = json.loads(path.read_text())
         return Instructions(**{**data, "query": Query.from_json(data["query"])})
 
-    @property
-    def bootstrap(self) -> str:
-        return str(self.consumer["bootstrap_servers"])
+    def client(self) -> Client:
+        return client(self.library, self.input, self.consumer, self.producer)
 
 
-class Worker(ConsumerRebalanceListener):  # type: ignore[misc]
-    """The loop, and what it does when partitions come and go.
+class Worker:
+    """The loop, and what it does when partitions come and go (`client.Listener`).
 
-    kafka-python calls the listener's methods while `poll` or `close` waits, on a thread that must not wait for the
-    consumer in turn. So partitions that come are only noted there, and restored by the loop.
+    A library may tell of that on a thread that must not wait for the consumer in turn. So partitions that come are only
+    noted then, and restored by the loop.
     """
 
     def __init__(self, instructions: Instructions) -> None:
         self._instructions = instructions
-        self._consumer = KafkaConsumer(**instructions.consumer)
-        self._delivery = DELIVERIES[instructions.guarantee](instructions, self._consumer, instructions.producer)
+        self._client = instructions.client()
+        self._consumer = self._client.consumer()
+        self._delivery = DELIVERIES[instructions.guarantee](instructions, self._client, self._consumer)
         self._partitions: dict[int, Partition] = {}
         self._counted: dict[Counter, int] = {"late": 0, "broken": 0}
         self._unrestored: set[int] = set()
@@ -106,51 +102,51 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def run(self) -> None:
         """Work until `stop`, then commit. Raises what it cannot recover from: a new worker can go on from there."""
-        self._consumer.subscribe([self._instructions.input], listener=self)
+        self._consumer.subscribe(self)
         try:
             while not self._stopping:
                 try:
                     self._turn()
-                except KafkaError as error:
+                except ClientError as error:
                     self._failures += 1
                     if self._failures > _FAILURES:
                         raise
-                    log.warning("starting over from the last commit: %s: %s", type(error).__name__, error)
+                    log.warning("starting over from the last commit: %s", error)
                     self._spoil()
             self._commit(rebalancing=False)
         finally:
             self._give_up()
-            self._consumer.close(timeout_ms=_CLOSE_MS)
+            self._consumer.close()
             self._delivery.close()
 
-    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:  # noqa: ARG002
+    def revoked(self) -> None:
         try:
             self._commit(rebalancing=True)
-        except KafkaError as error:
-            log.warning("what was not committed is left to the next owner: %s: %s", type(error).__name__, error)
+        except ClientError as error:
+            log.warning("what was not committed is left to the next owner: %s", error)
             self._spoiled = True
         self._give_up()
 
-    def on_partitions_lost(self, lost: Iterable[TopicPartition]) -> None:
-        log.warning("lost %s", sorted(partition.partition for partition in lost))
+    def lost(self) -> None:
+        log.warning("lost %s", sorted(self._partitions))
         self._spoil()
 
-    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        self._unrestored = {partition.partition for partition in assigned}
-        if not self._unrestored:
+    def assigned(self, partitions: set[int]) -> None:
+        self._unrestored = partitions
+        if not partitions:
             report([])
 
     def _turn(self) -> None:
-        records = self._consumer.poll(timeout_ms=_POLL_MS)
+        records = self._consumer.poll(_POLL_S)
         if self._spoiled:
             self._start_over()
         elif self._unrestored:
             # What this poll brought was read before its partition's state was there: it is read again.
             self._restore()
         elif records:
-            self._delivery.received({at.partition: batch[-1].offset + 1 for at, batch in records.items()})
-            for at, batch in records.items():
-                self._delivery.emit(self._partitions[at.partition].process(batch))
+            self._delivery.received({partition: batch[-1].offset + 1 for partition, batch in records.items()})
+            for partition, batch in records.items():
+                self._delivery.emit(self._partitions[partition].process(batch))
         if time.monotonic() >= self._commit_at:
             self._commit(rebalancing=False)
 
@@ -190,58 +186,25 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]
     def _start_over(self) -> None:
         self._delivery.abort()
         self._spoiled = False
-        self._unrestored = {partition.partition for partition in self._consumer.assignment()}
+        self._unrestored = self._consumer.assignment()
 
     def _restore(self) -> None:
-        inputs = {partition: TopicPartition(self._instructions.input, partition) for partition in self._unrestored}
-        committed = {partition: self._consumer.committed(at) for partition, at in inputs.items()}
-        states = restore(self._instructions, self._unrestored)
-        for partition, at in inputs.items():
-            state = states[partition]
-            position = self._delivery.start(committed[partition], state.offset)
-            if position is None:
-                self._consumer.seek_to_beginning(at)
-            else:
-                self._consumer.seek(at, position)
-            self._partitions[partition] = Partition(self._instructions.query, state)
-        self._unrestored.clear()
-        report(sorted(inputs))
+        committed = self._consumer.committed(self._unrestored)
+        states = restore(self._client, self._instructions, self._unrestored)
+        starts = {each: self._delivery.start(committed[each], states[each].offset) for each in self._unrestored}
+        self._consumer.start_at(starts)
+        self._partitions.update((each, Partition(self._instructions.query, states[each])) for each in starts)
+        self._unrestored = set()
+        report(sorted(starts))
 
 
-def restore(instructions: Instructions, partitions: Iterable[int]) -> dict[int, State]:
-    """The state of each partition as of its last commit.
-
-    Reads to the end of the log, not to the last stable offset: so it waits for the outcome of a transaction that a
-    former owner has left open. Raises KafkaTimeoutError if that takes longer than such a transaction may last.
-    """
-    changelogs = [TopicPartition(instructions.changelog, partition) for partition in partitions]
-    restorations = {at: Restoration() for at in changelogs}
-    settings = {
-        "bootstrap_servers": instructions.bootstrap,
-        "enable_auto_commit": False,
-        "auto_offset_reset": "earliest",
-    }
-    with closing(KafkaConsumer(**settings, isolation_level="read_uncommitted")) as consumer:
-        ends = consumer.end_offsets(changelogs)
-    deadline = time.monotonic() + instructions.restore_timeout_s
-    with closing(KafkaConsumer(**settings, isolation_level="read_committed")) as consumer:
-        consumer.assign(changelogs)
-        consumer.seek_to_beginning(*changelogs)
-        while any(consumer.position(at) < ends[at] for at in changelogs):
-            if time.monotonic() > deadline:
-                raise KafkaTimeoutError(f"{instructions.changelog} was not read to {ends} in time")
-            for at, records in consumer.poll(timeout_ms=_POLL_MS).items():
-                for record in records:
-                    restorations[at].take(record.key, record.value)
-    return {at.partition: restoration.state() for at, restoration in restorations.items()}
-
-
-def create_changelog(instructions: Instructions) -> None:
-    """Make the changelog topic, unless another worker or an earlier run has."""
-    topic = {"num_partitions": instructions.partitions, "configs": instructions.changelog_configs}
-    admin = KafkaAdminClient(bootstrap_servers=instructions.bootstrap)
-    with closing(admin), suppress(TopicAlreadyExistsError):
-        admin.create_topics({instructions.changelog: topic}, wait_for_metadata=True)
+def restore(client: Client, instructions: Instructions, partitions: Iterable[int]) -> dict[int, State]:
+    """The state of each partition as of its last commit. Raises ClientError."""
+    restorations = {partition: Restoration() for partition in partitions}
+    read = client.read(instructions.changelog, tuple(restorations), instructions.restore_timeout_s)
+    for partition, key, value in read:
+        restorations[partition].take(key, value)
+    return {partition: restoration.state() for partition, restoration in restorations.items()}
 
 
 def report(partitions: list[int]) -> None:
@@ -259,7 +222,7 @@ def main() -> None:
     )
     instructions = Instructions.read(Path(sys.argv[1]))
     resource.setrlimit(resource.RLIMIT_DATA, (instructions.memory_bytes, instructions.memory_bytes))
-    create_changelog(instructions)
+    instructions.client().create_topic(instructions.changelog, instructions.partitions, instructions.changelog_configs)
     report_counters({"late": 0, "broken": 0})
     worker = Worker(instructions)
     signal.signal(signal.SIGTERM, lambda *_: worker.stop())

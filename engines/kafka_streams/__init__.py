@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from engines.consumer_group import (
-    TUNED_HEARTBEAT_MS,
-    TUNED_SESSION_MS,
-    TUNED_TRANSACTION_MS,
-    ConsumerGroup,
-)
+from engines.configuration import LAYOUTS, SETTINGS, Options, SettingsByName, Store, values
+from engines.consumer_group import ConsumerGroup
 from engines.java_classes import compiled
 from engines.logs.offsets import of_group
 from engines.process import Process
@@ -32,19 +29,15 @@ from engines.protocol import (
 )
 from workloads.query import Aggregate, Count, Query, Running, StateMachine, Top, Until, Windowed
 
+from . import configuration
+from .configuration import DEFAULT_RETENTION, LEAST_PROCESS_MB, OPTIONS, RETENTION, retention_ms, rocksdb_mb
+
 SOURCES, MAIN = Path(__file__).parent, "Application"
 
 NAME = __package__.rpartition(".")[2].replace("_", "-")
 JARS = "kafka-streams"
 
-_RETENTION_MS = 3_600_000
-"""How long a window is kept after it has closed."""
-_RETENTION = "retention-1h"
-_PROCESSING_GUARANTEE = {"exactly-once": "exactly_once_v2", "at-least-once": "at_least_once"}
-_DEFAULT_COMMIT_MS = {"exactly-once": 100, "at-least-once": 30_000}
-_DEFAULT_TRANSACTION_MS = 10_000
-_TRANSACTION_INTERVALS = 3
-"""A transaction stays open for a whole commit interval; Kafka Streams refuses a time-out below that."""
+_GUARANTEES = ("exactly-once", "at-least-once")
 
 _SLF4J = (
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
@@ -64,10 +57,10 @@ class KafkaStreams:
     name = NAME
     version = "4.3.1"
     modes: Mapping[str, str] = {
-        _RETENTION: "windows retained for an hour after they close, so that a fail-over finds those it has yet to emit",
+        RETENTION: "windows retained for an hour after they close, so that a fail-over finds those it has yet to emit",
         # Its first look for closed windows walks the store's cache from the epoch on, a segment at a time, and the
         # default retention makes segments a minute short: some ten seconds of CPU for each partition.
-        "default-retention": "window stores retained for size + grace, the default: windows may be lost, sessions also "
+        DEFAULT_RETENTION: "window stores retained for size + grace, the default: windows may be lost, sessions also "
         "without a failure, and the very first rows come late",
     }
     logs: tuple[LogKind, ...] = ("kafka",)
@@ -77,11 +70,24 @@ class KafkaStreams:
     # leaves no trace but a line in the log and one in a metric that counts late records as well.
     poison: Poison = "fatal"
     limits: Mapping[str, str] = dict.fromkeys(("event-time-jump-tumbling", "event-time-jump-session"), _JUMP)
+    settings = SETTINGS
+    layouts = LAYOUTS
+    stores: Mapping[str, Store] = {RETENTION: "RocksDB", DEFAULT_RETENTION: "RocksDB"}
+    has_interval = True
+
+    def least_memory_mb(self, mode: str) -> int:  # noqa: ARG002
+        return LEAST_PROCESS_MB
+
+    def options(self, mode: str) -> Options:  # noqa: ARG002
+        return OPTIONS
+
+    def reported(self, job: Job) -> SettingsByName:
+        return configuration.reported(job)
 
     def support(self, query: Query, guarantee: Guarantee, mode: str) -> Support:
         if mode not in self.modes:
             return Support("unsupported", f"no mode {mode}; there are {', '.join(self.modes)}")
-        if guarantee not in _PROCESSING_GUARANTEE:
+        if guarantee not in _GUARANTEES:
             return Support("unsupported", "processing.guarantee is at_least_once or exactly_once_v2")
         emulation = "; ".join(_emulations(query))
         return Support("emulated", emulation) if emulation else Support("native")
@@ -90,8 +96,8 @@ class KafkaStreams:
         # Closed windows are looked for once a second of wall time, and what is older than the retention is not found
         # unless the record cache has it; sessions have none (docs/findings/kafka-streams-window-loss).
         early = "closed windows may be lost: on a fail-over, as event time is caught up, sessions also without either"
-        lost = "" if mode == _RETENTION else early
-        return Claim(processing=guarantee, delivery=guarantee, note=lost, lossy=mode != _RETENTION)
+        lost = "" if mode == RETENTION else early
+        return Claim(processing=guarantee, delivery=guarantee, note=lost, lossy=mode != RETENTION)
 
     def rollback(self, query: Query, mode: str) -> Rollback:  # noqa: ARG002
         """An instance that dies takes the transaction of its one thread with it; the others commit by themselves."""
@@ -116,23 +122,21 @@ class KafkaStreamsCluster:
         self._submitted: list[ConsumerGroup] = []
 
     def submit(self, job: Job) -> RunningJob:
-        heap_mb, rocksdb_mb = memory(job.memory_mb)
         workers = []
-        for number in range(job.parallelism):
+        for number in range(job.workers):
             directory = job.directory / f"worker-{number}"
             # RocksDB unpacks its library to there, and whoever is killed leaves it behind.
             temporary = directory / "tmp"
             temporary.mkdir(parents=True, exist_ok=True)
             instructions = directory / "job.json"
-            instructions.write_text(json.dumps(application(job, directory, rocksdb_mb), indent=1))
+            instructions.write_text(json.dumps(application(job, directory), indent=1))
             name = f"{NAME}-worker-{number}"
             workers.append(
                 Process(
                     name,
                     [
                         self._java,
-                        f"-Xmx{heap_mb}m",
-                        "-XX:+ExitOnOutOfMemoryError",
+                        *configuration.java(job),
                         f"-Djava.io.tmpdir={temporary}",
                         *_SLF4J,
                         "-cp",
@@ -144,9 +148,24 @@ class KafkaStreamsCluster:
                 )
             )
         # Its application.id is the name of its consumer group.
-        group = ConsumerGroup(workers, job.input.partitions, settings(job), of_group(job.input, job.name))
+        group = ConsumerGroup(
+            workers, job.input.partitions, values(configuration.reported(job)), of_group(job.input, job.name)
+        )
         self._submitted.append(group)
         return group
+
+    def plan(self, job: Job, timeout_s: float) -> str:
+        """The topology, as Kafka Streams describes it. No broker is asked for it."""
+        instructions = job.directory / "job.json"
+        instructions.write_text(json.dumps(application(job, job.directory), indent=1))
+        command = [str(self._java), "-cp", self._class_path, "Description", str(instructions)]
+        try:
+            asked = subprocess.run(command, capture_output=True, text=True, check=False, timeout=timeout_s)
+        except subprocess.TimeoutExpired as late:
+            raise EngineFailure(f"Kafka Streams did not describe its topology within {timeout_s:g} s") from late
+        if asked.returncode != 0:
+            raise EngineFailure(f"Kafka Streams did not describe its topology: {asked.stderr.strip()}")
+        return asked.stdout
 
     def close(self) -> None:
         for group in self._submitted:
@@ -166,15 +185,7 @@ def _emulations(query: Query) -> Iterator[str]:
             yield "an aggregate that holds every item of a window, ranked as the window closes"
 
 
-def memory(limit_mb: int) -> tuple[int, int]:
-    """How an instance's limit is shared out, in MiB: half is Java heap, a quarter is RocksDB's cache and memtables.
-
-    The last quarter is left to what neither counts: metaspace, compiled code, thread stacks, network buffers.
-    """
-    return limit_mb // 2, limit_mb // 4
-
-
-def application(job: Job, directory: Path, rocksdb_mb: int) -> dict[str, object]:
+def application(job: Job, directory: Path) -> dict[str, object]:
     """What one instance reads, as JSON. directory: the instance's own, for its state."""
     names = {
         "application.id": job.name,
@@ -189,8 +200,8 @@ def application(job: Job, directory: Path, rocksdb_mb: int) -> dict[str, object]
         "input": job.input.name,
         "output": job.output.name,
         "retention_ms": retention_ms(job),
-        "rocksdb_bytes": rocksdb_mb << 20,
-        "settings": names | streams_config(job),
+        "rocksdb_bytes": rocksdb_mb(job.process_memory_mb) << 20,
+        "settings": names | values(configuration.streams(job)),
     }
 
 
@@ -200,56 +211,6 @@ def outputs(query: Query) -> tuple[Aggregate, ...]:
             return found
         case _:
             return ()
-
-
-def retention_ms(job: Job) -> int | None:
-    """How long a window store keeps a window, from its start on; None for the default or where there is no such store.
-
-    A time window's length is part of it: Kafka Streams refuses one that is shorter.
-    """
-    if job.mode != _RETENTION or job.query.time_window is None:
-        return None
-    return job.query.settle_ms + _RETENTION_MS
-
-
-def streams_config(job: Job) -> dict[str, str]:
-    """StreamsConfig, by its own names, as far as it differs from the defaults; names and addresses apart."""
-    config = {"rocksdb.config.setter": "BoundedRocksDB"}
-    if job.interval_ms != _DEFAULT_COMMIT_MS[job.guarantee]:
-        config["commit.interval.ms"] = str(job.interval_ms)
-    if job.guarantee == "exactly-once":
-        config["processing.guarantee"] = _PROCESSING_GUARANTEE[job.guarantee]
-        wanted_ms = TUNED_TRANSACTION_MS if job.timeouts == "tuned" else _DEFAULT_TRANSACTION_MS
-        transaction_ms = max(wanted_ms, _TRANSACTION_INTERVALS * job.interval_ms)
-        if transaction_ms != _DEFAULT_TRANSACTION_MS:
-            config["producer.transaction.timeout.ms"] = str(transaction_ms)
-    else:
-        # Under exactly_once_v2 Kafka Streams sets this by itself; the input may be written in transactions.
-        config["main.consumer.isolation.level"] = "read_committed"
-    if job.timeouts == "tuned":
-        config["session.timeout.ms"] = str(TUNED_SESSION_MS)
-        config["heartbeat.interval.ms"] = str(TUNED_HEARTBEAT_MS)
-    return config
-
-
-def settings(job: Job) -> dict[str, str]:
-    """Every setting that differs from its default, the JVM's and the topology's beside StreamsConfig."""
-    heap_mb, rocksdb_mb = memory(job.memory_mb)
-    chosen = {
-        "-Xmx": f"{heap_mb}m",
-        "-XX:+ExitOnOutOfMemoryError": "true",
-        "LRUCache": f"{rocksdb_mb} MiB, shared by all stores",
-        "WriteBufferManager": f"{rocksdb_mb // 2} MiB, inside the cache",
-        "CloseOptions.groupMembershipOperation": "LEAVE_GROUP",
-        "instances": str(job.parallelism),
-    }
-    if job.query.time_window is not None:
-        chosen["EmitStrategy"] = "onWindowClose"
-    if retention_ms(job) is not None:
-        chosen["Materialized.withRetention"] = f"{retention_ms(job)} ms"
-    if isinstance(job.query.shape, Running):
-        chosen["Materialized.withCachingDisabled"] = "true"
-    return chosen | streams_config(job)
 
 
 engine = KafkaStreams()

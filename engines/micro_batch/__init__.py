@@ -7,4 +7,4 @@ worker.
 
 from engines.runtime.cluster import BuiltinEngine
 
-engine = BuiltinEngine(__package__, "all that is there every interval; one commit a batch")
+engine = BuiltinEngine(__package__, "all that is there every interval; one commit a batch", "Arrow arrays")

@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from engines import proc
+from engines.configuration import NO_OPTIONS, Layout, Options, Setting, Settings, SettingsByName, Store, values
 from engines.logs.offsets import CommittedOffsets, OffsetReader, of_group
 from engines.process import Process, tail
 from engines.protocol import (
@@ -30,11 +31,13 @@ from engines.protocol import (
     Support,
 )
 from engines.runtime.counters import counters
-from engines.runtime.job_spec import JobSpec
+from engines.runtime.job_spec import JobSpec, slots
 from engines.runtime.supervisor import all_ready
 from workloads.query import Query
 
 MODE = "default"
+_LEAST_MB = 64
+"""The interpreter and its libraries, before there is any state."""
 _POLL_S = 0.02
 
 
@@ -53,13 +56,28 @@ class BuiltinEngine:
     roles: tuple[Role, ...] = ("worker", "coordinator")
     poison: Poison = "skipped"
     limits: Mapping[str, str] = {}
+    settings: tuple[Settings, ...] = ("plain",)
+    layouts: tuple[Layout, ...] = ("process-per-task",)
+    has_interval = False
 
-    def __init__(self, package: str, about: str) -> None:
-        """package: the engine's package, after which it is called. about: the line about its only mode."""
+    def __init__(self, package: str, about: str, store: Store) -> None:
+        """package: the engine's package, after which it is called. about: the line about its only mode. store: where
+        the state is in it.
+        """
+        self.stores: Mapping[str, Store] = {MODE: store}
         self.name = package.rpartition(".")[2].replace("_", "-")
         self.version = _version()
         self.modes: Mapping[str, str] = {MODE: about}
         self._worker = f"{package}.worker"
+
+    def least_memory_mb(self, mode: str) -> int:  # noqa: ARG002
+        return _LEAST_MB
+
+    def options(self, mode: str) -> Options:  # noqa: ARG002
+        return NO_OPTIONS
+
+    def reported(self, job: Job) -> SettingsByName:
+        return reported(job)
 
     def support(self, query: Query, guarantee: Guarantee, mode: str) -> Support:  # noqa: ARG002
         if mode not in self.modes:
@@ -95,6 +113,12 @@ class BuiltinCluster:
         self._jobs.append(running)
         return running
 
+    def plan(self, job: Job, timeout_s: float) -> str:  # noqa: ARG002
+        """There is none but the operator for the query's shape."""
+        about = "a query of this shape over one partition a task, its rows and its state committed together"
+        shape = type(job.query.shape).__name__.lower()
+        return f"{self._worker}: {shape}, {about}\n{json.dumps(json.loads(job.query.to_json()), indent=1)}"
+
     def close(self) -> None:
         for job in self._jobs:
             job.stop()
@@ -113,11 +137,7 @@ class SupervisedJob:
         self._offsets = _committed(job)
         self._stopped = False
         self._changing = threading.Lock()
-        self.settings: Mapping[str, str] = {
-            "interval": f"{job.interval_ms} ms",
-            "workers": str(self._slots),
-            "RLIMIT_DATA": f"{job.memory_mb} MiB",
-        } | _log_settings(job)
+        self.settings: Mapping[str, str] = values(reported(job))
         self._process = Process(
             f"{engine}'s supervisor",
             # -P: the folder that it is started in is no place to import from.
@@ -213,6 +233,15 @@ class SupervisedJob:
         self._offsets.close()
 
 
+def reported(job: Job) -> dict[str, Setting]:
+    """What the job is told, and of its Kafka clients every setting that differs from librdkafka's."""
+    return {
+        "interval": Setting(f"{job.interval_ms} ms", "asked", "the interval"),
+        "workers": Setting(str(len(slots(job))), "asked", "the parallelism, at most one a partition"),
+        "RLIMIT_DATA": Setting(f"{job.process_memory_mb} MiB", "asked", "the limit of a worker process"),
+    } | _log_settings(job)
+
+
 def _committed(job: Job) -> CommittedOffsets:
     if job.input.log == "kafka":
         return of_group(job.input, job.name)
@@ -226,7 +255,7 @@ def _committed(job: Job) -> CommittedOffsets:
     return CommittedOffsets(connect)
 
 
-def _log_settings(job: Job) -> dict[str, str]:
+def _log_settings(job: Job) -> dict[str, Setting]:
     if job.input.log == "embedded":
         return {}
     from engines.runtime.kafka import settings

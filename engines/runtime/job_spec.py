@@ -26,8 +26,7 @@ class JobSpec:
 
     @property
     def slots(self) -> range:
-        """Workers beyond the number of partitions would have nothing to read."""
-        return range(min(self.job.parallelism, self.job.input.partitions))
+        return slots(self.job)
 
     @property
     def file(self) -> Path:
@@ -52,6 +51,11 @@ class JobSpec:
         job["query"] = Query.from_json(json.dumps(job["query"]))
         job["directory"] = Path(job["directory"])
         return JobSpec(Job(**job), data["worker"], Path(data["python"]), Path(data["logs"]))
+
+
+def slots(job: Job) -> range:
+    """Workers beyond the number of partitions would have nothing to read."""
+    return range(min(job.parallelism, job.input.partitions))
 
 
 def replace(path: Path, text: str) -> None:

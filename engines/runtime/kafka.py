@@ -5,19 +5,17 @@ The order makes a crash harmless: a snapshot that no committed offset names is n
 
 from __future__ import annotations
 
-import logging
-import os
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from operator import methodcaller
 
+from engines.configuration import Setting
 from engines.logs.embedded import pack
 from engines.logs.kafka import GroupOffsets, KafkaWriter, Records, reader_settings, writer_settings
 from engines.protocol import Guarantee, Job, Timeouts
 from engines.runtime.connector import GATHER_S, Checkpoint, Results, Slice, WorkerFailure
 from engines.runtime.snapshot import Snapshots
+from engines.time_limit import ends_within
 
 _COMMIT_S = 30.0
 LINGER_MS = 2.0
@@ -26,8 +24,6 @@ _TRANSACTION_MS: Mapping[Timeouts, int] = {"default": 10_000, "tuned": 6_000}
 supervisor sees its end at once."""
 _TRANSACTION_INTERVALS = 3
 _SPARE_S = 1.0
-
-_logger = logging.getLogger(__name__)
 
 _partition_of = methodcaller("partition")
 _value_of = methodcaller("value")
@@ -38,35 +34,15 @@ def transaction_ms(job: Job) -> int:
     return max(_TRANSACTION_MS[job.timeouts], _TRANSACTION_INTERVALS * job.interval_ms)
 
 
-def settings(job: Job) -> dict[str, str]:
+def settings(job: Job) -> dict[str, Setting]:
     """The clients' settings that differ from librdkafka's defaults, names and addresses apart."""
     identity = "one for each worker" if job.guarantee == "exactly-once" else None
-    chosen = {
+    told = {
         f"producer {name}": value for name, value in writer_settings(identity, LINGER_MS, transaction_ms(job)).items()
     }
-    chosen |= {f"consumer {name}": value for name, value in reader_settings("read_committed").items()}
-    return {name: str(value) for name, value in chosen.items()}
-
-
-@contextmanager
-def ends_within(limit_s: float, doing: str) -> Iterator[None]:
-    """Ends this process if the context is not left in time.
-
-    A client's own time limits do not hold here: after a broker's restart librdkafka was seen to stay in
-    `send_offsets_to_transaction` for minutes, given 30 s.
-    """
-
-    def end() -> None:
-        _logger.error("%s took longer than %g s: the worker ends, for its successor to begin anew", doing, limit_s)
-        os._exit(1)
-
-    timer = threading.Timer(limit_s, end)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
+    told |= {f"consumer {name}": value for name, value in reader_settings("read_committed").items()}
+    why = "how the built-in engines read and write a log: engines/logs/kafka.py says why"
+    return {name: Setting(str(value), "this harness", why) for name, value in told.items()}
 
 
 class KafkaConnector:

@@ -99,7 +99,7 @@ def main(run: Callable[[Work], None]) -> None:
     _end_with_supervisor()
     stop = Stop()
     signal.signal(signal.SIGTERM, stop.request)
-    limit = job.memory_mb << 20
+    limit = job.process_memory_mb << 20
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     try:
         connector = _connector(job, slot)
@@ -108,7 +108,7 @@ def main(run: Callable[[Work], None]) -> None:
     except (LogFailure, WorkerFailure) as failure:
         _logger.error("%s", " | ".join(filter(None, (failure.what, failure.where, failure.remedy))))
     except MemoryError:
-        _logger.exception("the worker's limit of %d MiB (RLIMIT_DATA) is used up", job.memory_mb)
+        _logger.exception("the worker's limit of %d MiB (RLIMIT_DATA) is used up", job.process_memory_mb)
     except Exception:
         _logger.exception("a defect of the worker")
     else:

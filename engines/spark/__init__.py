@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from engines.configuration import LAYOUTS, SETTINGS, Options, SettingsByName, Store
 from engines.protocol import (
     Claim,
     Cluster,
     Environment,
     Guarantee,
+    Job,
     LogKind,
     Poison,
     Role,
@@ -19,7 +21,7 @@ from engines.protocol import (
 from workloads.query import Query, Windowed
 
 from .cluster import NEVER_AT_MOST_ONCE, open_here
-from .settings import EXACTLY_ONCE_SINK, HEAP_STATE, MICRO_BATCH
+from .settings import EXACTLY_ONCE_SINK, HEAP_STATE, LEAST_PROCESS_MB, MICRO_BATCH, OPTIONS, reported
 
 _SEQUENCE = "transformWithState calls a step of our own in Python for each event, sorted by its offset"
 _TOP = "two aggregations in a chain, the second of which sorts a window's items in an array"
@@ -50,6 +52,19 @@ class Spark:
     roles: tuple[Role, ...] = ("worker", "coordinator")
     poison: Poison = "skipped"
     limits: Mapping[str, str] = {}
+    settings = SETTINGS
+    layouts = LAYOUTS
+    stores: Mapping[str, Store] = {MICRO_BATCH: "RocksDB", HEAP_STATE: "heap", EXACTLY_ONCE_SINK: "RocksDB"}
+    has_interval = True
+
+    def least_memory_mb(self, mode: str) -> int:  # noqa: ARG002
+        return LEAST_PROCESS_MB
+
+    def options(self, mode: str) -> Options:  # noqa: ARG002
+        return OPTIONS
+
+    def reported(self, job: Job) -> SettingsByName:
+        return reported(job)
 
     def support(self, query: Query, guarantee: Guarantee, mode: str) -> Support:
         if mode not in self.modes:

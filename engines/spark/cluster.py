@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
+from engines.configuration import values
 from engines.process import Process
 from engines.protocol import EngineFailure, Job, Site
 
@@ -15,6 +17,9 @@ from . import settings
 from .loopback import agent
 from .running import SparkJob
 from .session import members
+from .status import PLAN
+
+_POLL_S = 0.05
 
 NEVER_AT_MOST_ONCE = "Structured Streaming always runs a batch that it did not finish again"
 
@@ -59,10 +64,10 @@ class Driver:
         (folder / "tmp").mkdir(parents=True)
         (folder / "log4j2.properties").write_text(_LOGGING)
         session, commands = folder / "session.json", folder / "commands"
-        chosen = settings.tuning(job) | settings.place(name, site.jars["spark-kafka"], folder / "tmp")
+        chosen = values(settings.session(job)) | settings.place(name, site.jars["spark-kafka"], folder / "tmp")
         if job.mode == settings.REAL_TIME:
             chosen["spark.executor.extraJavaOptions"] += f' -javaagent:"{agent(site, home)}"'
-        session.write_text(json.dumps({"executors": job.parallelism, "settings": chosen}))
+        session.write_text(json.dumps({"executors": job.workers, "settings": chosen}))
         os.mkfifo(commands)
         # Open for reading as well: so neither side waits for the other to open it.
         self._commands = os.open(commands, os.O_RDWR | os.O_NONBLOCK)
@@ -123,14 +128,30 @@ class SparkCluster:
         folder.mkdir()
         (folder / "job.json").write_text(json.dumps(describe(job)))
         driver.tell("start", folder)
-        return SparkJob(driver, folder, settings.reported(job), job.directory / "checkpoint")
+        return SparkJob(driver, folder, values(settings.reported(job)), job.directory / "checkpoint")
+
+    def plan(self, job: Job, timeout_s: float) -> str:
+        """The plans that Spark's own `explain` prints of the query. Nothing runs, and no log is asked."""
+        driver = self._driver(job)
+        folder = self._site.directory / f"{job.name}-explained"
+        folder.mkdir()
+        (folder / "job.json").write_text(json.dumps(describe(job)))
+        driver.tell("explain", folder)
+        plan, deadline = folder / PLAN, time.monotonic() + timeout_s
+        while not plan.exists():
+            if (dead := driver.process.died("while it explained the query")) is not None:
+                raise dead
+            if time.monotonic() > deadline:
+                raise EngineFailure(f"Spark did not explain the query within {timeout_s:g} s", str(driver.process.log))
+            time.sleep(_POLL_S)
+        return plan.read_text()
 
     def close(self) -> None:
         for driver in self._drivers.values():
             driver.close()
 
     def _driver(self, job: Job) -> Driver:
-        wanted = tuple(sorted(settings.tuning(job).items()))
+        wanted = tuple(sorted(values(settings.session(job)).items()))
         known = self._drivers.get(wanted)
         if known is not None:
             if known.process.exit_code is None:
@@ -147,7 +168,7 @@ def describe(job: Job) -> dict[str, Any]:
         "query": job.query.to_json(),
         "mode": job.mode,
         "source": {
-            **settings.SOURCE,
+            **values(settings.source(job)),
             "kafka.bootstrap.servers": job.input.address,
             "subscribe": job.input.name,
         },

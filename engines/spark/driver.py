@@ -3,7 +3,8 @@
     python -m engines.spark.driver SESSION.json COMMANDS
 
 SESSION.json: executors (how many) and settings. COMMANDS: a named pipe with a JSON object on each line, {"start":
-FOLDER} or {"stop": FOLDER}. FOLDER is a submitted job's own: `job.json` says what to run, its `Status` is kept there.
+FOLDER}, {"stop": FOLDER} or {"explain": FOLDER}.
+FOLDER is a submitted job's own: `job.json` says what to run, its `Status` is kept there.
 Ends when the pipe's last writer is gone, and with 1 when Spark is. A query that fails is no end.
 """
 
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark.errors import PySparkException
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.listener import (
     QueryIdleEvent,
     QueryProgressEvent,
@@ -36,7 +37,7 @@ from workloads.query import Query
 from .events import BROKEN, EVENTS
 from .settings import EXACTLY_ONCE_SINK, REAL_TIME
 from .shapes import answer
-from .status import State, Status
+from .status import PLAN, State, Status
 
 if TYPE_CHECKING:
     from .sink import TransactionalSink
@@ -108,11 +109,26 @@ class Submission:
                 self._status = self._status.counted(late, broken)
                 self._status.write(self._folder)
 
-    def _start(self) -> StreamingQuery:
+    def explain(self) -> None:
+        """Write what would be run, without running it: plans, or why there are none."""
+        try:
+            execution = self._answer()._jdf.queryExecution()
+            text = self._session.sparkContext._jvm.PythonSQLUtils.explainString(execution, "extended")
+        except (PySparkException, Py4JJavaError) as error:
+            text = causes(str(error))
+        partial = self._folder / f"{PLAN}.partial"
+        partial.write_text(text)
+        partial.rename(self._folder / PLAN)
+
+    def _answer(self) -> DataFrame:
         job = self._job
         records = self._session.readStream.format("kafka").options(**job["source"]).load()
+        return answer(records, Query.from_json(job["query"]), job["mode"])
+
+    def _start(self) -> StreamingQuery:
+        job = self._job
         rows = (
-            answer(records, Query.from_json(job["query"]), job["mode"])
+            self._answer()
             .writeStream.queryName(str(self._folder))
             .outputMode(job["output_mode"])
             .options(**job["sink"])
@@ -206,6 +222,8 @@ def serve(session: SparkSession, executors: int, commands: Path) -> None:
             case {"start": folder}:
                 submissions[folder] = Submission(session, Path(folder), executors, triggered)
                 _in_background(run, submissions[folder])
+            case {"explain": folder}:
+                Submission(session, Path(folder), executors, triggered).explain()
             case {"stop": folder} if folder in submissions:
                 _in_background(stop, submissions[folder])
 

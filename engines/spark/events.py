@@ -12,6 +12,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as f
 from pyspark.sql.types import LongType, StringType, StructField, StructType
 
+from engines.configuration import values
 from workloads.names import numbered
 from workloads.query import Condition, Deduplicate, Linear, Query
 
@@ -71,7 +72,7 @@ def met(conditions: Sequence[Condition]) -> Column:
 def _intact(records: DataFrame, query: Query, plain: Query) -> DataFrame:
     text, event = f.col("__text"), f.col("__event")
     true, names = (tuple(column.name for column in asked.columns) for asked in (query, plain))
-    parsed = f.from_json(text, _schema(query), dict(JSON))
+    parsed = f.from_json(text, _schema(query), values(JSON))
     if _alike(true):
         # Fields of a struct are found without regard to case. A cast goes by their places.
         parsed, true = parsed.cast(_schema(plain)), names

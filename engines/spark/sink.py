@@ -13,27 +13,32 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing
 from typing import Any
 
-from kafka import KafkaConsumer, KafkaProducer
-from kafka.errors import KafkaError
-from kafka.structs import OffsetAndMetadata, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from pyspark.sql import DataFrame, Row
 
-_CLOSE_S = 5
+from engines.time_limit import ends_within
+
+_ANSWER_S = 30.0
+_OWN_TRANSACTION_MS = 60_000
+_SPARE_S = 1.0
 
 _logger = logging.getLogger(__name__)
+
+_abandoned: list[Producer] = []
+"""A producer that nothing refers to waits for its transaction's end, without a bound."""
 
 
 class TransactionalSink:
     """Writes the batches of one query; a second sink of the same name fences the first."""
 
     def __init__(self, name: str, topic: str, bootstrap: str, producer_settings: Mapping[str, Any]) -> None:
-        """name: transactional id, and the group that holds the batch id. Raises KafkaError."""
+        """name: transactional id, and the group that holds the batch id. Raises KafkaException."""
         self._topic, self._name, self._bootstrap = topic, name, bootstrap
-        self._marker = TopicPartition(topic, 0)
         self._settings = producer_settings
+        self._transaction_s = int(producer_settings.get("transaction.timeout.ms", _OWN_TRANSACTION_MS)) / 1000
         self._open()
 
     def _open(self) -> None:
@@ -41,16 +46,20 @@ class TransactionalSink:
 
         Only then does the group's offset stand still.
         """
-        self._producer = KafkaProducer(bootstrap_servers=self._bootstrap, transactional_id=self._name, **self._settings)
-        self._producer.init_transactions()
-        consumer = KafkaConsumer(bootstrap_servers=self._bootstrap, group_id=self._name, enable_auto_commit=False)
-        try:
-            self._next = consumer.committed(self._marker) or 0
-        finally:
-            consumer.close(autocommit=False)
+        self._refused: list[KafkaError] = []
+        address = {"bootstrap.servers": self._bootstrap}
+        self._producer = Producer({**address, "transactional.id": self._name, **self._settings})
+        self._producer.init_transactions(_ANSWER_S)
+        with closing(Consumer({**address, "group.id": self._name, "enable.auto.commit": False})) as consumer:
+            marker = consumer.committed([TopicPartition(self._topic, 0)], _ANSWER_S)[0]
+            if marker.error is not None:
+                raise KafkaException(marker.error)
+            self._next = max(marker.offset, 0)
+            self._group = consumer.consumer_group_metadata()
 
     def write(self, batch: DataFrame, batch_id: int) -> None:
-        """What foreachBatch calls. Raises KafkaError; the query fails with it, and runs the batch again when it starts.
+        """What foreachBatch calls. Raises KafkaException; the query fails with it, and runs the batch again when it
+        starts.
 
         The batch is computed even if it is not written: that also makes its state, without which Spark fails.
         """
@@ -59,7 +68,7 @@ class TransactionalSink:
             return
         try:
             self._write(rows, batch_id)
-        except KafkaError as error:
+        except KafkaException as error:
             _logger.warning("batch %d is written again by a new producer: %r", batch_id, error)
             self.close()
             self._open()
@@ -67,18 +76,38 @@ class TransactionalSink:
                 self._write(rows, batch_id)
 
     def _write(self, rows: Sequence[Row], batch_id: int) -> None:
-        self._producer.begin_transaction()
-        sent = [self._producer.send(self._topic, row.value.encode(), row.key.encode()) for row in rows]
-        # Looked at one by one: what is in flight when a producer's epoch is raised is lost without an error at commit.
-        self._producer.flush()
-        for future in sent:
-            if future.failed():
-                raise future.exception
-        self._producer.send_offsets_to_transaction({self._marker: OffsetAndMetadata(batch_id + 1, "", -1)}, self._name)
-        self._producer.commit_transaction()
+        # By then the broker ends the transaction, and a commit can only fail.
+        limit_s = self._transaction_s + _SPARE_S
+        with ends_within(3 * limit_s, "writing a batch in a transaction"):
+            self._producer.begin_transaction()
+            for row in rows:
+                self._send(row.key.encode(), row.value.encode())
+            # Looked at one by one: what the broker refuses is not to be missing from what is committed.
+            left = self._producer.flush(limit_s)
+            if self._refused:
+                raise KafkaException(self._refused[0])
+            if left:
+                raise KafkaException(KafkaError(KafkaError._TIMED_OUT, f"{left} rows were not acknowledged"))
+            marker = TopicPartition(self._topic, 0, batch_id + 1)
+            self._producer.send_offsets_to_transaction([marker], self._group, limit_s)
+            self._producer.commit_transaction(limit_s)
         self._next = batch_id + 1
 
+    def _send(self, key: bytes, value: bytes) -> None:
+        while True:
+            try:
+                self._producer.produce(self._topic, value, key, on_delivery=self._delivered)
+            except BufferError:
+                # The queue is full: wait until some of it is acknowledged.
+                self._producer.poll(_ANSWER_S)
+            else:
+                return
+
+    def _delivered(self, error: KafkaError | None, _: Message) -> None:
+        if error is not None:
+            self._refused.append(error)
+
     def close(self) -> None:
-        # What cannot be sent any more is no reason not to begin anew: the next producer fences this one.
-        with suppress(KafkaError):
-            self._producer.close(_CLOSE_S)
+        """What cannot be sent any more is dropped, without waiting: the next producer fences this one."""
+        self._producer.purge()
+        _abandoned.append(self._producer)

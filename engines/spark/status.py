@@ -11,6 +11,8 @@ State = Literal["starting", "ready", "failed", "stopped"]
 """ready: an event written now would be processed at once. failed: with a cause. In the last two it runs no longer."""
 
 _FILE = "status.json"
+PLAN = "plan.txt"
+"""What the query that is to be explained would run."""
 
 
 @dataclass(frozen=True)

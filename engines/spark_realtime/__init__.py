@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from engines.protocol import Claim, Cluster, Environment, Guarantee, LogKind, Poison, Role, Rollback, Site, Support
+from engines.configuration import LAYOUTS, SETTINGS, Options, SettingsByName, Store
+from engines.protocol import Claim, Cluster, Environment, Guarantee, Job, LogKind, Poison, Role, Rollback, Site, Support
 from engines.spark import emulations
 from engines.spark import engine as spark
 from engines.spark.cluster import NEVER_AT_MOST_ONCE, open_here
-from engines.spark.settings import REAL_TIME
+from engines.spark.settings import LEAST_PROCESS_MB, OPTIONS, REAL_TIME, reported
 from workloads.query import Join, Query, Session, Windowed
 
 _NO_SESSION = "update mode is not supported for session windows, and real-time mode has no other"
@@ -49,6 +50,19 @@ class SparkRealtime:
     roles: tuple[Role, ...] = ("worker", "coordinator")
     poison: Poison = "skipped"
     limits: Mapping[str, str] = {}
+    settings = SETTINGS
+    layouts = LAYOUTS
+    stores: Mapping[str, Store] = {REAL_TIME: "RocksDB"}
+    has_interval = False
+
+    def least_memory_mb(self, mode: str) -> int:  # noqa: ARG002
+        return LEAST_PROCESS_MB
+
+    def options(self, mode: str) -> Options:  # noqa: ARG002
+        return OPTIONS
+
+    def reported(self, job: Job) -> SettingsByName:
+        return reported(job)
 
     def support(self, query: Query, guarantee: Guarantee, mode: str) -> Support:
         if mode not in self.modes:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from engines.configuration import Configurable
 from engines.discovery import discover as discover_engines
 from engines.protocol import Engine
 from harness.faults import discover as discover_faults
@@ -56,6 +57,17 @@ def _engines() -> list[Entry]:
             "version": engine.version,
             "modes": dict(engine.modes),
             "logs": list(engine.logs),
+            **(
+                {
+                    "settings": list(engine.settings),
+                    "layouts": list(engine.layouts),
+                    "stores": dict(engine.stores),
+                    "own_interval": engine.has_interval,
+                    "least_memory_mb": {mode: engine.least_memory_mb(mode) for mode in engine.modes},
+                }
+                if isinstance(engine, Configurable)
+                else {}
+            ),
             "environment": {
                 "group": engine.environment.group,
                 "jars": list(engine.environment.jars),

@@ -14,7 +14,7 @@ from harness.problem import ExitCode, Problem
 def override(content: dict[str, Any], overrides: Mapping[str, str], texts: Collection[str]) -> Iterator[Problem]:
     """Replace values by dotted key. texts: keys whose values are texts, so that 2020 and true are such there too."""
     for key, written in overrides.items():
-        *tables, last = key.split(".")
+        *tables, last = keys(key)
         table = content
         for name in tables:
             inner = table.setdefault(name, {})
@@ -25,7 +25,23 @@ def override(content: dict[str, Any], overrides: Mapping[str, str], texts: Colle
                 break
             table = inner
         else:
-            table[last] = _value(written, text=key in texts)
+            table[last] = _value(written, text=key in texts or _names_an_option(tables))
+
+
+_OPTIONS = "options"
+
+
+def keys(dotted: str) -> list[str]:
+    """A dotted key's parts. All that follows `engine.NAME.options.` is the name of one option, dots and all."""
+    parts = dotted.split(".")
+    if len(parts) > 3 and parts[0] == "engine" and parts[2] == _OPTIONS:
+        return [*parts[:3], ".".join(parts[3:])]
+    return parts
+
+
+def _names_an_option(tables: list[str]) -> bool:
+    """Its value is passed on as it is written."""
+    return len(tables) == 3 and tables[0] == "engine" and tables[2] == _OPTIONS
 
 
 def _value(written: str, text: bool) -> Any:

@@ -12,6 +12,7 @@ from typing import Literal, get_args
 import numpy as np
 from pydantic import ValidationError
 
+from engines.configuration import Configurable, nearest
 from engines.protocol import Engine, Guarantee, LogKind
 from harness.faults.fault import has_one_victim
 from harness.host import disk
@@ -19,7 +20,7 @@ from harness.planning.catalogue import Catalogue
 from harness.planning.suite import InvalidRequest, Suite, parameter
 from harness.problem import ExitCode, Problem
 from results.history import first_problem
-from results.plan import Blocked, CasePlan, RunPlan, Strikes
+from results.plan import Blocked, CasePlan, RunPlan, SetUp, Strikes
 from workloads.bounds import Bounded, Load, overflow, steepest
 from workloads.discovery import Unavailable
 from workloads.names import misnamed
@@ -122,8 +123,10 @@ def _cases(
         default = ("default",) if isinstance(engine, Unavailable) else tuple(engine.modes)[:1]
         for mode in suite.modes.get(engine_name, default):
             campaigns = _campaigns(suite, engine_name, mode, catalogue)
-            for wanted, guarantee, strikes in product(asked, guarantees, campaigns):
+            set_ups = _set_ups(suite, engine_name, engine)
+            for wanted, guarantee, strikes, set_up in product(asked, guarantees, campaigns, set_ups):
                 case = _case(suite, engine, (engine_name, mode), wanted, log[0], guarantee, strikes)
+                case = case.model_copy(update={"set_up": set_up})
                 blocked = _blocked(case, engine, wanted, log[1], guarantees, selection, catalogue, available)
                 cases.append(case.model_copy(update={"blocked": blocked}))
     return cases
@@ -143,6 +146,26 @@ def in_blocks(cases: Sequence[CasePlan], trials: int, seed: int) -> list[CasePla
         order = np.random.default_rng((seed, number)).permutation(len(able))
         planned += [able[place].model_copy(update={"trial_number": number}) for place in order]
     return planned
+
+
+def _set_ups(suite: Suite, name: str, engine: Engine | Unavailable) -> list[SetUp]:
+    """In which ways an engine is set: those that the suite asks for, as far as the engine has a choice."""
+    table = suite.of_engine(name)
+    if not isinstance(engine, Configurable):
+        return [SetUp(options=table.options)]
+    layout = next(iter(nearest([table.layout or ""], engine.layouts)))
+    found = []
+    for own_interval in (False, True) if suite.own_interval and engine.has_interval else (False,):
+        found += [
+            SetUp(
+                settings=settings if len(engine.settings) > 1 else None,
+                layout=layout if len(engine.layouts) > 1 else None,
+                own_interval=own_interval,
+                options=table.options,
+            )
+            for settings in nearest(table.settings or (), engine.settings)
+        ]
+    return found
 
 
 @dataclass(frozen=True)
@@ -348,4 +371,18 @@ def _obstacle(case: CasePlan, engine: Engine, workload: Workload, not_kafka: Blo
     if case.log not in engine.logs:
         return not_kafka or Blocked(outcome="unsupported", reason=f"has no {case.log} log")
     support = engine.support(workload.query(case.parameters), case.guarantee, case.mode)
-    return Blocked(outcome="unsupported", reason=support.detail) if support.kind == "unsupported" else None
+    if support.kind == "unsupported":
+        return Blocked(outcome="unsupported", reason=support.detail)
+    return _too_little_memory(case, engine)
+
+
+def _too_little_memory(case: CasePlan, engine: Engine) -> Blocked | None:
+    """Why the limit of a worker process is too low for the engine, or None."""
+    if not isinstance(engine, Configurable):
+        return None
+    tasks = case.parallelism if case.set_up.layout == "one-process" else 1
+    least_mb, given_mb = engine.least_memory_mb(case.mode), case.worker_memory_mb * tasks
+    if given_mb >= least_mb:
+        return None
+    reason = f"a worker process of {given_mb} MiB is too small for it: it needs {least_mb} MiB"
+    return Blocked(outcome="unsupported", reason=reason, remedy=f"set `worker_memory` to {-(-least_mb // tasks)}MiB")

@@ -48,6 +48,13 @@ class Readiness:
         known = self._known[engine.name]
         return _blocked(known) if isinstance(known, Problem) else None
 
+    def tools(self, engine: str) -> Provisioned:
+        """What an engine runs with that was asked for before. Raises Problem where it cannot run."""
+        known = self._known[engine]
+        if isinstance(known, Problem):
+            raise known
+        return known
+
     def provisioned(self, plan: RunPlan) -> dict[str, Provisioned]:
         """What the engines of the plan's runnable cases run with, by name."""
         names = {case.engine for case in plan.runnable}

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from harness.planning.catalogue import Catalogue, suites
 from harness.planning.planner import Selection
-from harness.planning.suite import InvalidRequest, Suite, load, unknown
+from harness.planning.suite import InvalidRequest, Suite, load
+from harness.planning.tables import unknown
 from harness.problem import ExitCode, Problem
 from results.printable import printable
 

@@ -5,19 +5,21 @@ Longer than most: a model a table, and every name in it looked up, so that one r
 
 from __future__ import annotations
 
-import difflib
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
+from engines.configuration import Layout
 from engines.protocol import Guarantee, LogKind, Timeouts
 from harness.planning import quantity
 from harness.planning.catalogue import Catalogue, suites
-from harness.planning.overrides import beside, override, texts
+from harness.planning.engine_table import EngineTable, SettingsChosen, unfit_engines
+from harness.planning.overrides import beside, keys, override, texts
+from harness.planning.tables import Table, nearest, several, table_of, unknown, words
 from harness.problem import ExitCode, Problem
 from results.plan import Drain, Paced
 from results.warmth import LEAST
@@ -45,11 +47,6 @@ MOST_SHARE = 100.0
 """Of a parameter with a fraction."""
 
 
-def _several(value: Any) -> Any:
-    """One word, or a list of them."""
-    return [value] if isinstance(value, str) else value
-
-
 EVERY = "all"
 """What a suite may say in place of names: every workload, or every fault, that exists."""
 
@@ -61,7 +58,7 @@ def _for_all(value: Any) -> Any:
     return value if isinstance(value, dict) else {_ALL: value}
 
 
-Names = Annotated[tuple[str, ...], BeforeValidator(_several), Field(min_length=1)]
+Names = Annotated[tuple[str, ...], BeforeValidator(several), Field(min_length=1)]
 
 SuiteAim = Literal["share", "outputs", "interval", "row", "committing", "restore"]
 """The aims of `results.plan.Aim` that a suite may ask for."""
@@ -73,11 +70,7 @@ chance: the same engine showed 0.2 s in one trial and 1.0 s in the next. So clos
 them sweep through every point once."""
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ProfileTable(_Table):
+class ProfileTable(Table):
     """How the rate rises and falls, as in `workloads.profile.Profile`; `profile = "sine"` is short for one table.
 
     None stands for a value that is not given: the profile's own default.
@@ -115,7 +108,7 @@ class ProfileTable(_Table):
         return Profile(**given)
 
 
-class PacedTable(_Table):
+class PacedTable(Table):
     """Open loop: the mean rate, how it varies, and durations of the part that is thrown away and of that judged."""
 
     rate: Rate = Field(gt=0)
@@ -124,7 +117,7 @@ class PacedTable(_Table):
     measured: Seconds = Field(gt=0)
 
 
-class DrainOnLog(_Table):
+class DrainOnLog(Table):
     """What differs on one log. None: as it stands for all logs."""
 
     events: Count | None = Field(default=None, gt=0)
@@ -174,12 +167,12 @@ class DrainTable(DrainOnLog):
         return Drain(budget_s=for_jvm_s if jvm else for_all_s, **values)
 
 
-class FaultsTable(_Table):
+class FaultsTable(Table):
     """Which faults strike, each in trials of its own, and when."""
 
     inject: Names = Field(min_length=1)
     """Names of the faults; `all` in a file for every fault that exists."""
-    instead: dict[str, Names] = {}
+    instead: dict[str, Names] = Field(default={})
     """By engine or ENGINE.MODE, the faults that strike it in place of those."""
     aim: SuiteAim = "interval"
     """At what moment a strike falls."""
@@ -189,9 +182,9 @@ class FaultsTable(_Table):
     """So many are tried at most, in each case."""
     rows: Count = Field(default=0, ge=0)
     """The last so many strikes fall as soon as a new row is visible."""
-    hold: Annotated[dict[str, Annotated[Seconds, Field(ge=0)]], BeforeValidator(_for_all)] = {}
+    hold: Annotated[dict[str, Annotated[Seconds, Field(ge=0)]], BeforeValidator(_for_all)] = Field(default={})
     """How many seconds a fault lasts, for all or by fault; the fault's own time where none is given."""
-    timeouts: Annotated[tuple[Timeouts, ...], BeforeValidator(_several), Field(min_length=1)] = ("default",)
+    timeouts: Annotated[tuple[Timeouts, ...], BeforeValidator(several), Field(min_length=1)] = ("default",)
     """One or both sets of engine time-outs to run with: `default`, `tuned`."""
 
     def of(self, engine: str, mode: str) -> Names:
@@ -202,7 +195,7 @@ class FaultsTable(_Table):
         return self.hold.get(fault, self.hold.get(_ALL, own_s))
 
 
-class Suite(_Table):
+class Suite(Table):
     """A suite file: what a run asks."""
 
     schema_version: Literal[1]
@@ -215,8 +208,17 @@ class Suite(_Table):
     """`all` in a file for every workload that exists; they then stand in `workload`."""
     workload: dict[str, dict[str, Any]] = Field(min_length=1)
     """Parameters by name, by the name of each workload that is asked for; empty ones for its defaults."""
-    modes: dict[str, Names] = {}
+    modes: dict[str, Names] = Field(default={})
     """One or several by engine; the engine's first where none is named."""
+    settings: SettingsChosen = ("plain",)
+    """How engines are set that can be in several ways: one or both of `plain` and `recommended`."""
+    layout: Layout | None = None
+    """How tasks are spread over worker processes; where nothing is given, `process-per-task` where faults strike and
+    `one-process` elsewhere."""
+    own_interval: bool = False
+    """Whether an engine that has a commit interval of its own runs with that as well, in a table of its own."""
+    engine: dict[str, EngineTable] = Field(default={})
+    """What differs for an engine, by its name."""
     seed: int = Field(ge=0, lt=2**63, strict=True)
     """Of all that is drawn: the same seed gives the same events."""
     partitions: int = Field(gt=0, le=MOST_PARTITIONS, strict=True)
@@ -227,7 +229,7 @@ class Suite(_Table):
     """The trigger, checkpoint and commit interval, in seconds."""
     worker_memory: Size = Field(ge=64 * 1024**2)
     """Limit of one worker process, in bytes."""
-    guarantee: Annotated[tuple[Guarantee, ...], BeforeValidator(_several), Field(min_length=1)]
+    guarantee: Annotated[tuple[Guarantee, ...], BeforeValidator(several), Field(min_length=1)]
     """One, or several to run one after the other."""
     trials: Count = Field(default=1, ge=1, le=1000)
     """How many trials each case has. Of fewer than five nothing is ranked."""
@@ -252,6 +254,16 @@ class Suite(_Table):
         if self.faults is not None and (self.paced is None or self.drain is not None or self.paced.profile):
             raise ValueError("`faults` strike under a steady load: they need `paced` without a profile, and no `drain`")
         return self
+
+    def of_engine(self, name: str) -> EngineTable:
+        """How an engine is set; nothing is None."""
+        own = self.engine.get(name, EngineTable())
+        default: Layout = "one-process" if self.faults is None else "process-per-task"
+        return EngineTable(
+            settings=own.settings or self.settings,
+            layout=own.layout or self.layout or default,
+            options=own.options,
+        )
 
     @property
     def events_per_second(self) -> float:
@@ -278,19 +290,6 @@ class InvalidRequest(Exception):
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__("; ".join(problem.what for problem in problems))
         self.problems = tuple(problems)
-
-
-def nearest(word: str, allowed: Iterable[str]) -> str:
-    """A hint for a word that is not allowed: the nearest one that is, then all of them."""
-    names = sorted(allowed)
-    close = difflib.get_close_matches(word, names, n=1)
-    hint = f"Did you mean `{close[0]}`? " if close else ""
-    return f"{hint}Allowed: {', '.join(names) or 'none'}"
-
-
-def unknown(kind: str, word: str, allowed: Iterable[str], where: str) -> Problem:
-    """The problem of a name that does not exist."""
-    return Problem(f"unknown {kind} `{word}`", where, nearest(word, allowed), ExitCode.USAGE)
 
 
 def find(source: str) -> Path:
@@ -349,7 +348,7 @@ class _Places:
     """Where the values of a suite were written, for messages."""
 
     def __init__(self, file: Path, text: str, overrides: Mapping[str, str]) -> None:
-        self._file, self._overrides = file, {tuple(key.split(".")) for key in overrides}
+        self._file, self._overrides = file, {tuple(keys(key)) for key in overrides}
         self._lines: dict[Path_, int] = {}
         table: Path_ = ()
         for number, line in enumerate(text.splitlines(), 1):
@@ -396,8 +395,14 @@ def _explain(error: dict[str, Any], places: _Places) -> Problem:
 def _fields(path: Path_) -> Iterable[str]:
     """The keys that the table at this path may have."""
     model: Any = Suite
+    named = False
     for name in path:
+        if named:
+            # A table by name: what stands in it is of one model, whatever the name.
+            named = False
+            continue
         field = model.model_fields.get(name)
+        named = field is not None and get_origin(field.annotation) is dict
         kinds = getattr(field.annotation, "__args__", (field.annotation,)) if field else ()
         model = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
         if model is None:
@@ -408,31 +413,32 @@ def _fields(path: Path_) -> Iterable[str]:
 
 def _unknown_names(content: Mapping[str, Any], catalogue: Catalogue, places: _Places) -> Iterator[Problem]:
     """Names that do not exist. Values of a wrong shape are left to the model."""
-    for name in _words(content.get("engines")):
+    for name in words(content.get("engines")):
         if name not in catalogue.engines:
             yield unknown("engine", name, catalogue.engines, places.of(("engines",)))
-    for name, modes in _table(content.get("modes")).items():
-        yield from _unknown_modes(name, _words(modes), catalogue, places.of(("modes", name)))
-    table = _table(content.get("faults"))
-    for name in _table(table.get("hold")):
+    for name, modes in table_of(content.get("modes")).items():
+        yield from _unknown_modes(name, words(modes), catalogue, places.of(("modes", name)))
+    yield from unfit_engines(content, catalogue, places.of)
+    table = table_of(content.get("faults"))
+    for name in table_of(table.get("hold")):
         if name not in catalogue.faults:
             yield unknown("fault", name, catalogue.faults, places.of(("faults", "hold", name)))
-    instead = _table(table.get("instead"))
+    instead = table_of(table.get("instead"))
     for name in instead:
         engine, _, mode = name.partition(".")
         yield from _unknown_modes(engine, [mode] if mode else [], catalogue, places.of(("faults", "instead", name)))
     named = {("inject",): table.get("inject")} | {("instead", name): faults for name, faults in instead.items()}
     for where, faults in named.items():
-        for name in _words(faults):
+        for name in words(faults):
             if name not in catalogue.faults:
                 allowed = (*catalogue.faults, EVERY) if where == ("inject",) else catalogue.faults
                 yield unknown("fault", name, allowed, places.of(("faults", *where)))
-    for name, given in _table(content.get("workload")).items():
+    for name, given in table_of(content.get("workload")).items():
         workload = catalogue.workloads.get(name)
         if workload is None:
             yield unknown("workload", name, catalogue.workloads, places.of(("workload", name)))
         elif not isinstance(workload, Unavailable):
-            for key, value in _table(given).items():
+            for key, value in table_of(given).items():
                 place = places.of(("workload", name, key))
                 if key not in workload.defaults:
                     yield unknown(f"parameter of {name}", key, workload.defaults, place)
@@ -449,16 +455,6 @@ def _unknown_modes(name: str, modes: Iterable[object], catalogue: Catalogue, whe
         for mode in modes:
             if mode not in engine.modes:
                 yield unknown(f"mode of {name}", str(mode), engine.modes, where)
-
-
-def _words(value: object) -> list[str]:
-    """One word or a list of them, as a list; what is neither is left out."""
-    several = value if isinstance(value, list) else [value]
-    return [word for word in several if isinstance(word, str)]
-
-
-def _table(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 def _unfit(workload: Workload, key: str, value: object, where: str) -> Problem | None:

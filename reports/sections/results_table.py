@@ -26,6 +26,7 @@ def _page(report: Report) -> Iterator[Block]:
     head: tuple[str | Heading, ...] = (
         "engine",
         "outcome",
+        "store",
         Heading("lost / dup /\nwrong", "number"),
         *(Heading(column.heading, "speed") for column in shown),
         "delivery,\nclaimed → seen",
@@ -36,11 +37,12 @@ def _page(report: Report) -> Iterator[Block]:
 
 
 def _page_row(row: Row, shown: Sequence[Column]) -> TableRow:
-    mode = "" if row.first.mode == "default" else row.first.mode
+    how = row.first.set_up.in_words(row.first.mode)
     whole = (f"{row.claimed} →", row.seen_in_words) if row.ran else ()
     cells: tuple[str | Cell, ...] = (
-        Cell(row.engine, below=" · ".join(part for part in (row.first.engine_version, mode) if part)),
+        Cell(row.engine, below=" · ".join(part for part in (row.first.engine_version, how) if part)),
         Cell(badge=row.outcome, below="as claimed" if row.allowed else ""),
+        row.store or units.NONE,
         _counts(row, " / ", ",") or units.NONE,
         *(_speed(row, column) for column in shown),
         Cell("" if whole else units.NONE, whole=whole, below="; ".join(row.claim_notes)),

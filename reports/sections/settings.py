@@ -24,9 +24,13 @@ def _page(report: Report) -> Iterator[Block]:
             Table("Machine and versions", ("what", "value"), list(_machine(report.run, rows))),
         )
     )
-    settings = [(row.name, name, value) for row in rows for name, value in sorted(row.settings.items())]
+    settings = [
+        (row.name, name, value, row.because.get(name, units.NONE))
+        for row in rows
+        for name, value in sorted(row.settings.items())
+    ]
     if settings:
-        table = Table("Settings that differ from the defaults", ("engine", "setting", "value"), settings)
+        table = Table("Settings that differ from the defaults", ("engine", "setting", "value", "why"), settings)
         summary = f"Engine settings that differ from the engine's own defaults ({len(settings)})"
         yield Details(summary, (table,), open=True)
     metrics = list(_metrics(rows))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from engines.configuration import Configurable
 from engines.discovery import discover
 from engines.protocol import Engine, EngineFailure, Guarantee
 from tests.conformance.driver import Stage, log_of
@@ -29,6 +30,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     every = metafunc.config.getoption("--all-cells")
     if "in_mode" in metafunc.fixturenames:
         metafunc.parametrize("in_mode", WORKLOADS if every else IN_OTHER_MODES)
+    if "in_set_up" in metafunc.fixturenames:
+        metafunc.parametrize("in_set_up", WORKLOADS if every else IN_OTHER_MODES[:1])
     if "renamed" in metafunc.fixturenames:
         metafunc.parametrize("renamed", RENAMED if every else RENAMED[:1])
     if "names" in metafunc.fixturenames:
@@ -58,6 +61,18 @@ def mode(request: pytest.FixtureRequest) -> tuple[Engine, str]:
     return ENGINES[name], mode
 
 
+@pytest.fixture(
+    params=[
+        pytest.param(name, marks=needs(name))
+        for name, engine in sorted(ENGINES.items())
+        if isinstance(engine, Configurable) and len(engine.settings) + len(engine.layouts) > 2
+    ]
+)
+def settable(request: pytest.FixtureRequest) -> Engine:
+    """An engine that can be set in more than one way."""
+    return ENGINES[request.param]
+
+
 @pytest.fixture(scope="session")
 def embedded_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A stage without a broker."""
@@ -72,7 +87,7 @@ def stage(request: pytest.FixtureRequest) -> Stage:
     if "mode" in request.fixturenames:
         engine: Engine = request.getfixturevalue("mode")[0]
     else:
-        engine = request.getfixturevalue("engine")
+        engine = request.getfixturevalue("settable" if "settable" in request.fixturenames else "engine")
     stage: Stage = request.getfixturevalue("stage_on_kafka" if log_of(engine) == "kafka" else "embedded_stage")
     return stage
 

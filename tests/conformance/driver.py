@@ -10,10 +10,11 @@ import time
 import uuid
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from engines.configuration import Layout, Settings
 from engines.logs import connect
 from engines.logs.protocol import Log, Writer
 from engines.protocol import Cluster, Engine, Guarantee, Job, LogKind, RunningJob, Site, Topic
@@ -84,6 +85,8 @@ class Stage:
         mode: str | None = None,
         parallelism: int = 2,
         restart: bool = False,
+        settings: Settings = "plain",
+        layout: Layout = "process-per-task",
         raw: Sequence[tuple[str, bytes]] = (),
     ) -> Outcome:
         """Every row for the events, which are written in the order given, each to its key's partition.
@@ -92,9 +95,8 @@ class Stage:
         again. raw: (key, value) of records that are written amid the events as they are. Raises EngineFailure when the
         engine fails, and Unanswered when it does not answer in time.
         """
-        with _Run(
-            self._job(engine, query, log or log_of(engine), guarantee, mode, parallelism), self.cluster(engine)
-        ) as run:
+        job = self._job(engine, query, log or log_of(engine), guarantee, mode, parallelism)
+        with _Run(replace(job, settings=settings, layout=layout), self.cluster(engine)) as run:
             half = len(events) // 2
             run.start()
             run.send(events[:half])

@@ -53,3 +53,15 @@ def test_other_modes_give_the_same_rows(stage: Stage, mode: tuple[Engine, str], 
         assert_rows_but_for_late(query, events, outcome)
     else:
         assert_same_rows(query, events, outcome)
+
+
+def test_recommended_settings_in_one_process_give_the_same_rows(stage: Stage, settable: Engine, in_set_up: str, limit):
+    query, events = stream_of(in_set_up)
+    limit(settable, query)
+    outcome = stage.run(settable, query, events, settings="recommended", layout="one-process")
+    if in_set_up == LATE:
+        assert_rows_but_for_late(query, events, outcome)
+    elif settable.claim("exactly-once", next(iter(settable.modes))).lossy:
+        assert_nothing_but_due_rows(query, events, outcome)
+    else:
+        assert_same_rows(query, events, outcome)

@@ -215,7 +215,7 @@ def test_both_engines_are_found_and_a_copy_is_called_after_its_folder():
             assert engine.claim(guarantee, "default").delivery == guarantee
         assert engine.support(QUERY, "exactly-once", "other").kind == "unsupported"
     assert "runtime" not in found
-    assert BuiltinEngine("engines.my_copy", "about").name == "my-copy"
+    assert BuiltinEngine("engines.my_copy", "about", "none").name == "my-copy"
 
 
 # On a broker.

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import pytest
 
+from engines.configuration import values
 from engines.flink import checkpoints, engine, metrics, settings, sql
 from engines.flink.api import PYTHON_MODE, api
 from engines.flink.client import Client
@@ -90,28 +91,37 @@ def test_a_session_gap_that_flink_cannot_express_is_unsupported():
 
 
 @pytest.mark.parametrize("parallelism", range(1, 9))
-def test_a_job_still_fits_when_one_task_manager_is_gone(parallelism):
-    workers = settings.task_managers(parallelism)
+def test_a_job_still_fits_when_one_task_manager_is_gone(job, parallelism):
+    wide = replace(job, parallelism=parallelism)
+    workers = settings.task_managers(wide)
     assert workers >= 2
-    assert (workers - 1) * settings.slots(parallelism) >= parallelism
+    assert (workers - 1) * settings.slots(wide) >= parallelism
+
+
+def test_in_one_process_a_task_manager_has_all_slots_and_the_memory_of_all(job):
+    whole = replace(job, layout="one-process", parallelism=3)
+    told = values(settings.workers(whole))
+    assert settings.task_managers(whole) == 1
+    assert told[settings.SLOTS] == "3"
+    assert told["taskmanager.memory.process.size"] == f"{3 * job.memory_mb}m"
 
 
 def test_an_exactly_once_sink_has_transactions_of_its_own_that_brokers_accept(job):
-    sink = settings.sink(job)
+    sink = values(settings.sink(job))
     assert sink["sink.transactional-id-prefix"] == job.name
     assert 60_000 <= int(sink["properties.transaction.timeout.ms"]) <= 15 * 60 * 1000
-    weaker = settings.sink(replace(job, guarantee="at-least-once"))
+    weaker = values(settings.sink(replace(job, guarantee="at-least-once")))
     assert weaker == {"sink.delivery-guarantee": "at-least-once"}
 
 
 def test_reported_settings_name_no_place_and_are_what_is_told(job, tmp_path):
-    reported = settings.reported(job)
+    reported = values(settings.reported(job))
     assert reported["execution.checkpointing.interval"] == "750 ms"
     assert not [value for value in reported.values() if "127.0.0.1" in value or str(tmp_path) in value]
     site = Site(tmp_path, tmp_path, tmp_path, Path(sys.executable), tmp_path, tmp_path, {"flink-kafka": ()})
     told = describe(job, site, "127.0.0.1:20001")
     assert (told["configuration"] | told["input"] | told["output"]).items() >= (
-        settings.pipeline(job) | settings.SOURCE | settings.sink(job)
+        values(settings.pipeline(job) | settings.source(job) | settings.sink(job))
     ).items()
     assert told["slots"] == 4
     assert Query.from_json(told["query"]) == QUERY
@@ -133,24 +143,24 @@ def test_a_job_goes_on_from_its_newest_completed_checkpoint(job, tmp_path):
 
 
 def test_rocksdb_has_the_managed_memory_that_the_heap_does_not_need(job):
-    assert settings.workers(job)["taskmanager.memory.managed.fraction"] == "0.1"
+    assert settings.workers(job)["taskmanager.memory.managed.fraction"].value == "0.1"
     rocksdb = replace(job, mode=settings.ROCKSDB_MODE)
     assert "taskmanager.memory.managed.fraction" not in settings.workers(rocksdb)
-    assert settings.reported(rocksdb)["state.backend.type"] == "rocksdb"
+    assert settings.reported(rocksdb)["state.backend.type"].value == "rocksdb"
 
 
 def test_python_runs_in_the_task_managers_wherever_a_query_is_answered_in_python(job):
     name = "python.execution-mode"
     assert name not in settings.reported(job)
-    assert settings.reported(replace(job, mode=PYTHON_MODE))[name] == "thread"
-    assert settings.reported(replace(job, query=EXAMPLES["machine"]))[name] == "thread"
+    assert settings.reported(replace(job, mode=PYTHON_MODE))[name].value == "thread"
+    assert settings.reported(replace(job, query=EXAMPLES["machine"]))[name].value == "thread"
 
 
 def test_a_deduplication_forgets_no_sooner_than_a_job_may_lag(job):
     query = EXAMPLES["deduplicate"]
     assert settings.deduplicate_ttl_ms(query.deduplicate) == 3_600_000
     assert settings.deduplicate_ttl_ms(replace(query.deduplicate, within_ms=120_000)) == 7_200_000
-    assert settings.reported(replace(job, query=query))["table.exec.state.ttl"] == "3600000 ms"
+    assert settings.reported(replace(job, query=query))["table.exec.state.ttl"].value == "3600000 ms"
     assert "table.exec.state.ttl" not in settings.reported(job)
 
 
@@ -467,7 +477,7 @@ def test_a_dead_task_manager_is_started_again_in_its_place(submitted, processes)
 
 def test_tuned_time_outs_notice_and_restart_sooner_and_are_reported(job):
     assert not {name for name in settings.reported(job) if name.startswith("heartbeat")}
-    tuned = settings.reported(replace(job, timeouts="tuned"))
+    tuned = values(settings.reported(replace(job, timeouts="tuned")))
     assert (tuned["heartbeat.interval"], tuned["heartbeat.timeout"]) == ("1000", "5000")
     assert tuned["restart-strategy.type"] == "fixed-delay"
 

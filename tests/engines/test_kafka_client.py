@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
 import time
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -12,7 +13,8 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 
-from engines.kafka_client import engine, instructions, settings
+from engines.configuration import values
+from engines.kafka_client import configuration, engine, instructions
 from engines.kafka_client.changelog import Restoration, State, commit, entry, tombstone
 from engines.kafka_client.partition import Partition
 from engines.protocol import Environment, Job, Topic
@@ -250,7 +252,7 @@ def job(tmp_path: Path) -> Job:
         input=Topic("kafka", "127.0.0.1:1", "in", 4),
         output=Topic("kafka", "127.0.0.1:1", "out", 4),
         guarantee="exactly-once",
-        mode="group",
+        mode="kafka-python",
         parallelism=2,
         interval_ms=1_000,
         memory_mb=1_024,
@@ -258,17 +260,21 @@ def job(tmp_path: Path) -> Job:
     )
 
 
+def settings(job: Job) -> dict[str, str]:
+    return values(configuration.reported(job))
+
+
 def test_every_guarantee_is_answered_and_an_unknown_mode_is_not(job):
     for guarantee in ("at-most-once", "at-least-once", "exactly-once"):
         for query in EXAMPLES.values():
-            assert engine.support(query, guarantee, "group").kind != "unsupported"
+            assert engine.support(query, guarantee, "kafka-python").kind != "unsupported"
     refused = engine.support(job.query, "exactly-once", "fast")
     assert refused.kind == "unsupported"
-    assert "group" in refused.detail
+    assert "kafka-python" in refused.detail
 
 
 def test_only_what_needs_no_memory_is_native_to_a_client_without_operators():
-    kinds = {name: engine.support(query, "exactly-once", "group") for name, query in EXAMPLES.items()}
+    kinds = {name: engine.support(query, "exactly-once", "kafka-python") for name, query in EXAMPLES.items()}
     assert [name for name, support in kinds.items() if support.kind == "native"] == ["project"]
     assert all(support.detail.startswith("by hand: ") for name, support in kinds.items() if name != "project")
 
@@ -287,7 +293,7 @@ def test_each_worker_has_a_transactional_id_of_its_own_that_is_the_same_next_tim
 def test_a_long_commit_interval_gets_a_longer_transaction_time_out(job):
     slow = replace(job, interval_ms=30_000)
     assert instructions(slow, 0)["producer"]["transaction_timeout_ms"] == 90_000
-    assert settings(slow)["KafkaProducer.transaction_timeout_ms"] == "90000"
+    assert settings(slow)["producer transaction_timeout_ms"] == "90000"
 
 
 def test_time_outs_are_its_own_unless_they_are_to_be_tuned(job):
@@ -296,14 +302,14 @@ def test_time_outs_are_its_own_unless_they_are_to_be_tuned(job):
     assert instructions(job, 0)["restore_timeout_s"] == 90.0
     tuned = replace(job, timeouts="tuned")
     changed = {
-        "KafkaConsumer.session_timeout_ms": "6000",
-        "KafkaConsumer.heartbeat_interval_ms": "2000",
-        "KafkaProducer.transaction_timeout_ms": "6000",
+        "consumer session_timeout_ms": "6000",
+        "consumer heartbeat_interval_ms": "2000",
+        "producer transaction_timeout_ms": "6000",
     }
     assert settings(tuned) == told | changed
     assert instructions(tuned, 0)["consumer"]["session_timeout_ms"] == 6_000
     assert instructions(tuned, 0)["producer"]["transaction_timeout_ms"] == 6_000
-    assert settings(replace(tuned, interval_ms=5_000))["KafkaProducer.transaction_timeout_ms"] == "15000"
+    assert settings(replace(tuned, interval_ms=5_000))["producer transaction_timeout_ms"] == "15000"
 
 
 @pytest.mark.java
@@ -333,3 +339,38 @@ def test_a_record_that_is_no_event_is_counted_and_the_job_goes_on(site, make_job
         assert running.failure() is None
     finally:
         cluster.close()
+
+
+def test_over_librdkafka_settings_have_its_names_and_the_changelog_its_order(job):
+    over = replace(job, mode="confluent-kafka")
+    told = instructions(over, 1)
+    assert told["library"] == "confluent-kafka"
+    assert told["consumer"]["group.id"] == "readings"
+    assert told["consumer"]["enable.auto.commit"] is False
+    assert told["producer"]["transactional.id"] == "readings-1"
+    weaker = instructions(replace(over, guarantee="at-least-once"), 1)["producer"]
+    assert weaker == {"bootstrap.servers": "127.0.0.1:1", "enable.idempotence": True}
+
+
+def test_a_users_own_settings_go_to_consumer_or_producer_as_the_library_takes_them(job):
+    mine = {"consumer.fetch_min_bytes": "5000", "producer.compression_type": "lz4"}
+    told = instructions(replace(job, options=mine), 0)
+    assert told["consumer"]["fetch_min_bytes"] == 5000
+    assert told["producer"]["compression_type"] == "lz4"
+    over = replace(job, mode="confluent-kafka", options={"producer.linger.ms": "50"})
+    assert instructions(over, 0)["producer"]["linger.ms"] == "50"
+
+
+_LIST = """
+from kafka import KafkaConsumer, KafkaProducer
+for of, client in (("consumer", KafkaConsumer), ("producer", KafkaProducer)):
+    for name in client.DEFAULT_CONFIG:
+        print(f"{of}.{name}")
+"""
+
+
+@pytest.mark.java
+def test_the_options_that_are_listed_are_those_of_the_library(site):
+    asked = [site(engine).python, "-I", "-c", _LIST]
+    said = subprocess.run(asked, check=True, capture_output=True, text=True, timeout=60).stdout
+    assert configuration.options("kafka-python").known == frozenset(said.split())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,9 +13,9 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 
+from engines.configuration import values
 from engines.java_classes import compiled
-from engines.kafka_streams import MAIN, SOURCES, application, engine, memory, streams_config
-from engines.kafka_streams import settings as told
+from engines.kafka_streams import MAIN, SOURCES, application, configuration, engine
 from engines.protocol import EngineFailure, Environment, Job, Site, Topic
 from workloads import sensors
 from workloads.query import (
@@ -30,6 +31,14 @@ from workloads.query import (
     Until,
 )
 from workloads.query import Running as RunningTotals
+
+
+def streams_config(job: Job) -> dict[str, str]:
+    return values(configuration.streams(job))
+
+
+def told(job: Job) -> dict[str, str]:
+    return values(configuration.reported(job))
 
 
 @pytest.fixture
@@ -131,7 +140,7 @@ def test_time_outs_are_its_own_unless_they_are_to_be_tuned(job):
     tuned = dataclasses.replace(job, timeouts="tuned")
     session = {"session.timeout.ms": "6000", "heartbeat.interval.ms": "2000"}
     assert told(tuned) == told(job) | session | {"producer.transaction.timeout.ms": "6000"}
-    assert application(tuned, job.directory, 256)["settings"].items() >= session.items()
+    assert application(tuned, job.directory)["settings"].items() >= session.items()
     slow = dataclasses.replace(tuned, interval_ms=5_000)
     assert streams_config(slow)["producer.transaction.timeout.ms"] == "15000"
     plain = dataclasses.replace(tuned, guarantee="at-least-once")
@@ -147,15 +156,15 @@ def test_at_least_once_reads_committed_input_as_exactly_once_does_by_itself(job)
 
 def test_only_the_retention_mode_says_how_long_windows_are_kept(job):
     closed_ms = sensors.workload.defaults["window_ms"] + job.query.watermark_delay_ms
-    assert application(job, job.directory, 256)["retention_ms"] == closed_ms + 3_600_000
+    assert application(job, job.directory)["retention_ms"] == closed_ms + 3_600_000
     assert told(job)["Materialized.withRetention"] == f"{closed_ms + 3_600_000} ms"
     default = dataclasses.replace(job, mode="default-retention")
-    assert application(default, job.directory, 256)["retention_ms"] is None
+    assert application(default, job.directory)["retention_ms"] is None
 
 
 def test_a_window_of_hours_is_kept_longer_than_it_lasts(job):
     hours = shaped(job, window=Sliding(10_800_000, 3_600_000))
-    assert application(hours, job.directory, 256)["retention_ms"] > 10_800_000
+    assert application(hours, job.directory)["retention_ms"] > 10_800_000
 
 
 def test_a_query_without_time_windows_has_no_window_settings(job):
@@ -169,7 +178,7 @@ def test_running_totals_are_a_table_without_a_cache(job):
 
 
 def test_heap_and_rocksdb_together_leave_a_quarter_of_the_limit():
-    assert memory(1_024) == (512, 256)
+    assert (configuration.heap_mb(1_024), configuration.rocksdb_mb(1_024)) == (512, 256)
 
 
 def test_a_site_without_a_jdk_is_refused(tmp_path):
@@ -271,3 +280,33 @@ def until(met: Callable[[], bool], timeout_s: float = 60.0) -> None:
     while not met():
         assert time.monotonic() < deadline, f"not met within {timeout_s:g} s"
         time.sleep(0.1)
+
+
+@pytest.mark.java
+def test_the_options_that_are_listed_are_those_of_kafka_streams_and_its_clients(site):
+    place = site(engine)
+    classes = compiled(SOURCES, place.cache, place.java_home, place.jars["kafka-streams"])
+    path = ":".join(map(str, (classes, *place.jars["kafka-streams"])))
+    command = [place.java_home / "bin" / "java", "-cp", path, "OptionNames"]
+    said = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
+    assert configuration.OPTIONS.known == frozenset(said.split())
+
+
+def test_in_one_process_an_instance_has_all_threads_and_the_memory_of_all(job):
+    whole = dataclasses.replace(job, layout="one-process")
+    assert streams_config(whole)["num.stream.threads"] == "2"
+    assert told(whole)["instances"] == "1"
+    assert told(whole)["-Xmx"] == "1024m"
+    assert "num.stream.threads" not in streams_config(job)
+
+
+def test_its_own_interval_is_left_to_it(job):
+    own = dataclasses.replace(job, own_interval=True)
+    assert "commit.interval.ms" not in streams_config(own)
+    assert "producer.transaction.timeout.ms" not in streams_config(own)
+
+
+def test_recommended_settings_choose_one_collector_whatever_the_environment_says(job):
+    java = configuration.java(dataclasses.replace(job, settings="recommended"))
+    assert [word for word in java if "Use" in word] == ["-XX:-UseSerialGC", "-XX:-UseG1GC", "-XX:+UseParallelGC"]
+    assert not [word for word in configuration.java(job) if "Use" in word]

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
+from engines.configuration import values
 from engines.logs import connect
 from engines.process import Process
 from engines.protocol import Cluster, EngineFailure, Job, Site, Topic
@@ -42,7 +43,7 @@ LIMIT_S = 180.0
 @pytest.fixture
 def job(tmp_path: Path) -> Job:
     topic = Topic("kafka", "127.0.0.1:9092", "readings", 4)
-    return Job("job-1", QUERY, topic, topic, "exactly-once", "micro-batch", 3, 750, 640, tmp_path)
+    return Job("job-1", QUERY, topic, topic, "exactly-once", "micro-batch", 3, 750, 1024, tmp_path)
 
 
 @pytest.fixture
@@ -99,19 +100,19 @@ def test_shapes_in_order_need_the_state_in_rocksdb():
 
 def test_only_a_mode_with_rocksdb_sets_a_state_store(job):
     provider = "spark.sql.streaming.stateStore.providerClass"
-    assert "RocksDB" in settings.tuning(job)[provider]
-    assert provider not in settings.tuning(replace(job, mode="heap-state"))
+    assert "RocksDB" in settings.session(job)[provider].value
+    assert provider not in settings.session(replace(job, mode="heap-state"))
 
 
 def test_modes_that_need_no_settings_of_their_own_share_a_driver(job):
-    assert settings.tuning(job) == settings.tuning(replace(job, mode="exactly-once-sink"))
+    assert settings.session(job) == settings.session(replace(job, mode="exactly-once-sink"))
     assert settings.reported(job) != settings.reported(replace(job, mode="exactly-once-sink"))
 
 
 def test_tuned_time_outs_are_looked_at_more_often_than_they_last(job):
     waits = ("spark.executor.heartbeatInterval", "spark.network.timeoutInterval", "spark.network.timeout")
-    assert not set(waits) & settings.tuning(job).keys()
-    tuned = settings.tuning(replace(job, timeouts="tuned"))
+    assert not set(waits) & settings.session(job).keys()
+    tuned = values(settings.session(replace(job, timeouts="tuned")))
     beat, look, silence = (int(tuned[name].removesuffix("s")) for name in waits)
     assert beat <= look < silence
 
@@ -126,20 +127,22 @@ def test_a_status_adds_up_and_keeps_its_counts_when_the_phase_changes(tmp_path):
 
 
 def test_a_job_sets_parallelism_interval_and_memory_by_sparks_names(job):
-    reported = settings.reported(job)
-    assert reported["spark.master"] == "local-cluster[3,1,640]"
+    reported = values(settings.reported(job))
+    assert reported["spark.master"] == "local-cluster[3,1,1024]"
     assert reported["spark.executor.memory"] == "640m"
     assert reported["spark.sql.shuffle.partitions"] == "3"
-    assert reported["processingTime"] == "750 milliseconds"
+    assert reported["trigger"] == "processingTime=750 milliseconds"
     assert reported["kafka.isolation.level"] == "read_committed"
 
 
 def test_reported_settings_name_no_place(job, bare_site):
     assert not [
-        value for value in settings.reported(job).values() if "127.0.0.1" in value or str(job.directory) in value
+        value
+        for value in values(settings.reported(job)).values()
+        if "127.0.0.1" in value or str(job.directory) in value
     ]
     told = describe(job)
-    assert told["source"].items() >= settings.SOURCE.items()
+    assert told["source"].items() >= values(settings.source(job)).items()
     assert Query.from_json(told["query"]) == QUERY
 
 
@@ -375,10 +378,10 @@ def test_a_job_that_is_to_run_at_most_once_is_refused(cluster, make_job):
 
 
 def test_in_real_time_mode_an_executor_has_room_for_all_tasks_of_a_query_at_once(job):
-    chosen = settings.reported(replace(job, mode="real-time"))
+    chosen = values(settings.reported(replace(job, mode="real-time")))
     # Four partitions, and two shuffles to three reducers each, on three executors.
-    assert chosen["spark.master"] == "local-cluster[3,4,640]"
-    assert (chosen["realTime"], chosen["outputMode"]) == ("5000 milliseconds", "update")
+    assert chosen["spark.master"] == "local-cluster[3,4,1024]"
+    assert (chosen["trigger"], chosen["outputMode"]) == ("realTime=5000 milliseconds", "update")
     assert settings.trigger(replace(job, mode="real-time", interval_ms=9_000)) == {"realTime": "9000 milliseconds"}
 
 
@@ -397,7 +400,7 @@ def test_a_run_answers_every_window_right_and_leaves_nothing_behind(answer):
 def test_a_driver_that_dies_at_start_says_why(site, make_job):
     place = site(engine)
     cluster = engine.open(place)
-    running = cluster.submit(replace(make_job(engine), memory_mb=100))
+    running = cluster.submit(replace(make_job(engine), memory_mb=700))
     try:
         with pytest.raises(
             EngineFailure, match=r"spark-driver ended with exit code 1 while its query started"

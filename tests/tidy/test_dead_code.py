@@ -40,7 +40,6 @@ CALLED_FROM_OUTSIDE = {
     "on_partitions_revoked": "kafka-python calls it",
     "on_partitions_lost": "kafka-python calls it",
     "on_partitions_assigned": "kafka-python calls it",
-    "revoked": "kafka-python gives it to on_partitions_revoked",
 }
 """Names that nothing in the product uses, with who does."""
 

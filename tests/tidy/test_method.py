@@ -8,6 +8,8 @@ import re
 
 import pytest
 
+from engines.kafka_streams.configuration import _OWN_COMMIT_MS
+from engines.spark.settings import _LEAST_OVERHEAD_MB
 from harness.calibration import BACKLOGS, FRESH_S, MEASURED_S, SAMPLE_EVENTS, WARMUP_S
 from harness.host.disk import SIZE_MB
 from harness.instruments.collector import GAP_S
@@ -59,6 +61,9 @@ TENTHS = {10: "tenths"}
 S_NS = 1_000_000_000
 
 QUOTED = (
+    f"`memoryOverhead` (a tenth of the heap, {_LEAST_OVERHEAD_MB} MiB at least)",
+    f"Kafka Streams: {_OWN_COMMIT_MS['exactly-once']} ms exactly-once",
+    f"{_OWN_COMMIT_MS['at-least-once'] // 1000} s at-least-once; Spark",
     f"Method version {METHOD_VERSION}.",
     f"p99, or its median in the last second, exceeds {BEHIND_MS:g} ms",
     f"The event rate is {SWEEP:g} of the paced rate unless a suite says otherwise",

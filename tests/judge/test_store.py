@@ -67,7 +67,9 @@ def test_the_document_is_what_its_schema_says_and_no_more(run):
     assert list(shown) == ["run", "cases", "repeated"]
     assert shown["run"] == str(run)
     for case in shown["cases"]:
-        named = "engine mode workload log fault guarantee phase trial_number outcome reason verdict metrics"
+        named = (
+            "engine mode set_up workload log fault guarantee phase trial_number outcome reason verdict store metrics"
+        )
         assert list(case) == named.split()
         assert list(case["verdict"]) == ["match", "missing", "duplicate", "wrong", "unexpected", "late_dropped"]
     assert set(shown["cases"][0]["metrics"]["latency_p99"]) == {"value", "unit", "better", "bracketed"}

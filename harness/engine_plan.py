@@ -6,7 +6,6 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import engines
 from engines.configuration import Configurable
 from engines.protocol import Engine, Explained, Job, Site, Topic
 from harness.planned_job import planned_job
@@ -17,8 +16,8 @@ from harness.planning.readiness import Readiness
 from harness.planning.request import Request, resolve
 from harness.planning.tables import nearest, unknown
 from harness.problem import ExitCode, Problem
-from harness.provisioning.folders import home
 from harness.provisioning.progress import Report
+from harness.run import site_of
 from results.plan import CasePlan
 
 PLAN_S = 180.0
@@ -39,21 +38,11 @@ def explained(name: str, suite: str, overrides: Mapping[str, str], report: Repor
     loaded = known.loaded[engine]
     yield f"{case.name}: {engine} {loaded.version}, {loaded.modes[case.mode]}"
     with tempfile.TemporaryDirectory(prefix="streamgauge-explain-") as folder:
-        for part in ("cluster", "logs", "job"):
+        for part in ("logs", "job"):
             (Path(folder) / part).mkdir()
-        (home() / "cache").mkdir(parents=True, exist_ok=True)
         job = _job(case, known, Path(folder) / "job")
         yield from _settings(loaded, job)
-        site = Site(
-            directory=Path(folder) / "cluster",
-            logs=Path(folder) / "logs",
-            cache=home() / "cache",
-            python=tools.python,
-            root=Path(engines.__file__).parent.parent,
-            java_home=tools.java_home,
-            jars=tools.jars,
-        )
-        yield from _plan(loaded, site, job)
+        yield from _plan(loaded, site_of(Path(folder), Path(folder), tools), job)
 
 
 def _parts(name: str, known: Catalogue) -> tuple[str, str | None, str, list[str]]:

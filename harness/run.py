@@ -256,7 +256,7 @@ def _run_case(
         history.mkdir(parents=True)
     work.mkdir(parents=True)
     with ExitStack() as stack:
-        equipment = _equipment(case, fault, run_log, _site(history, work, tools), history, work, stack)
+        equipment = _equipment(case, fault, run_log, site_of(history, work, tools), history, work, stack)
         with stored_in(history):
             write_whole(history / "trial.json", _trial_plan(case, engine, tools).model_dump_json(indent=2).encode())
         began_s = time.monotonic()
@@ -283,7 +283,7 @@ def _calibrate(
         workload, work = _loaded(known.workloads, "workload", asked.workload, asked, folder), scratch / asked.name
         work.mkdir(parents=True)
         write_whole(history / "trial.json", _trial_plan(asked, echo, own).model_dump_json(indent=2).encode())
-        return workload, _equipment(asked, None, log, _site(history, work, own), history, work, stack)
+        return workload, _equipment(asked, None, log, site_of(history, work, own), history, work, stack)
 
     machine = facts.describe(tools.java_version)
     for asked in calibration.asked(cases):
@@ -299,7 +299,7 @@ def _tag(folder: Path) -> str:
     return end if re.fullmatch("[A-Za-z0-9_-]+", end) else hashlib.sha256(folder.name.encode()).hexdigest()[:4]
 
 
-def _site(history: Path, work: Path, tools: Provisioned) -> Site:
+def site_of(history: Path, work: Path, tools: Provisioned) -> Site:
     """Where the engine may work in a case, and with what."""
     cluster, cache = work / "cluster", home() / "cache"
     cluster.mkdir()

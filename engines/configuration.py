@@ -5,6 +5,7 @@ Job code that runs in an engine's own environment may import this module: standa
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, get_args, runtime_checkable
@@ -65,6 +66,16 @@ def given(options: Mapping[str, str], checked: bool) -> dict[str, Setting]:
     return {name: Setting(value, "yours", why) for name, value in options.items()}
 
 
+_RUNS_CODE = re.compile(
+    r"java\.?opt|\.jars|\.files$|archives|plugin|extensions|class-?path|classes$|librarypath|env\.|executorenv|python"
+    r"|reporter|interceptor|\.script|\.command",
+    re.IGNORECASE,
+)
+"""Options by which an engine loads or starts what its user names."""
+
+_LISTENS = re.compile(r"bind-?(host|address)|listeners?$|\.host(name)?$", re.IGNORECASE)
+
+
 @dataclass(frozen=True)
 class Options:
     """What an engine makes of its users' own options."""
@@ -86,6 +97,10 @@ class Options:
         for pattern, why in self.refused.items():
             if name == pattern or (pattern.endswith("*") and name.startswith(pattern[:-1])):
                 return why
+        if _RUNS_CODE.search(name):
+            return "it can make the engine run code, and a suite may come from anyone"
+        if _LISTENS.search(name):
+            return "what is started binds to loopback only"
         if self.begin and not name.startswith(self.begin):
             return f"names of its options begin with {' or '.join(self.begin)}"
         if self.known is not None and name not in self.known:

@@ -110,10 +110,9 @@ def test_a_process_of_others_that_computes_is_named(monkeypatch: pytest.MonkeyPa
             nonlocal look
             found.append(look.others())
             look = Look()
-            return any(f"({burner})" in heavy for heavy in found[-1].heavy)
+            return found[-1].percent > 0 and any(f"({burner})" in heavy for heavy in found[-1].heavy)
 
-        wait_until(named)
-    assert found[-1].percent > 0
+        wait_until(named)  # Looks are short, so that a tick of the kernel's may be missing in either figure.
 
 
 def percents(*values: float) -> Iterator[Others]:

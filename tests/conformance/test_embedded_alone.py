@@ -17,7 +17,7 @@ class EmbeddedAlone(BuiltinEngine):
     logs = ("embedded",)
 
 
-engine = EmbeddedAlone("engines.continuous", "the continuous runner, which is said to know no Kafka")
+engine = EmbeddedAlone("engines.continuous", "the continuous runner, which is said to know no Kafka", "SQLite")
 engine.name = "embedded-alone"
 """
 
@@ -44,7 +44,7 @@ class Refusing(BuiltinEngine):
         pass
 
 
-engine = Refusing("engines.continuous", "says that it answers nothing")
+engine = Refusing("engines.continuous", "says that it answers nothing", "none")
 engine.name = "embedded-alone"
 """
 

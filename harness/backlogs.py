@@ -15,16 +15,15 @@ Drains = Callable[[int], Drained]
 """Writes a backlog of so many events, lets it be worked off, and says what that took."""
 
 
-def run(drain: Drain, interval_ms: int, elapsed_s: Callable[[], float], work_off: Drains) -> None:
-    """All drains of a trial. elapsed_s: since the first of them began."""
+def run(drain: Drain, interval_ms: int, elapsed_s: Callable[[], float], work_off: Drains) -> Drained:
+    """All drains of a trial; the last of them. elapsed_s: since the first of them began."""
     equal: list[Drained] = []
     while not over(drain, equal, elapsed_s()):
         equal.append(work_off(drain.events))
     asked_s = drain.intervals * interval_ms / 1000
     last = work_off(measured_events(drain, equal, asked_s))
     larger = larger_events(drain, equal, last, asked_s)
-    if larger is not None:
-        work_off(larger)
+    return last if larger is None else work_off(larger)
 
 
 def over(drain: Drain, equal: Sequence[Drained], spent_s: float) -> bool:

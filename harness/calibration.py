@@ -30,6 +30,7 @@ from harness.trial import CLOSING_LEAD_MS, Trial
 from results import manifest
 from results.history import METHOD_VERSION, TRIAL, Complete, DamagedHistory, Ended, History, stored_in
 from results.plan import CALIBRATION, KEPT, CasePlan, Drain, Machine, Paced, SetUp
+from results.warmth import Drained
 from workloads import oracle
 from workloads.stream import Segment
 from workloads.workload import Keeping, Workload
@@ -98,6 +99,7 @@ def _plan(case: CasePlan) -> CasePlan:
         "trial_number": None,
         "strikes": None,
         "set_up": SetUp(),
+        "search": None,
         "paced": steady and Paced(rate=steady.rate, warmup_s=WARMUP_S, measured_s=MEASURED_S),
         "drain": case.drain and Drain(events=BACKLOGS[0], intervals=1, budget_s=60, max_events=max(BACKLOGS)),
     }
@@ -178,9 +180,9 @@ class Calibration(Trial):
         self._due.save(self._equipment.state)
         super()._deploy(stack)
 
-    def _run_drains(self, drain: Drain) -> None:  # noqa: ARG002 - as many as it takes to measure one
-        for number, events in enumerate(BACKLOGS, 1):
-            self._run_drain(f"drain-{number}", events)
+    def _run_drains(self, drain: Drain) -> Drained:  # noqa: ARG002 - as many as it takes to measure one
+        drained = [self._run_drain(f"drain-{number}", events) for number, events in enumerate(BACKLOGS, 1)]
+        return drained[-1]
 
     def _close(self, phase: str, segment: Segment) -> int:
         """Nothing has to be closed. Wait until what is due for all events was seen and nothing more came for a while;

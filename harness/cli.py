@@ -202,6 +202,16 @@ def run(
         typer.Option("--set", metavar="KEY=VALUE", help="Replace a value of the suite; may be repeated."),
     ] = None,
     fault: FaultOption = None,
+    rate: Annotated[
+        Literal["search", "sweep"] | None,
+        typer.Option(
+            help="In place of one paced phase: search the rate that each engine sustains, or sweep over rates."
+        ),
+    ] = None,
+    pin: Annotated[
+        Literal["off", "auto"] | None,
+        typer.Option(help="auto: give each engine CPUs of its own, where there are four or more."),
+    ] = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the run's folder is made.")] = RUNS,
     resume: Annotated[
         str | None, typer.Option(metavar="RUN", help="Go on with a run that was interrupted, and nothing else.")
@@ -222,7 +232,7 @@ def run(
     selection = Selection(
         tuple(dict.fromkeys(engine or ())), tuple(dict.fromkeys(workload or ())), log, kafka, guarantee
     )
-    asked = Request(suite, selection, overrides(settings or [], seed, fault or ()))
+    asked = Request(suite, selection, overrides(settings or [], seed, fault or (), rate=rate, pin=pin))
     return _execute(*_planned(asked, out), wish)
 
 

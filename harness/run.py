@@ -35,7 +35,7 @@ from harness.equipment import Equipment
 from harness.failure import as_trial_failure
 from harness.faults import discover as discover_faults
 from harness.faults.fault import Fault, Need
-from harness.host import facts
+from harness.host import facts, pinning
 from harness.host.disk import SmallDisk, separate
 from harness.host.subreaper import subreaper
 from harness.host.warden import Warden
@@ -376,6 +376,8 @@ def _trial_plan(case: CasePlan, engine: Engine, tools: Provisioned) -> TrialPlan
         event_rate=case.event_rate,
         paced=case.paced,
         drain=case.drain,
+        search=case.search,
+        pinned=pinning.here() if case.pin else None,
         strikes=case.strikes,
         machine=facts.describe(tools.java_version),
         clock=clock(),

@@ -12,15 +12,16 @@ import os
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from engines.failure import Failure
 from engines.protocol import Engine, LogKind, Role, Topic
-from harness import backlogs
+from harness import backlogs, probing
 from harness.broken_records import BrokenRecords
+from harness.commit_watch import CommitWatch
 from harness.deadline import Deadline
 from harness.deployment import Deployment
 from harness.display import Display
@@ -29,6 +30,7 @@ from harness.failure import TrialFailure
 from harness.faults.fault import Fault, has_one_victim
 from harness.host.engine_processes import EngineProcesses
 from harness.host.flight_recording import FlightRecording
+from harness.host.pinning import here, move, starting_on
 from harness.host.signals import held_still
 from harness.host.stacks import dump
 from harness.instruments.channel import Instrument
@@ -52,15 +54,18 @@ from results.history import (
     EngineReady,
     Failed,
     Loaded,
+    LoadMark,
     LookedLate,
     MarkWriter,
     NotStored,
     PhaseBegin,
+    Probed,
     Profiled,
     Quiescent,
     SegmentMark,
 )
-from results.plan import CasePlan, Drain, Paced, kept_folder
+from results.plan import CasePlan, Drain, Paced, Pinned, Search, kept_folder
+from results.rate_search import Ask, Commit, Late, Tried, breaks, outcome
 from results.warmth import Drained
 from workloads.control import answers
 from workloads.stream import Segment
@@ -84,6 +89,7 @@ DECOYS_WARMUP_S = 2.0
 _BASE_MS = 60_000
 _LEAD_NS = 300_000_000
 _LOOK_S = 0.1
+_PROBE_LOOK_S = 0.03
 _ATTEND_S = 1.0
 _SETTLE_S = 0.02
 _ANSWER_S = 60.0
@@ -122,6 +128,7 @@ class Trial:
         self._instruments: list[Instrument] = []
         self._record = Record(equipment.folder)
         self._processes = EngineProcesses()
+        self._pinned = here() if case.pin else Pinned()
 
     def conduct(self) -> None:
         """Run the experiment. What goes wrong becomes the mark `failed`; only an interruption is raised."""
@@ -131,8 +138,9 @@ class Trial:
                 self._set_up(stack)
                 self._deploy(stack)
                 # Backlogs first: they warm what a steady load would leave cold through all of its warm-up.
-                if self._case.drain:
-                    self._run_drains(self._case.drain)
+                drained = self._run_drains(self._case.drain) if self._case.drain else None
+                if self._case.search and drained:
+                    self._run_search(self._case.search, drained.events / drained.seconds)
                 if self._case.paced:
                     self._run_paced(self._case.paced)
                 self._come_to_rest()
@@ -199,6 +207,8 @@ class Trial:
         )
         for instrument in (self._generator, self._collector, self._sampler):
             instrument.wait_ready()
+        if self._pinned.why:
+            self._say(self._pinned.why)
         self._tell_sampler(dict)
 
     def _instrument(self, stack: ExitStack, name: str, setup: dict[str, Any]) -> Instrument:
@@ -227,7 +237,8 @@ class Trial:
         stack.callback(self._end_engine)
         stack.callback(self._deployment.close)
         stack.push(self._dump_threads)
-        startup_s = self._deployment.start(lambda: self._tell_sampler(self._deployment.processes))
+        with starting_on(self._pinned.engine):
+            startup_s = self._deployment.start(lambda: self._tell_sampler(self._deployment.processes))
         self._marks.write(
             EngineReady(
                 at_ns=time.monotonic_ns(),
@@ -256,6 +267,7 @@ class Trial:
                 "rate": paced.rate,
                 "start_ns": start_ns,
                 "decoys_s": self._decoys_s(paced),
+                "settle_s": paced.warmup_s,
             }
         )
         with ExitStack() as stack:
@@ -284,6 +296,52 @@ class Trial:
             segment = replace(segment, count=sent)
         self._marks.write(Loaded(at_ns=time.monotonic_ns(), phase="paced", count=sent if cut else None))
         self._close("paced", segment)
+
+    def _run_search(self, search: Search, drained_rate: float) -> None:
+        """Steady loads one after the other, until it is known which rate the engine sustains."""
+        tried: list[Tried] = []
+        watch = CommitWatch(self._equipment.log, self._topic(self._input), self._prefix, self._deployment.progress)
+        with closing(watch):
+            while (ask := probing.following(search, tried, drained_rate)) is not None:
+                tried.append(self._run_probe(f"probe-{len(tried) + 1}", search, ask, watch))
+
+    def _run_probe(self, phase: str, search: Search, ask: Ask, watch: CommitWatch) -> Tried:
+        """One steady load, cut short if the engine falls behind, and the wait until nothing is left of its lag."""
+        self._phase, load = phase, probing.load(search, ask)
+        rate = load.rate * search.event_share
+        segment = Segment(self._next_id, round(load.duration_s * load.rate), self._base_ms, rate)
+        start_ns = time.monotonic_ns() + _LEAD_NS
+        self._begin("probe", segment, start_ns, load)
+        self._generator.send(
+            {
+                "do": "paced",
+                "phase": phase,
+                "segment": asdict(segment),
+                "rate": load.rate,
+                "start_ns": start_ns,
+                "decoys_s": None,
+                "settle_s": load.warmup_s,
+            }
+        )
+        watch.seen.clear()
+        judged_ns, cut = start_ns + load.warmup_s * 1e9, False
+        while (answered := self._generator.receive(_PROBE_LOOK_S)) is None:
+            watch.look()
+            commits = [Commit(each.at_ns / 1e9, each.lag) for each in watch.seen if each.at_ns >= judged_ns]
+            if not cut and breaks(commits, load.rate):
+                self._generator.send({"do": "cut"})
+                cut = True
+            elapsed_s = max(0.0, (time.monotonic_ns() - start_ns) / 1e9)
+            self._progress(min(elapsed_s, load.duration_s), load.duration_s, f"{load.rate:,.0f} events/s")
+            self._attend()
+        late = Late(*answered["late_ms"])
+        told = [each for each in watch.seen if each.at_ns >= judged_ns] if watch.told else None
+        self._marks.write(Probed(at_ns=time.monotonic_ns(), phase=phase, commits=told, cut=cut))
+        sent = int(answered["count"])
+        self._marks.write(Loaded(at_ns=time.monotonic_ns(), phase=phase, count=sent if cut else None))
+        self._close(phase, replace(segment, count=sent) if cut else segment)
+        seen = None if told is None else [Commit(each.at_ns / 1e9, each.lag) for each in told]
+        return Tried(ask.rate, outcome(seen, load.rate, late, cut), ask.confirming)
 
     def _campaign(self, stack: ExitStack) -> Campaign | None:
         """What strikes while the load goes on; None where nothing is to."""
@@ -325,10 +383,10 @@ class Trial:
         enough = paced.warmup_s >= DECOYS_WARMUP_S
         return paced.warmup_s / 2 if enough and self._equipment.kind == "kafka" else None
 
-    def _run_drains(self, drain: Drain) -> None:
+    def _run_drains(self, drain: Drain) -> Drained:
         """Backlogs for the idle engine: equal ones until it is warm or the budget is spent, then the one to measure."""
         began_s, number = time.monotonic(), itertools.count(1)
-        backlogs.run(
+        drained = backlogs.run(
             drain,
             self._case.interval_ms,
             lambda: time.monotonic() - began_s,
@@ -337,6 +395,7 @@ class Trial:
         java = self._equipment.site.java_home
         if self._engine.environment.jvm and java is not None:
             self._profile(drain.events, java)
+        return drained
 
     def _profile(self, events: int, java: Path) -> None:
         """One more backlog, of which no time counts, to see what the engine's Java threads do with it."""
@@ -456,13 +515,14 @@ class Trial:
 
     # What the parts share.
 
-    def _begin(self, kind: Any, segment: Segment, start_ns: int) -> None:
+    def _begin(self, kind: Any, segment: Segment, start_ns: int, load: Paced | None = None) -> None:
         self._marks.write(
             PhaseBegin(
                 at_ns=time.monotonic_ns(),
                 phase=self._phase,
                 kind=kind,
                 segment=SegmentMark(**asdict(segment)),
+                load=LoadMark(rate=load.rate, warmup_s=load.warmup_s, measured_s=load.measured_s) if load else None,
                 start_ns=start_ns,
             )
         )
@@ -501,6 +561,9 @@ class Trial:
             "collector": [self._collector.pid],
             "sampler": [self._sampler.pid],
         }
+        move(itertools.chain.from_iterable(named.values()), self._pinned.engine)
+        bystanders = itertools.chain.from_iterable(self._equipment.bystanders().values())
+        move([*bystanders, *(instrument.pid for instrument in self._instruments)], self._pinned.rest)
         told = {"do": "watch", "roles": watched, "as_of_ns": as_of_ns, "ended": ended, "steady": self._steady(watched)}
         self._sampler.ask(told, _ANSWER_S)
 

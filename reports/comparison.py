@@ -22,6 +22,7 @@ from results.result import (
     Noise,
     Offence,
     Outcome,
+    ProbeResult,
     RepeatedCase,
     RunResult,
     Seen,
@@ -179,6 +180,11 @@ class Row:
         return [strike for case in self.cases for strike in case.strikes]
 
     @property
+    def probes(self) -> list[ProbeResult]:
+        """The rates that were tried, in order; of several trials, those of the first."""
+        return next((case.probes for case in self.cases if case.probes), [])
+
+    @property
     def seen_in_words(self) -> str:
         """What was seen of delivery; untested where strikes were asked for, too few were exposed and all was exact."""
         return self._in_words(self.seen)
@@ -311,6 +317,8 @@ class Comparison:
     """The engines' time-outs under strikes, `default` or `tuned`; empty where there were none."""
     own_interval: bool = False
     """Whether each engine committed at an interval of its own."""
+    interval_ms: int | None = None
+    """The commit interval, where a run has several; else None."""
     calibration: Calibration | None = None
     """What the harness itself takes with the workload; None where it was not measured."""
     noise: tuple[Noise, ...] = ()
@@ -323,6 +331,8 @@ class Comparison:
             fault += f" (aimed by {self.aim}), {self.timeouts} time-outs"
         if self.own_interval:
             fault += ", each at its own commit interval"
+        if self.interval_ms is not None:
+            fault += f", a commit every {self.interval_ms:,} ms"
         return (
             f"{self.workload} on {'Kafka' if self.log == 'kafka' else f'the {self.log} log'}{fault}, {self.guarantee}"
         )
@@ -344,7 +354,7 @@ def compare(run: RunResult) -> list[Comparison]:
     for case in run.cases:
         if case.asked is not None and case.asked.strikes is not None:
             aimed.setdefault(_asked(case), (case.asked.strikes.aim, case.asked.strikes.timeouts))
-    grouped: dict[tuple[_Asked, tuple[str, str], bool], dict[tuple[str, ...], list[CaseResult]]] = {}
+    grouped: dict[tuple[_Asked, tuple[str, str], tuple[bool, int | None]], dict[tuple[str, ...], list[CaseResult]]] = {}
     for case in run.cases:
         asked = _asked(case)
         # Of a case that did not run, the result does not say how strikes were to be aimed.
@@ -352,18 +362,19 @@ def compare(run: RunResult) -> list[Comparison]:
         if case.asked is not None:
             aim = (case.asked.strikes.aim, case.asked.strikes.timeouts) if case.asked.strikes else ("", "")
         row = (case.engine, case.mode, *case.set_up.parts)
-        grouped.setdefault((asked, aim, case.set_up.own_interval), {}).setdefault(row, []).append(case)
+        every = (case.set_up.own_interval, case.set_up.interval_ms)
+        grouped.setdefault((asked, aim, every), {}).setdefault(row, []).append(case)
     shuffled = bool(run.repeated)
     return [
         Comparison(
             *asked,
             tuple(_row(rows[name], run) for name in (sorted(rows) if shuffled else rows)),
             *aim,
-            own,
+            *every,
             next((each for each in run.calibrations if each.workload == asked[0]), None),
             tuple(each for each in run.noise if each.log == asked[1]),
         )
-        for (asked, aim, own), rows in grouped.items()
+        for (asked, aim, every), rows in grouped.items()
     ]
 
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 
 from reports import units, vega
 from reports.blocks import Figure
-from reports.comparison import Comparison, Row
+from reports.comparison import Comparison, Row, words
 from results.metrics import drain, drain_cpu, latency
 from results.metrics.memory import ROLE_PEAKS
 from results.metrics.metric import Metric
-from results.result import StrikeResult
+from results.result import ProbeResult, StrikeResult
 
 _TABLED = (50.0, 90.0, 95.0, 99.0, 99.9)
 
@@ -22,6 +22,7 @@ def figures(comparison: Comparison) -> list[Figure]:
         _cpu(comparison),
         *(_percentile(comparison, suffix) for suffix in ("p50", "p99") if any(row.repeated for row in comparison.ran)),
         _latency(comparison),
+        _offered(comparison),
         _timeline(comparison),
         _memory(comparison),
     )
@@ -142,6 +143,37 @@ def _latency(comparison: Comparison) -> Figure | None:
 def _one_by_one(comparison: Comparison) -> list[Row]:
     """Each trial of each engine that ran."""
     return [trial for row in comparison.ran for trial in row.trials]
+
+
+def _offered(comparison: Comparison) -> Figure | None:
+    """The hockey stick: how latency goes up where an engine no longer keeps up with the load."""
+    drawn, table = [], []
+    for row in comparison.ran:
+        tried = sorted((each for each in row.probes if each.p99_ms is not None), key=lambda each: each.rate)
+        if tried:
+            points = [(each.rate, each.p99_ms or 0.0) for each in tried]
+            lost = frozenset(each.rate for each in tried if each.outcome != "held")
+            drawn.append(vega.Offered(row.name, points, lost))
+            table += [_tabled(row, each) for each in tried]
+    if not drawn:
+        return None
+    names = words(row.name for row in drawn)
+    return Figure(
+        "Latency over offered load",
+        "p99 of result latency at each rate that was tried. A cross is a rate that was not held. Both axes are "
+        "logarithmic.",
+        vega.offered(drawn, _names(comparison), f"p99 of result latency over the offered load, of {names}"),
+        ["engine", "offered", "outcome", "lag grew by", "p50", "p99", "cores"],
+        table,
+        full=True,
+    )
+
+
+def _tabled(row: Row, each: ProbeResult) -> list[str]:
+    grew = units.NONE if each.lag_growth is None else f"{100 * each.lag_growth:.2f} %"
+    latencies = [units.milliseconds(each.p50_ms), units.milliseconds(each.p99_ms)]
+    cores = units.quantity(each.cores, "cores")
+    return [row.name, units.scaled(each.rate, "/s"), each.outcome, grew, *latencies, cores]
 
 
 def _timeline(comparison: Comparison) -> Figure | None:

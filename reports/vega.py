@@ -192,6 +192,42 @@ def curves(rows: Sequence[Curve], names: Sequence[str], description: str) -> dic
 
 
 @dataclass(frozen=True)
+class Offered:
+    """Latencies in ms at offered rates in events per second, ascending; marked: rates that were not held."""
+
+    name: str
+    points: Sequence[tuple[float, float]]
+    marked: frozenset[float]
+
+
+def offered(rows: Sequence[Offered], names: Sequence[str], description: str) -> dict[str, Any]:
+    """Latency against the offered load; a cross is a rate that was not held."""
+    values: list[dict[str, Any]] = [
+        {"name": row.name, "rate": rate, "latency": latency, "held": rate not in row.marked}
+        for row in rows
+        for rate, latency in row.points
+        if latency > 0
+    ]
+    drawn = list(dict.fromkeys(row.name for row in rows))
+    shown = alt.Chart(alt.Data(values=values)).encode(
+        x=alt.X("rate:Q", title="offered events per second", scale=alt.Scale(type="log", nice=False)),
+        y=_latency_axis([value["latency"] for value in values]),
+        color=alt.Color("name:N", scale=_colours(names, drawn), legend=_legend("stroke")),
+    )
+    line = shown.mark_line(strokeWidth=2.25)
+    point = shown.mark_point(filled=True, size=70).encode(
+        shape=alt.Shape("held:N", scale=alt.Scale(domain=[True, False], range=["circle", "cross"]), legend=None),
+        tooltip=[
+            alt.Tooltip("name:N", title="engine"),
+            alt.Tooltip("rate:Q", title="events/s", format=".3~s"),
+            alt.Tooltip("latency:Q", title="p99, ms", format=".3~r"),
+            alt.Tooltip("held:N", title="held"),
+        ],
+    )
+    return _finish(alt.layer(line, point).properties(width="container", height=320, description=description))
+
+
+@dataclass(frozen=True)
 class Timeline:
     """A latency in ms at each second, and the moments at which a fault fell, each with what was done."""
 

@@ -131,7 +131,7 @@ MOST_PART_BYTES = 1 << 30
 PIECE_ROWS = 1 << 17
 """So many rows of a table are read at a time, where not all are."""
 
-METHOD_VERSION = 10
+METHOD_VERSION = 11
 """The version of METHOD.md by which histories of today are recorded and judged."""
 
 PHYSICAL = pa.schema(
@@ -231,6 +231,26 @@ class EngineReady(_Mark):
     startup_s: Seconds
 
 
+class LoadMark(_Model):
+    """A steady load."""
+
+    rate: Rate
+    """Events per second."""
+    warmup_s: Seconds
+    """How long the part lasts that is thrown away."""
+    measured_s: Seconds
+    """How long the part lasts that is judged."""
+
+
+class CommitSeen(_Model):
+    """What was seen right after a commit of the job."""
+
+    at_ns: Nanoseconds
+    """When it was seen, monotonic."""
+    lag: Annotated[int, Field(ge=0, lt=2**63)]
+    """Records that were in the input then and not behind the commit."""
+
+
 class PhaseBegin(_Mark):
     """A segment of the stream is about to be sent."""
 
@@ -238,8 +258,10 @@ class PhaseBegin(_Mark):
     """Says in the file which mark this is."""
     phase: str
     """Name of the phase, unique in the trial."""
-    kind: Literal["paced", "drain"]
-    """`paced`: every event has a planned time. `drain`: the events are written as fast as the log takes them."""
+    kind: Literal["paced", "drain", "probe"]
+    """`paced` and `probe`: every event has a planned time. `drain`: they are written as fast as the log takes them."""
+    load: LoadMark | None = None
+    """Of a probe, the load that was planned; that of a paced phase is in the trial's plan."""
     segment: SegmentMark
     """The events that are about to be sent."""
     start_ns: Nanoseconds
@@ -284,6 +306,17 @@ class Profiled(_Mark):
         if self.json_samples > self.samples:
             raise ValueError("more samples of JSON than samples")
         return self
+
+
+class Probed(_Mark):
+    """A probe's load is over. commits: right after each of the job's commits meanwhile, how far behind it was; None
+    where that cannot be told. cut: whether it was cut short, since it fell behind.
+    """
+
+    mark: Literal["probed"] = "probed"
+    phase: str
+    commits: list[CommitSeen] | None
+    cut: bool = False
 
 
 class Loaded(_Mark):
@@ -431,6 +464,7 @@ Mark = Annotated[
     | Committed
     | Decoyed
     | Profiled
+    | Probed
     | Loaded
     | Closing
     | Complete

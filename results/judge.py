@@ -49,6 +49,7 @@ def judge(folder: Path) -> list[CaseResult]:
     history = History(folder)
     kinds: list[PhaseKind] = ["paced"] if history.plan.paced else []
     kinds += ["drain"] if history.plan.drain else []
+    kinds += ["probe"] if history.plan.search else []
     doubts: list[str] = []
     seen: Examined | None = None
     began = _guarded("phases", lambda: phases(history), doubts) or []
@@ -115,6 +116,8 @@ class _Case:
         self._measure(found.kinds.get("premature", 0))
         processing, delivery = processing_seen(found.kinds, found.verdict), delivery_seen(found.kinds, found.verdict)
         forbidden = self._forbidden(found)
+        if forbidden and self.kind == "probe":
+            self.measured.void("rows of probes are not right, so no rate was held")
         if not self.doubts and not forbidden and "unknown" in (processing, delivery):
             self.doubts.append("there is no right row: nothing says that the engine does what it should")
         if self.doubts:
@@ -146,6 +149,7 @@ class _Case:
             offences=found.offences,
             series=self.measured.series,
             strikes=self.strikes,
+            probes=self.measured.probes,
             settings=dict(sorted(ready[0].settings.items())) if ready else {},
             reasons=dict(sorted(ready[0].reasons.items())) if ready else {},
             engine_version=plan.engine_version,

@@ -3,6 +3,8 @@
 
 A judge reads the plans of older and newer runs as well. What it needs of one stands in the models called Asked, and is
 read whatever else there is; the models made from them hold the rest, by which a run is conducted.
+
+Longer than most: it is one format, which harness and judge share.
 """
 
 from __future__ import annotations
@@ -113,6 +115,29 @@ class Drain(_Model):
         return (max(self.least_backlogs, MOST) + 1) * self.events + 2 * self.max_events
 
 
+class Search(_Model):
+    """Probes: steady loads at several rates, one after the other on one deployment, which tell what it sustains."""
+
+    how: Literal["search", "sweep"]
+    """`search`: for the largest rate that holds and the smallest that fails. `sweep`: at rates that are given."""
+    probe_s: Seconds = Field(gt=0)
+    """How long a probe lasts, without what is thrown away of it."""
+    confirm_s: Seconds = Field(gt=0)
+    """The same of a probe that confirms what was found."""
+    settle_s: Seconds
+    """How long the part of each probe is that is thrown away."""
+    most: Few
+    """No more probes than this."""
+    max_rate: Rate
+    """No probe is faster than this, in events per second."""
+    p99_intervals: float = Field(gt=0)
+    """A rate holds only if the p99 of result latency is within so many commit intervals."""
+    event_share: float = Field(gt=0)
+    """How fast event time passes, as a share of wall time: at a higher rate the events of a probe are denser in it."""
+    shares: tuple[float, ...] = ()
+    """Of a sweep: rates, as shares of the rate at which the last backlog was drained."""
+
+
 Aim = Literal["share", "outputs", "interval", "row", "committing", "restore", "phase"]
 """When to strike: at a share of the load; every so many outputs; at a point of the commit interval; as an output row
 appears that was not seen before; while a commit is under way; a second time, while the job restores. `phase` is what
@@ -154,6 +179,8 @@ class SetUp(_Model):
     """`one-process` or `process-per-task`; None where the engine knows one way only."""
     own_interval: bool = False
     """Whether it commits at an interval of its own, in place of the one that is asked for."""
+    interval_ms: Some | None = None
+    """The commit interval that is asked for, where a run has several; else it is the case's only one."""
     options: dict[str, str] = {}
     """The user's own options, by the engine's names, as they were written."""
 
@@ -167,6 +194,8 @@ class SetUp(_Model):
     def parts(self) -> tuple[str, ...]:
         """What of it stands in a case's name."""
         own = "own-interval" if self.own_interval else None
+        if self.interval_ms is not None:
+            own = f"interval-{self.interval_ms}ms"
         options = f"options-{self.digest}" if self.options else None
         return tuple(part for part in (self.settings, self.layout, own, options) if part)
 
@@ -202,6 +231,8 @@ class AskedCase(_Model):
     """None where it has no paced phase; a judge needs to know no more of it."""
     drain: object | None = None
     """None where it has no drain; a judge needs to know no more of it."""
+    search: object | None = None
+    """None where it has no probes; a judge needs to know no more of it."""
     strikes: AskedStrikes | None = None
     """What was to strike; None for nothing."""
     set_up: SetUp = SetUp()
@@ -252,8 +283,12 @@ class CasePlan(AskedCase):
     """None for no paced phase."""
     drain: Drain | None
     """None for no drain."""
+    search: Search | None = None
+    """None for no probes."""
     strikes: Strikes | None = None
     """What strikes during the paced phase; None for nothing."""
+    pin: bool = False
+    """Whether the engine has CPUs of its own."""
 
     @model_validator(mode="after")
     def _is_of_a_files_length(self) -> Self:
@@ -265,6 +300,17 @@ class CasePlan(AskedCase):
     @property
     def timeouts(self) -> Literal["default", "tuned"]:
         return self.strikes.timeouts if self.strikes is not None else "default"
+
+
+class Pinned(_Model):
+    """Which CPUs were for whom; both are empty where nothing was pinned."""
+
+    engine: tuple[Count, ...] = ()
+    """Those of the engine's processes."""
+    rest: tuple[Count, ...] = ()
+    """Those of the broker and of the instruments."""
+    why: str = ""
+    """Why nothing was pinned, though it was asked for."""
 
 
 class AskedRun(_Model):
@@ -388,8 +434,12 @@ class TrialPlan(_Model):
     """None for no paced phase."""
     drain: Drain | None
     """None for no drain."""
+    search: Search | None = None
+    """None for no probes."""
     strikes: Strikes | None = None
     """What was to strike during the paced phase; None for nothing."""
+    pinned: Pinned | None = None
+    """Which CPUs were for whom; None where that was not asked for."""
     machine: Machine
     """What it ran on."""
     clock: Clock

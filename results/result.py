@@ -1,4 +1,7 @@
-"""What a judged run is: plain data, stored as JSON."""
+"""What a judged run is: plain data, stored as JSON.
+
+Longer than most: every part of result.json, each field with what it says.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from results.history import METHOD_VERSION
 from results.plan import Machine, SetUp, TrialPlan
 
-PhaseKind = Literal["paced", "drain"]
+PhaseKind = Literal["paced", "drain", "probe"]
 Outcome = Literal["pass", "fail", "unknown", "unsupported", "unavailable"]
 Better = Literal["lower", "higher", "none"]
 Seen = Literal["exact", "at-least-once", "at-most-once", "broken", "unknown"]
@@ -197,6 +200,37 @@ class StrikeResult(ResultModel):
     """Records of aborted transactions that were appended since the strike before was healed, until this one was."""
 
 
+class ProbeResult(ResultModel):
+    """A steady load at one rate. What cannot be told is None."""
+
+    number: int
+    """Probes of a trial are numbered from 1, in their order."""
+    rate: float
+    """Events per second that were planned."""
+    seconds: float
+    """How long the judged part lasted."""
+    outcome: Literal["held", "failed", "ceiling", "inconclusive"]
+    """`held`: the engine sustained it. `ceiling`: the generator was behind, so nothing is known of the engine."""
+    why: str = ""
+    """Why it was not held; empty where it was."""
+    confirming: bool = False
+    """Whether it was one of the longer ones, which are believed before the others."""
+    lag_growth: float | None = None
+    """By how much the lag grew, as a share of the load."""
+    commits: int | None = None
+    """How many commits that rests on."""
+    p50_ms: float | None = None
+    """Median of the result latency."""
+    p99_ms: float | None = None
+    """Its 99th percentile."""
+    max_ms: float | None = None
+    """The largest; of a short probe, whose closings make no percentile, there is no more than this."""
+    cores: float | None = None
+    """CPU seconds of the engine a second."""
+    bracketed: str = ""
+    """Why its figures say less than they seem to, such as other work beside it; empty where they stand."""
+
+
 class Subject(ResultModel):
     """Who was judged, and in what: one engine in the phases of one kind."""
 
@@ -255,6 +289,8 @@ class CaseResult(Subject):
     """Points for charts."""
     strikes: list[StrikeResult] = []
     """The strikes that were tried, in order; empty where none were."""
+    probes: list[ProbeResult] = []
+    """The rates that were tried, in order; empty where none were."""
     settings: dict[str, str] = {}
     """Engine settings that differ from its defaults, by the engine's own names."""
     reasons: dict[str, str] = {}

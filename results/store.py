@@ -202,4 +202,5 @@ def _unjudged(asked: AskedCase, outcome: Outcome, reason: str) -> list[CaseResul
 
 def _kinds(asked: AskedCase) -> list[PhaseKind]:
     kinds: list[PhaseKind] = ["paced"] if asked.paced else []
-    return kinds + (["drain"] if asked.drain else [])
+    kinds += ["drain"] if asked.drain else []
+    return kinds + (["probe"] if asked.search else [])

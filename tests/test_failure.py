@@ -27,7 +27,14 @@ def test_a_trial_that_cannot_go_on_is_recorded_as_failed_and_raises_nothing(tmp_
 
     (tmp_path / "trial.json").write_text(perfect().plan.model_dump_json())
     case: Any = SimpleNamespace(
-        name="made-up", parameters=Sensors.defaults, partitions=1, paced=None, drain=None, strikes=None
+        name="made-up",
+        parameters=Sensors.defaults,
+        partitions=1,
+        paced=None,
+        drain=None,
+        search=None,
+        pin=False,
+        strikes=None,
     )
     equipment: Any = SimpleNamespace(folder=tmp_path, log=SimpleNamespace(create=refuse))
     engine: Any = None

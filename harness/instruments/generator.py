@@ -23,6 +23,7 @@ from engines.logs.protocol import Writer
 from harness.failure import TrialFailure
 from harness.instruments.channel import Commands, EndOfInput, answer, failures_told, now_ns
 from harness.instruments.decoys import Beside, Decoys, Written
+from harness.instruments.hand_overs import HandOvers, Punctuality
 from results.history import TableWriter
 from workloads import control
 from workloads.control import Control
@@ -231,16 +232,18 @@ class Generator:
         start_ns: int,
         decoys_s: float | None = None,
         cut: Callable[[], bool] = lambda: False,
-    ) -> tuple[int, Written | None]:
-        """Send a segment on schedule: `rate` events a second on average, the first at start_ns. How many were sent, and
-        the decoys that were written beside them.
+        settle_s: float = 0.0,
+    ) -> tuple[int, Written | None, Punctuality]:
+        """Send a segment on schedule: `rate` events a second on average, the first at start_ns. How many were sent, the
+        decoys that were written beside them, and how late they were handed over.
 
-        decoys_s: when, after start_ns. cut: asked at each tick; once it says so, nothing further is sent.
+        decoys_s: when, after start_ns. cut: asked at each tick; once it says so, nothing further is sent. settle_s: how
+        late events are in the first part is not told.
         """
         writer = self._paced_writer()
         last = segment.first + segment.count
         planned_ns = segment.planned_ns(np.arange(segment.first, last), rate)
-        record = _Sends(self._sends, phase)
+        record, kept = HandOvers(self._sends, phase), Punctuality(planned_ns, start_ns, int(settle_s * 1e9))
         ready: deque[tuple[int, Rows]] = deque()
         encoded = sent = segment.first
         second, beside = 0, None
@@ -257,7 +260,8 @@ class Generator:
                 first, rows = ready[0]
                 stop = min(due, first + len(rows.values))
                 # Stamped before the act, as everything is that a row's visibility is held against.
-                record.add(sent, stop - sent, now_ns())
+                record.add(sent, stop - sent, handed_ns := now_ns())
+                kept.add(sent - segment.first, stop - sent, handed_ns)
                 with writer.together():
                     for share in split(rows, sent - first, stop - first):
                         writer.write(share.partition, share.keys, share.values)
@@ -273,7 +277,7 @@ class Generator:
                 time.sleep(TICK_S)
         record.store(0.0)
         writer.flush(_FLUSH_S)
-        return sent - segment.first, beside.result() if beside else None
+        return sent - segment.first, beside.result() if beside else None, kept
 
     def backlog(self, phase: str, segment: Segment) -> None:
         """Write a segment into a transaction that stays open."""
@@ -281,7 +285,7 @@ class Generator:
             self._bulk = self._log.writer(self._topic, self._transactional_id)
         writer = self._bulk
         writer.begin()
-        record = _Sends(self._sends, phase)
+        record = HandOvers(self._sends, phase)
         last, per_second = segment.first + segment.count, max(1, int(segment.rate))
         for second, first in enumerate(range(segment.first, last, per_second)):
             stop = min(first + per_second, last)
@@ -323,28 +327,6 @@ class Generator:
         self._log.close()
 
 
-class _Sends:
-    """Collects hand-overs and stores them as parts of the table `sends`."""
-
-    def __init__(self, table: TableWriter, phase: str) -> None:
-        self._table, self._phase = table, phase
-        self._rows: list[tuple[int, int, int]] = []
-        self._stored_ns = now_ns()
-
-    def add(self, first_id: int, count: int, sent_ns: int) -> None:
-        self._rows.append((first_id, count, sent_ns))
-
-    def store(self, age_s: float) -> None:
-        """Store what was added if the last time is at least age_s ago."""
-        if not self._rows or now_ns() - self._stored_ns < age_s * 1e9:
-            return
-        first_ids, counts, sent = zip(*self._rows, strict=True)
-        self._table.write(
-            {"phase": [self._phase] * len(counts), "first_id": first_ids, "count": counts, "sent_ns": sent}
-        )
-        self._rows, self._stored_ns = [], now_ns()
-
-
 def told_segment(command: Mapping[str, Any]) -> Segment:
     """The segment of a command, which JSON made of plain lists."""
     given = command["segment"]
@@ -371,14 +353,16 @@ def _do(command: Mapping[str, Any], generator: Generator, commands: Commands) ->
     more: dict[str, Any] = {}
     match command["do"]:
         case "paced":
-            more["count"], written = generator.paced(
+            more["count"], written, kept = generator.paced(
                 command["phase"],
                 told_segment(command),
                 command["rate"],
                 command["start_ns"],
                 command["decoys_s"],
                 lambda: commands.next(0.0) is not None,
+                command["settle_s"],
             )
+            more["late_ms"] = kept.late_ms()
             more["decoys"] = asdict(written) if written else None
         case "decoys":
             more |= asdict(generator.decoys(told_segment(command)))

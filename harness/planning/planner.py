@@ -127,8 +127,10 @@ def _cases(
             for wanted, guarantee, strikes, set_up in product(asked, guarantees, campaigns, set_ups):
                 case = _case(suite, engine, (engine_name, mode), wanted, log[0], guarantee, strikes)
                 case = case.model_copy(update={"set_up": set_up})
-                blocked = _blocked(case, engine, wanted, log[1], guarantees, selection, catalogue, available)
-                cases.append(case.model_copy(update={"blocked": blocked}))
+                more = suite.intervals if guarantee == "exactly-once" and not set_up.own_interval else ()
+                for each in (case, *(_at_interval(case, round(1000 * interval_s)) for interval_s in more)):
+                    blocked = _blocked(each, engine, wanted, log[1], guarantees, selection, catalogue, available)
+                    cases.append(each.model_copy(update={"blocked": blocked}))
     return cases
 
 
@@ -146,6 +148,12 @@ def in_blocks(cases: Sequence[CasePlan], trials: int, seed: int) -> list[CasePla
         order = np.random.default_rng((seed, number)).permutation(len(able))
         planned += [able[place].model_copy(update={"trial_number": number}) for place in order]
     return planned
+
+
+def _at_interval(case: CasePlan, interval_ms: int) -> CasePlan:
+    """The same case at another commit interval."""
+    set_up = case.set_up.model_copy(update={"interval_ms": interval_ms})
+    return case.model_copy(update={"interval_ms": interval_ms, "set_up": set_up})
 
 
 def _set_ups(suite: Suite, name: str, engine: Engine | Unavailable) -> list[SetUp]:
@@ -203,7 +211,9 @@ def _case(
         worker_memory_mb=suite.worker_memory // 1024**2,
         event_rate=suite.events_per_second,
         paced=suite.paced_phase,
-        drain=suite.drain.on(log, jvm) if suite.drain else None,
+        drain=suite.drain_of(log, jvm),
+        search=suite.probes,
+        pin=suite.pin == "auto",
         strikes=strikes,
     )
 

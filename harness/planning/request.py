@@ -36,9 +36,16 @@ class Request:
     overrides: Mapping[str, str]
 
 
-def overrides(settings: Sequence[str], seed: int | None, faults: Sequence[str] = ()) -> dict[str, str]:
-    """KEY=VALUE words as a mapping. Raises Problem."""
+_KEY_OF = {"rate": "search.how", "pin": "pin"}
+"""What has an option of its own stands in a suite under this key."""
+
+
+def overrides(
+    settings: Sequence[str], seed: int | None, faults: Sequence[str] = (), **more: str | None
+) -> dict[str, str]:
+    """KEY=VALUE words as a mapping. more: values of options in _KEY_OF, None where not given. Raises Problem."""
     values = {} if seed is None else {"seed": str(seed)}
+    values |= {_KEY_OF[name]: value for name, value in more.items() if value is not None}
     if faults:
         # What is named strikes every engine.
         values |= {"faults.inject": json.dumps(list(faults)), "faults.instead": "{}"}

@@ -21,7 +21,7 @@ from harness.planning.engine_table import EngineTable, SettingsChosen, unfit_eng
 from harness.planning.overrides import beside, keys, override, texts
 from harness.planning.tables import Table, nearest, several, table_of, unknown, words
 from harness.problem import ExitCode, Problem
-from results.plan import Drain, Paced
+from results.plan import Drain, Paced, Search
 from results.warmth import LEAST
 from workloads.discovery import Unavailable
 from workloads.profile import PARAMETERS, Kind, Profile
@@ -134,6 +134,38 @@ class DrainOnLog(Table):
     """The same for engines on the JVM, which compiles for minutes; `budget` where nothing is given."""
 
 
+class SearchTable(Table):
+    """Probes at several rates in place of the one paced phase, as in `results.plan.Search`."""
+
+    how: Literal["search", "sweep"]
+    """`search` for the sustained rate, or `sweep` over `shares` of the rate of the drain."""
+    probe: Seconds = Field(default=15.0, gt=0)
+    """How long a probe lasts."""
+    confirm: Seconds = Field(default=30.0, gt=0)
+    """How long one lasts that confirms what was found."""
+    settle: Seconds = Field(default=3.0, ge=0)
+    """How long the part of each is that is thrown away."""
+    most: Count = Field(default=12, ge=1, le=100)
+    """No more probes than this, in each case."""
+    max_rate: Rate = Field(default=1e6, gt=0)
+    """No probe is faster than this."""
+    p99_intervals: Intervals = Field(default=10.0, gt=0)
+    """A rate holds only if p99 is within so many commit intervals."""
+    shares: tuple[float, ...] = (0.1, 0.25, 0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25)
+    """Of a sweep: rates, as shares of the rate at which the last backlog was drained."""
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> SearchTable:
+        if self.confirm < self.probe:
+            raise ValueError("`confirm` is shorter than `probe`: what confirms lasts longer")
+        if not self.shares or not all(0 < share <= 10 for share in self.shares):
+            raise ValueError("`shares` are above 0, and at most 10")
+        return self
+
+
+WARM_S = 60.0
+"""The equal backlogs before probes take no longer than this."""
+
 _NOT_NEEDED = {"backlogs", "budget_jvm"}
 """What a suite need not say of drains."""
 
@@ -227,12 +259,16 @@ class Suite(Table):
     """How many workers or tasks each job has."""
     interval: Seconds = Field(ge=0.001)
     """The trigger, checkpoint and commit interval, in seconds."""
+    intervals: tuple[Seconds, ...] = ()
+    """Further commit intervals, in seconds; exactly-once is run at each of them as well."""
     worker_memory: Size = Field(ge=64 * 1024**2)
     """Limit of one worker process, in bytes."""
     guarantee: Annotated[tuple[Guarantee, ...], BeforeValidator(several), Field(min_length=1)]
     """One, or several to run one after the other."""
     trials: Count = Field(default=1, ge=1, le=1000)
     """How many trials each case has. Of fewer than five nothing is ranked."""
+    pin: Literal["off", "auto"] = "off"
+    """`auto`: where there are four CPUs or more, half of the cores are the engine's, and the rest is on the others."""
     calibrate: bool = True
     """Whether what the harness itself takes is measured first, or was within a day."""
     event_rate: Rate | None = Field(default=None, gt=0)
@@ -242,8 +278,18 @@ class Suite(Table):
     """The phase under a given load; None for none."""
     drain: DrainTable | None = None
     """The phase that works off backlogs; None for none."""
+    search: SearchTable | None = None
+    """Probes in place of the paced phase, for the rate that each engine sustains; None for none."""
     faults: FaultsTable | None = None
     """What strikes during the paced phase; None for nothing."""
+
+    @model_validator(mode="after")
+    def _has_intervals(self) -> Suite:
+        if any(each < 0.001 for each in self.intervals) or len({self.interval, *self.intervals}) <= len(self.intervals):
+            raise ValueError("`intervals` are at least 1 ms, differ from each other, and from `interval`")
+        if self.intervals and "exactly-once" not in self.guarantee:
+            raise ValueError("`intervals` are for exactly-once, which `guarantee` does not name")
+        return self
 
     @model_validator(mode="after")
     def _has_a_phase(self) -> Suite:
@@ -251,6 +297,8 @@ class Suite(Table):
             raise ValueError("neither `paced` nor `drain`: there would be nothing to do")
         if self.paced is None and self.event_rate is None:
             raise ValueError("without `paced`, `event_rate` must say how fast event time passes")
+        if self.search is not None and (self.drain is None or self.faults is not None):
+            raise ValueError("`search` begins at the rate of a drain: it needs `drain`, and no `faults`")
         if self.faults is not None and (self.paced is None or self.drain is not None or self.paced.profile):
             raise ValueError("`faults` strike under a steady load: they need `paced` without a profile, and no `drain`")
         return self
@@ -273,8 +321,33 @@ class Suite(Table):
         return self.paced.rate * SWEEP
 
     @property
+    def probes(self) -> Search | None:
+        """The probes; None for none."""
+        if self.search is None:
+            return None
+        table = self.search
+        return Search(
+            how=table.how,
+            probe_s=table.probe,
+            confirm_s=table.confirm,
+            settle_s=table.settle,
+            most=table.most,
+            max_rate=table.max_rate,
+            p99_intervals=table.p99_intervals,
+            shares=table.shares if table.how == "sweep" else (),
+            event_share=SWEEP,
+        )
+
+    def drain_of(self, log: LogKind, jvm: bool) -> Drain | None:
+        """The drains; before probes they only warm the engine up. jvm: for an engine that runs on the JVM."""
+        if self.drain is None:
+            return None
+        asked = self.drain.on(log, jvm)
+        return asked if self.search is None else asked.model_copy(update={"budget_s": min(asked.budget_s, WARM_S)})
+
+    @property
     def paced_phase(self) -> Paced | None:
-        if self.paced is None:
+        if self.paced is None or self.search is not None:
             return None
         table = self.paced
         steady = Paced(rate=table.rate, warmup_s=table.warmup, measured_s=table.measured)

@@ -9,7 +9,7 @@ from reports.blocks import Block, Details, Hint, SideBySide, Table
 from reports.comparison import Row
 from reports.sections.section import PagePart, Report, Section
 from results.metrics import registry
-from results.plan import Drain, Strikes, TrialPlan
+from results.plan import Drain, Pinned, Search, Strikes, TrialPlan
 from results.result import MetricValue, RunResult
 
 _Cells = tuple[str, ...]
@@ -75,7 +75,24 @@ def _settings(plan: TrialPlan) -> dict[str, str]:
         asked["paced"] = f"{plan.paced.rate:,.10g} events/s, {lasted}"
     if plan.drain:
         asked["drain"] = _drain(plan.drain)
+    if plan.pinned:
+        asked["CPUs"] = _pinned(plan.pinned)
+    if plan.search:
+        asked["probes"] = _search(plan.search)
     return asked
+
+
+def _pinned(told: Pinned) -> str:
+    if told.why:
+        return told.why
+    engine, rest = (", ".join(map(str, cpus)) for cpus in (told.engine, told.rest))
+    return f"the engine on {engine}; broker and instruments on {rest}"
+
+
+def _search(asked: Search) -> str:
+    how = "for the sustained rate" if asked.how == "search" else f"at {len(asked.shares)} shares of the drain's rate"
+    lasting = f"of {asked.probe_s:g} s, and of {asked.confirm_s:g} s to confirm, after {asked.settle_s:g} s each"
+    return f"{how}, {lasting}; p99 within {asked.p99_intervals:g} commit intervals"
 
 
 def _drain(asked: Drain) -> str:

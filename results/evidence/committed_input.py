@@ -163,5 +163,7 @@ def isolation(history: History, phases: list[Phase]) -> str:
     if history.plan.log == "embedded":
         return "not tested on this log, which has nothing uncommitted to read"
     tested = {mark.phase for mark in history.of(Decoyed)}
+    if all(phase.kind == "probe" for phase in phases):
+        return "not tested in probes, beside which no transaction is aborted"
     untested = [phase.name for phase in phases if phase.name not in tested]
     return f"not tested in {', '.join(untested)}: no aborted transaction was written" if untested else "tested"

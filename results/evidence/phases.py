@@ -45,6 +45,13 @@ class Phase:
     """When the last event was acknowledged."""
     complete_ns: int | None
     """When results were seen for all events of the first closing round."""
+    load: Paced | None = None
+    """The load that was planned of a paced phase or a probe; None in a drain."""
+
+    @property
+    def timed(self) -> bool:
+        """Whether its events had planned times."""
+        return self.kind != "drain"
 
     def holds(self, ids: Integers) -> NDArray[np.bool_]:
         """Which of these events are the phase's."""
@@ -65,7 +72,8 @@ def phases(history: History) -> list[Phase]:
         segment = replace(segment, count=_sent(history, name, segment.count))
         if segment.count <= 0 or segment.first < 0 or segment.first + segment.count > CONTROL_IDS or segment.rate <= 0:
             raise DamagedHistory(f"phase {name} has no such segment: {segment}", history.folder / MARKS)
-        found.append(Phase(name, begin.kind, segment, begin.start_ns, at(Committed), at(Loaded), at(Complete)))
+        times = at(Committed), at(Loaded), at(Complete)
+        found.append(Phase(name, begin.kind, segment, begin.start_ns, *times, _load(history, begin)))
         _check_order(history, begin, found[-1])
     if len({phase.name for phase in found}) < len(found):
         raise DamagedHistory("a phase began twice", history.folder / MARKS)
@@ -78,9 +86,26 @@ def phases(history: History) -> list[Phase]:
     return found
 
 
+def _load(history: History, begin: PhaseBegin) -> Paced | None:
+    """The load that was planned. Raises DamagedHistory for a probe that does not tell it."""
+    if begin.kind == "drain":
+        return None
+    if begin.kind == "paced":
+        return history.plan.paced
+    if begin.load is None or begin.load.measured_s <= 0:
+        raise DamagedHistory(f"probe {begin.phase} does not tell its load", history.folder / MARKS)
+    return Paced(rate=begin.load.rate, warmup_s=begin.load.warmup_s, measured_s=begin.load.measured_s)
+
+
 def _check_plan(history: History, begin: PhaseBegin) -> None:
     """Raises DamagedHistory if a phase has another course than the trial's plan gives it."""
     plan, segment = history.plan, begin.segment
+    if begin.kind == "probe":
+        planned = begin.load.rate * plan.search.event_share if begin.load and plan.search else None
+        if segment.curve or planned is None or abs(segment.rate - planned) > 1e-6 * planned:
+            what = f"event rate of probe {begin.phase} is {segment.rate}, and {planned} by its load and {TRIAL}"
+            raise DamagedHistory(what, history.folder / MARKS)
+        return
     curve = plan.paced.curve if plan.paced is not None and begin.kind == "paced" else ()
     for name, found, asked in (("rate", segment.rate, plan.event_rate), ("curve", segment.curve, curve)):
         if found != asked:

@@ -74,10 +74,14 @@ class Basis:
     @property
     def paced(self) -> Paced:
         """What the paced phase was; cut short where the load was."""
-        planned = self.history.plan.paced
+        planned = self.phases[0].load
         if planned is None or self.kind != "paced":
             raise LookupError("this measurement does not say that it is for the paced phase")
         return as_sent(planned, self.phases[0])
+
+    def of_probe(self, phase: Phase) -> Basis:
+        """What is known of one probe, as of a paced phase."""
+        return Basis(self.history, "paced", [phase], self._samples, self._seen, None, self.premature)
 
     @property
     def drain(self) -> Drain:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from results.metrics.metric import Metric
-from results.result import MetricValue, Series
+from results.result import MetricValue, ProbeResult, Series
 
 Figures = Literal["speeds", "cpu"]
 """Figures that one reason may concern: rates, latencies and other durations; or those of CPU."""
@@ -35,6 +35,8 @@ class Measured:
     """For a reader, each a line."""
     series: list[Series] = field(default_factory=list)
     """For charts."""
+    probes: list[ProbeResult] = field(default_factory=list)
+    """Rates that were tried, in order."""
     reserved: list[tuple[Figures, str]] = field(default_factory=list)
     """Why all figures of a kind, by whatever they are measured, say less than they seem to."""
 
@@ -50,6 +52,11 @@ class Measured:
 
     def lack(self, metrics: Iterable[Metric], why: str) -> None:
         self.absent |= dict.fromkeys((metric.name for metric in metrics), why)
+
+    def void(self, why: str) -> None:
+        """Nothing that was measured stands."""
+        self.absent |= dict.fromkeys(self.metrics, why)
+        self.metrics.clear()
 
     def bracket(self, metrics: Iterable[Metric], why: str) -> None:
         """Say of those that were measured why they say less than they seem to; a note says it once for all."""
@@ -78,4 +85,5 @@ class Measured:
         self.absent |= other.absent
         self.notes += [note for note in other.notes if note not in self.notes]
         self.series += other.series
+        self.probes += other.probes
         self.reserved += other.reserved

@@ -24,9 +24,9 @@ class Measurement:
     needs: frozenset[Need] = frozenset()
     """Without one of these it is not made."""
     kind: PhaseKind | None = None
-    """The kind of phase that it is made for; None for both."""
+    """The kind of phase that it is made for; None for paced phases and drains."""
 
     def applies(self, basis: Basis, but: Need | None = None) -> bool:
         """Whether it is to be made, given what is known. but: a need that may be unmet."""
-        mine = self.kind is None or self.kind == basis.kind
+        mine = self.kind == basis.kind or (self.kind is None and basis.kind != "probe")
         return mine and all(basis.has(need) for need in self.needs if need != but)

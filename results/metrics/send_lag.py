@@ -9,9 +9,7 @@ from results.metrics.measured import Measured
 from results.metrics.measurement import Measurement
 from results.metrics.metric import Metric
 from results.metrics.statistics import percentile
-
-BEHIND_MS = 50.0
-"""A generator whose lag exceeds this at p99, or in the median of the last second, fell behind."""
+from results.rate_search import BEHIND_MS, Late
 
 P50, P99, MAX = (
     Metric(f"send_lag_{suffix}", "ms", "lower", f"{events} left no later than this after their planned time")
@@ -27,6 +25,13 @@ def measure(basis: Basis) -> Measured:
 
     Raises ValueError if the table `sends` holds more events than the phase has.
     """
+    return judged(basis)[0]
+
+
+def judged(basis: Basis) -> tuple[Measured, Late | None]:
+    """What is measured, and by what the generator's schedule is judged; None where that is not known. Raises as
+    `measure` does.
+    """
     found, phase, paced = Measured(), basis.phases[0], basis.paced
     sends = basis.history.table("sends")
     mine = np.asarray(sends["phase"].to_numpy(zero_copy_only=False) == phase.name, dtype=np.bool_)
@@ -38,14 +43,14 @@ def measure(basis: Basis) -> Measured:
     ids = np.arange(total) + np.repeat(first - begins, count)
     there = np.unique(ids[(ids >= phase.segment.first) & (ids < phase.segment.first + phase.segment.count)])
     if 0 < len(there) < phase.segment.count:
-        return _unknown(f"the hand-overs of {phase.segment.count - len(there):,} events were not recorded")
+        return _unknown(f"the hand-overs of {phase.segment.count - len(there):,} events were not recorded"), None
     at_ns = np.repeat(sent_ns, count) - phase.start_ns
     planned_ns = phase.segment.planned_ns(ids, paced.rate)
     warmup_ns, last_ns = paced.warmup_s * 1e9, paced.duration_s * 1e9
     measured = (planned_ns >= warmup_ns) & (planned_ns < last_ns)
     lag_ms = (at_ns - planned_ns)[measured] / 1e6
     if not len(lag_ms):
-        return _unknown("no hand-over of an event in the measured part was recorded")
+        return _unknown("no hand-over of an event in the measured part was recorded"), None
     ordered = np.sort(lag_ms)
     for metric, percent in ((P50, "50"), (P99, "99"), (MAX, "100")):
         found.add(metric, percentile(ordered, percent), n=len(ordered))
@@ -61,7 +66,7 @@ def measure(basis: Basis) -> Measured:
     early = int(np.count_nonzero(lag_ms < -_EARLY_MS))
     if early:
         found.notes.append(f"the load generator sent {early} events more than {_EARLY_MS:g} ms before their time")
-    return found
+    return found, Late(p99, at_end)
 
 
 def _unknown(why: str) -> Measured:

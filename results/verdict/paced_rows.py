@@ -24,12 +24,12 @@ class PacedRows:
 
 
 def paced_rows(seen: Examination) -> PacedRows:
-    """The rows of a slice that belong to a paced phase; where faults are injected, also those that became visible since
-    the first of these phases began, or the first strike fell: a fault may hold up a backlog's rows. With what these
-    rows answer, and what answers it first.
+    """The rows of a slice that belong to a paced phase or a probe; where faults are injected, also those that became
+    visible since the first of these phases began, or the first strike fell: a fault may hold up a backlog's rows. With
+    what these rows answer, and what answers it first.
     """
     matching, due = seen.matching, seen.matching.due
-    paced = [number for number, phase in enumerate(seen.phases) if phase.kind == "paced"]
+    paced = [number for number, phase in enumerate(seen.phases) if phase.timed]
     rows = np.isin(seen.row_phases, paced)
     if seen.history.plan.strikes is not None:
         begins = [seen.phases[number].start_ns for number in paced]

@@ -80,23 +80,23 @@ def earliest(seen: Examination, emits: str) -> Earliest:
         mine = np.flatnonzero(due.phases == number)
         if not len(mine):
             continue
-        events_ns[mine] = _there_ns(seen, phase, due.last_ids[mine])
+        events_ns[mine] = _there_ns(phase, due.last_ids[mine])
         if windowed:
             closing_ns[mine] = _closing_ns(seen, number, due.identity[1, mine])
     return Earliest(events_ns, closing_ns)
 
 
-def _there_ns(seen: Examination, phase: Phase, ids: Integers) -> Integers:
+def _there_ns(phase: Phase, ids: Integers) -> Integers:
     """When an engine can have read events of a phase at the earliest."""
-    paced = seen.history.plan.paced
-    if phase.kind == "paced" and paced is not None:
+    paced = phase.load
+    if paced is not None:
         return np.asarray(phase.start_ns + phase.segment.planned_ns(ids, paced.rate), dtype=np.int64)
     return np.full(len(ids), _begins_ns(phase), dtype=np.int64)
 
 
 def _begins_ns(phase: Phase) -> int:
     """When an engine can have read the first event of a phase. A backlog that was never released was never there."""
-    if phase.kind == "paced":
+    if phase.timed:
         return phase.start_ns
     return NEVER if phase.committed_ns is None else phase.committed_ns
 
@@ -105,9 +105,9 @@ def _closing_ns(seen: Examination, number: int, ends: Integers) -> Integers:
     """When what may close windows with these ends can have been read at the earliest: an event or a heartbeat of their
     phase, a closing round, or whatever comes in the next phase.
     """
-    phase, paced = seen.phases[number], seen.history.plan.paced
+    phase, paced = seen.phases[number], seen.phases[number].load
     distinct, end_of = np.unique(ends, return_inverse=True)
-    if phase.kind == "paced" and paced is not None:
+    if paced is not None:
         inside_ns = _closed_ns(seen, phase, paced, distinct)
         found = np.where(inside_ns < NEVER, inside_ns + phase.start_ns, NEVER)
     else:

@@ -193,12 +193,13 @@ def perfect() -> Recording:
         ("drain-2", 2000),
     ):
         segment = Segment(first, count, base_ms, RATE)
-        at_ns = _paced(recording, segment, at_ns) if phase == "paced" else _drain(recording, phase, segment, at_ns)
+        add = paced if phase == "paced" else drain
+        at_ns = add(recording, phase, segment, at_ns)
         first, base_ms = first + count, base_ms + 600_000
         at_ns += 5 * SECOND
     recording.marks.append(Quiescent(at_ns=at_ns, end_offsets=[1_000_000] * PARTITIONS, still_s=5))
     recording.marks.append(Ended(at_ns=at_ns + SECOND))
-    _sample(recording, 990 * SECOND, at_ns)
+    sample(recording, 990 * SECOND, at_ns)
     return recording
 
 
@@ -280,8 +281,9 @@ def planned_ns(segment: Segment, number: int) -> int:
     return int((number - segment.first) * 1e9 / segment.rate)
 
 
-def _paced(recording: Recording, segment: Segment, start_ns: int) -> int:
-    begin(recording, "paced", segment, start_ns)
+def paced(recording: Recording, phase: str, segment: Segment, start_ns: int) -> int:
+    """A steady load at the rate of its segment, all of it right and in time; when it was over."""
+    begin(recording, phase, segment, start_ns)
     end_ns = start_ns + planned_ns(segment, segment.first + segment.count)
     for window in load(recording, segment):
         due_ms = window[2] + recording.query.watermark_delay_ms
@@ -293,12 +295,13 @@ def _paced(recording: Recording, segment: Segment, start_ns: int) -> int:
         recording.rows.append(Row(partition_of(window[0], PARTITIONS), visible_ns, recording.answer(window)))
     for number in range(segment.first, segment.first + segment.count, 2):
         # Every hand-over of two events is 1 ms late for the second of them, 6 ms for the first.
-        recording.sends.append(("paced", number, 2, start_ns + planned_ns(segment, number + 1) + 1_000_000))
-    closed(recording, "paced", end_ns + 2 * SECOND)
+        recording.sends.append((phase, number, 2, start_ns + planned_ns(segment, number + 1) + 1_000_000))
+    closed(recording, phase, end_ns + 2 * SECOND)
     return end_ns + 2 * SECOND
 
 
-def _drain(recording: Recording, phase: str, segment: Segment, start_ns: int) -> int:
+def drain(recording: Recording, phase: str, segment: Segment, start_ns: int) -> int:
+    """A backlog; when it was worked off."""
     begin(recording, phase, segment, start_ns)
     committed_ns, lasted_ns = start_ns + 2 * SECOND, int(DRAIN_S[phase] * SECOND)
     windows = load(recording, segment)
@@ -310,7 +313,7 @@ def _drain(recording: Recording, phase: str, segment: Segment, start_ns: int) ->
     return committed_ns + lasted_ns
 
 
-def _sample(recording: Recording, start_ns: int, end_ns: int) -> None:
+def sample(recording: Recording, start_ns: int, end_ns: int) -> None:
     """Samples every half second; PSS is read every other time only."""
     for number, at_ns in enumerate(range(start_ns, end_ns + SECOND, SECOND // 2)):
         for pid, (role, cores) in enumerate(CORES.items(), 100):

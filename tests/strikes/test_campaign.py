@@ -241,7 +241,7 @@ def test_each_trial_strikes_with_a_fault_of_its_own_made_when_its_strikes_are(tm
 
     strikes = Strikes(fault="death", aim="interval", wanted=1, most=1, hold_s=0.0, timeouts="tuned")
     case: Any = SimpleNamespace(
-        parameters=Sensors.defaults, partitions=1, paced=None, drain=None, strikes=strikes,
+        parameters=Sensors.defaults, partitions=1, paced=None, drain=None, search=None, pin=False, strikes=strikes,
         interval_ms=200, guarantee="exactly-once", seed=1,
     )  # fmt: skip
     for number in (1, 2):

@@ -15,7 +15,8 @@ from harness.host.disk import SIZE_MB
 from harness.instruments.collector import GAP_S
 from harness.instruments.decoys import DECOYS
 from harness.instruments.sampler import PSS_S, SAMPLE_S
-from harness.planning.suite import SWEEP
+from harness.planning.suite import SWEEP, WARM_S, SearchTable
+from harness.probing import FIRST_SHARE
 from harness.problem import ExitCode
 from harness.quiescence import STILL_INTERVALS, STILL_S
 from harness.strikes.campaign import BEHIND_S, POINTS, RECOVER_S, STEADY_S, WRITTEN_NS
@@ -34,7 +35,6 @@ from results.metrics.kept_up import BEHIND_COMMITS, INTERVALS_NEEDED
 from results.metrics.latency import CLOSINGS_NEEDED
 from results.metrics.latency_steadiness import LEAST_POINTS
 from results.metrics.latency_steadiness import POINTS as PARTS_OF_INTERVAL
-from results.metrics.send_lag import BEHIND_MS
 from results.metrics.statistics import INTERVAL, INTERVAL_SAMPLES, RESAMPLES, needed
 from results.metrics.steadiness import LEAST_S
 from results.metrics.steadiness import STEADY as SAME_CORES
@@ -43,6 +43,16 @@ from results.metrics.strike_results import _SECOND_NS, _STEP_NS, BAND, BASELINE_
 from results.metrics.warm_up import APART_INTERVALS
 from results.metrics.warmness import DOUBLING_BEFORE
 from results.noise import CHANCE
+from results.rate_search import (
+    BEHIND_MS,
+    BREAKS,
+    COMMITS_NEEDED,
+    CUT_S,
+    FACTOR,
+    HOLDS,
+    STEP,
+    UPS,
+)
 from results.verdict.audit import EVERY_SET, MOST_TIMES, SCATTERED, SCATTERED_AMONG
 from results.verdict.explanation import CAUSES, THOROUGH
 from results.verdict.late import MOST_LATE
@@ -56,11 +66,24 @@ from workloads.regular_file import MOST_TEXT_BYTES
 from workloads.stream import CHECK_BITS, CONTROL
 from workloads.workload import discover
 
-WORDS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
+WORDS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 10: "ten"}
 TENTHS = {10: "tenths"}
 S_NS = 1_000_000_000
 
+_SEARCH = SearchTable(how="search")
+
 QUOTED = (
+    f"after equal backlogs that warm it ({WARM_S:g} s at most)",
+    f"passes {SWEEP:g} as fast as wall time in each of them",
+    f"The first {_SEARCH.settle:g} s are thrown away, {_SEARCH.probe:g} s are judged, and {_SEARCH.confirm:g} s of a",
+    f"grown by more than {100 * BREAKS:g} % of the load over {CUT_S:g} s",
+    f"of fewer than {WORDS[COMMITS_NEEDED]} commits none is told",
+    f"if the slope is below {100 * HOLDS:g} % of the load",
+    f"the suite's bound ({WORDS[int(_SEARCH.p99_intervals)]} commit intervals unless set;",
+    f"late for a moment, by more than {BEHIND_MS:g} ms at p99",
+    f"from {FIRST_SHARE:g} of the drain's rate up or down by a factor of {FACTOR:g}",
+    f"at most {100 * STEP:g} % apart",
+    f"that it fails {100 * STEP:g} % above; where that holds, it goes up, {('once', 'twice')[UPS - 1]} at most",
     f"`memoryOverhead` (a tenth of the heap, {_LEAST_OVERHEAD_MB} MiB at least)",
     f"Kafka Streams: {_OWN_COMMIT_MS['exactly-once']} ms exactly-once",
     f"{_OWN_COMMIT_MS['at-least-once'] // 1000} s at-least-once; Spark",

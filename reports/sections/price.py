@@ -1,0 +1,52 @@
+"""What a guarantee costs, and a shorter commit interval: one engine's cases under each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reports import units
+from reports.blocks import Block, Hint, Table
+from reports.comparison import Comparison, Row
+from reports.sections.section import PagePart, Report, Section
+from results.metrics import cores, latency
+from results.metrics.metric import Metric
+
+_HEAD = ("engine", "guarantee", "commits every", "p50", "p99", "busy cores", "seen")
+
+
+def _page(report: Report) -> Iterator[Block]:
+    """Where a run has several guarantees or intervals, and nothing struck."""
+    calm = [comparison for comparison in report.comparisons if comparison.fault == "none" and comparison.ran]
+    if len({(each.guarantee, each.interval_ms, each.own_interval) for each in calm}) < 2:
+        return
+    yield Hint(
+        "The same events at the same rate, under each guarantee and at each commit interval. A stricter guarantee "
+        "costs latency, since results wait for the commit. A shorter interval costs CPU: commits have fixed parts."
+    )
+    for workload in dict.fromkeys((each.workload, each.log) for each in calm):
+        mine = [each for each in calm if (each.workload, each.log) == workload]
+        found = sorted(((each, row) for each in mine for row in each.ran), key=_place)
+        rows = [_cells(*each) for each in found]
+        yield Table(f"{workload[0]} on {workload[1]}", _HEAD, rows, label=f"Price of guarantees: {workload[0]}")
+
+
+def _place(found: tuple[Comparison, Row]) -> tuple[str, str, int]:
+    """Engines apart, a guarantee's intervals from short to long."""
+    comparison, row = found
+    return row.name, comparison.guarantee, row.asked.interval_ms if row.asked else 0
+
+
+def _cells(comparison: Comparison, row: Row) -> tuple[str, ...]:
+    asked = row.asked
+    every = "its own interval" if comparison.own_interval else units.milliseconds(asked.interval_ms if asked else None)
+    shown = (_shown(row, metric) for metric in (latency.RESULT["p50"], latency.RESULT["p99"], cores.BUSY))
+    return row.name, comparison.guarantee, every, *shown, row.seen_in_words
+
+
+def _shown(row: Row, metric: Metric) -> str:
+    """A value as text, in brackets where it says less than it seems to."""
+    text = units.quantity(row.value(metric), metric.unit)
+    return f"({text})" if row.bracketed(metric) else text
+
+
+section = Section("price", page=PagePart("The price of guarantees", 35, _page, short_title="Guarantees"))

@@ -1,0 +1,96 @@
+"""The rate that each engine sustains, with the pair of probes that says so, and every rate that was tried."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.table import Table as TerminalTable
+from rich.text import Text
+
+from reports import screen, units
+from reports.blocks import Block, Details, Hint, Table
+from reports.comparison import Comparison, Row
+from reports.sections.section import PagePart, Report, Section, TerminalPart
+from results.metrics import drain, sustained_rate
+from results.metrics.metric import Metric
+from results.result import ProbeResult
+
+_HINT = (
+    "The largest steady rate that an engine held, and the smallest that it did not. Held: the lag, read right after "
+    "commits, grew by less than 1 % of the load, p99 was within its bound, and the generator was on its schedule. A "
+    "longer probe confirms the one that held. Beside it the rate of a drain, which is no rate that lasts."
+)
+_HEAD = ("sustained", "held", "failed at", "p50", "p99", "cores", "drain", "probes")
+_PROBES = ("engine", "probe", "rate", "outcome", "lag grew by", "p50", "p99", "max", "cores", "why")
+
+
+def _page(report: Report) -> Iterator[Block]:
+    told = [comparison for comparison in report.comparisons if _rows(comparison)]
+    if not told:
+        return
+    yield Hint(_HINT)
+    for comparison in told:
+        rows = _rows(comparison)
+        head = ("engine", *_HEAD[1:])
+        yield Table(comparison.title, head, [_cells(row) for row in rows], label=f"Sustained: {comparison.title}")
+        listed = [(row.name, *_probe(each)) for row in rows for each in row.probes]
+        yield Details(f"Every rate that was tried ({len(listed)})", (Table("Probes", _PROBES, listed),), open=False)
+
+
+def _terminal(comparison: Comparison, width: int) -> Iterator[TerminalTable]:
+    rows = _rows(comparison)
+    if not rows:
+        return
+    shown = len(_HEAD) if width >= screen.WIDE else 5
+    table = screen.table()
+    for number, heading in enumerate(_HEAD[:shown]):
+        table.add_column(
+            Text(heading), min_width=13 if number == 0 else None, justify="left" if number == 0 else "right"
+        )
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in _cells(row)[:shown]))
+    yield table
+
+
+def _rows(comparison: Comparison) -> list[Row]:
+    return [row for row in comparison.ran if row.probes]
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    return (
+        row.name,
+        *(
+            _shown(row, metric)
+            for metric in (
+                sustained_rate.HELD,
+                sustained_rate.FAILED,
+                sustained_rate.P50,
+                sustained_rate.P99,
+                sustained_rate.CORES,
+                drain.RATE,
+            )
+        ),
+        str(len(row.probes)),
+    )
+
+
+def _shown(row: Row, metric: Metric) -> str:
+    """A value as text, in brackets where it says less than it seems to."""
+    text = units.quantity(row.value(metric), metric.unit)
+    return f"({text})" if row.bracketed(metric) else text
+
+
+def _probe(each: ProbeResult) -> tuple[str, ...]:
+    grew = units.NONE if each.lag_growth is None else f"{100 * each.lag_growth:.2f} %"
+    name = f"{each.number}{', to confirm' if each.confirming else ''}"
+    why = "; ".join(part for part in (each.why, each.bracketed) if part)
+    latencies = tuple(units.milliseconds(value) for value in (each.p50_ms, each.p99_ms, each.max_ms))
+    cores = units.quantity(each.cores, "cores")
+    return name, units.scaled(each.rate, "/s"), each.outcome, grew, *latencies, cores, why or units.NONE
+
+
+section = Section(
+    "sustained",
+    page=PagePart("The rate that lasts", 13, _page, short_title="Sustained rate"),
+    terminal=TerminalPart(13, _terminal),
+)

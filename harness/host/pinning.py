@@ -53,7 +53,7 @@ def _siblings(cpu: int) -> set[int]:
 
 @contextmanager
 def starting_on(cpus: Collection[int]) -> Iterator[None]:
-    """What this thread starts meanwhile begins on these CPUs, so that a JVM counts them. None given: as without this."""
+    """What this thread starts meanwhile begins on these CPUs, so that a JVM counts them. None given: on all."""
     if not cpus:
         yield
         return

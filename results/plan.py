@@ -317,6 +317,8 @@ class AskedRun(_Model):
     """The trials of one run's cases, in the order in which they run."""
 
     suite: str
+    command: str = ""
+    """What was typed; empty where that is not told."""
     cases: tuple[AskedCase, ...]
 
 
@@ -372,6 +374,15 @@ class Machine(_Model):
     """Version of the Python that the harness runs on."""
     java: str | None
     """Version of the JDK in use; None where none is."""
+
+
+class Checkout(_Model):
+    """The state of the code that ran, where that is a checkout of its repository."""
+
+    commit: str = Field(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})$")
+    """The commit that is checked out."""
+    dirty: bool
+    """Whether a file differs from that commit, or the code has one that it does not have."""
 
 
 def clock() -> Clock:
@@ -446,5 +457,7 @@ class TrialPlan(_Model):
     """Ties the history's monotonic times to wall time."""
     versions: dict[str, str]
     """By name, of our package, its Kafka client, the engine, and Java where the engine runs on it."""
+    checkout: Checkout | None = None
+    """The state of our code; None where it is no checkout, or git cannot tell."""
     roles: tuple[str, ...] = ()
     """Which processes the job has; empty where that is not told."""

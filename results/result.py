@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from results.history import METHOD_VERSION
-from results.plan import Machine, SetUp, TrialPlan
+from results.plan import Checkout, Machine, SetUp, TrialPlan
 
 PhaseKind = Literal["paced", "drain", "probe"]
 Outcome = Literal["pass", "fail", "unknown", "unsupported", "unavailable"]
@@ -369,6 +369,19 @@ class Noise(ResultModel):
     """The metrics of which nothing is told, since in a trial they said less than they seemed to."""
 
 
+class Provenance(ResultModel):
+    """Where a run comes from, as its first trial recorded it; every trial's own is in what was asked of it."""
+
+    started: str | None = None
+    """When the first trial began, UTC, as `2026-11-30T10:15:00Z`; None if nothing ran."""
+    command: str = ""
+    """What was typed; empty where that is not told."""
+    versions: dict[str, str] = {}
+    """By name, of Streamgauge, its Kafka client, every engine that ran, and Java where one runs on it."""
+    checkout: Checkout | None = None
+    """The state of Streamgauge's own code; None where it was no checkout, or that is not told."""
+
+
 class RunResult(ResultModel):
     """A judged run."""
 
@@ -382,6 +395,8 @@ class RunResult(ResultModel):
     """Name of the suite."""
     machine: Machine | None
     """What it ran on; None if nothing ran."""
+    provenance: Provenance = Provenance()
+    """Where it comes from; nothing is told in results of before it was kept."""
     cases: list[CaseResult]
     """In the order in which they ran; each trial of a case by itself."""
     repeated: list[RepeatedCase] = []

@@ -49,6 +49,16 @@ ENDS: Mapping[Outcome, ExitCode] = {
 }
 """How a command ends that judged cases, by the worst outcome among them."""
 
+SEVEREST = (
+    ExitCode.WRONG_RESULTS,
+    ExitCode.REGRESSION,
+    ExitCode.UNFINISHED,
+    ExitCode.ENVIRONMENT,
+    ExitCode.INCONCLUSIVE,
+    ExitCode.GOOD,
+)
+"""Of several ways to end, the first of these that applies: what was found out comes before what was not."""
+
 _PIPE_COLUMNS = 120
 
 app = typer.Typer(
@@ -59,9 +69,18 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Format = Literal["text", "json"]
+Format = Literal["text", "json", "markdown"]
 FormatOption = Annotated[
-    Format, typer.Option("--format", help="text, or one JSON document on standard output and nothing else.")
+    Format,
+    typer.Option("--format", help="text, or one document on standard output and nothing else."),
+]
+ThresholdOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--threshold",
+        metavar="BOUND",
+        help="Such as 'p99 < 2s', beside those of the suite: exit code 1 where a case crosses it; may be repeated.",
+    ),
 ]
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, or `latest` of those in runs/.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
@@ -212,6 +231,7 @@ def run(
         Literal["off", "auto"] | None,
         typer.Option(help="auto: give each engine CPUs of its own, where there are four or more."),
     ] = None,
+    threshold: ThresholdOption = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the run's folder is made.")] = RUNS,
     resume: Annotated[
         str | None, typer.Option(metavar="RUN", help="Go on with a run that was interrupted, and nothing else.")
@@ -232,7 +252,8 @@ def run(
     selection = Selection(
         tuple(dict.fromkeys(engine or ())), tuple(dict.fromkeys(workload or ())), log, kafka, guarantee
     )
-    asked = Request(suite, selection, overrides(settings or [], seed, fault or (), rate=rate, pin=pin))
+    replaced = overrides(settings or [], seed, fault or (), rate=rate, pin=pin)
+    asked = Request(suite, selection, replaced, tuple(threshold or ()))
     return _execute(*_planned(asked, out), wish)
 
 
@@ -556,23 +577,56 @@ def _folder(run: str) -> Path:
 
 def _conclude(folder: Path, output_format: Format, strict: bool = False) -> int:
     """Judge a run, store and print its result, and say how the command ends."""
-    from reports import terminal
-    from reports.reservations import reservations
+    return _show(_judge(folder), folder, output_format, strict)
+
+
+def _show(result: RunResult, path: Path, output_format: Format, strict: bool) -> int:
+    """Print a result, and say how the command ends."""
+    from reports import markdown, terminal
     from results.public import document
+
+    match output_format:
+        case "json":
+            _say(json.dumps(document(result, path), indent=2, ensure_ascii=False))
+        case "markdown":
+            _say(markdown.page(result, str(path)))
+        case "text":
+            terminal.render(result, str(path), _console(sys.stdout), _program())
+    return _ending(result, path, strict)
+
+
+def _ending(result: RunResult, path: Path, strict: bool) -> int:
+    """The exit code of a command that judged cases: the first of SEVEREST that applies. What decided it is said."""
+    from reports.reservations import reservations
+    from reports.threshold_text import in_words
     from results.result import worst
 
-    result = _judge(folder)
-    if output_format == "json":
-        _say(json.dumps(document(result, folder), indent=2, ensure_ascii=False))
-    else:
-        terminal.render(result, str(folder), _console(sys.stdout), _program())
     outcome = worst(result.cases)
-    code = ENDS[outcome] if outcome is not None else ExitCode.ENVIRONMENT
-    if strict and code == ExitCode.GOOD and (found := reservations(result)):
+    codes = {ENDS[outcome] if outcome is not None else ExitCode.ENVIRONMENT}
+    where = str(path)
+    crossed, undecided = (
+        "; ".join(in_words(check) for check in result.thresholds if check.state == state)
+        for state in ("crossed", "undecided")
+    )
+    problems = []
+    if crossed:
+        remedy = f"All figures: {_program()} report {path}"
+        problems.append(Problem(f"a threshold: {crossed}", where, remedy, ExitCode.REGRESSION))
+    if undecided:
+        remedy = "Run again; with --wait-quiet 60s if the machine was busy"
+        problem = Problem(f"a threshold: {undecided}", where, remedy, ExitCode.INCONCLUSIVE)
+        if strict:
+            problems.append(problem)
+        else:
+            sys.stderr.write(problem.text("warning") + "\n")
+    if strict and codes == {ExitCode.GOOD} and not crossed and (found := reservations(result)):
         what = f"figures stand in brackets: {'; '.join(found)}"
         remedy = "Run again on a quiet machine, and wait for it with --wait-quiet 60s"
-        return _tell([Problem(what, str(folder), remedy, ExitCode.INCONCLUSIVE)])
-    return code
+        problems.append(Problem(what, where, remedy, ExitCode.INCONCLUSIVE))
+    if problems:
+        _tell(problems)
+    codes |= {problem.exit_code for problem in problems}
+    return next(code for code in SEVEREST if code in codes)
 
 
 def _judge(folder: Path) -> RunResult:

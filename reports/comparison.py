@@ -17,6 +17,7 @@ from results.plan import TrialPlan
 from results.result import (
     Calibration,
     CaseResult,
+    CheckedThreshold,
     Guarantee,
     MetricValue,
     Noise,
@@ -323,6 +324,8 @@ class Comparison:
     """What the harness itself takes with the workload; None where it was not measured."""
     noise: tuple[Noise, ...] = ()
     """What is known of the noise of the machine on this kind of log."""
+    thresholds: tuple[CheckedThreshold, ...] = ()
+    """What became of thresholds in the cases of its rows."""
 
     @property
     def title(self) -> str:
@@ -373,6 +376,7 @@ def compare(run: RunResult) -> list[Comparison]:
             *every,
             next((each for each in run.calibrations if each.workload == asked[0]), None),
             tuple(each for each in run.noise if each.log == asked[1]),
+            _thresholds((case for row in rows.values() for case in row), run),
         )
         for (asked, aim, every), rows in grouped.items()
     ]
@@ -381,6 +385,11 @@ def compare(run: RunResult) -> list[Comparison]:
 def _row(cases: list[CaseResult], run: RunResult) -> Row:
     mine = {case.trial for case in cases}
     return Row(tuple(cases), tuple(case for case in run.repeated if mine.issuperset(case.trials)))
+
+
+def _thresholds(cases: Iterable[CaseResult], run: RunResult) -> tuple[CheckedThreshold, ...]:
+    mine = {case.trial for case in cases}
+    return tuple(each for each in run.thresholds if each.trials and mine.issuperset(each.trials))
 
 
 _Asked = tuple[str, str, str, str]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from reports import units
+from reports import threshold_text, units
 from reports.comparison import VIOLATIONS, Comparison, Row, words
 from results.metrics import drain, latency
 from results.metrics.metric import Metric
@@ -39,8 +39,10 @@ def title(comparisons: Sequence[Comparison]) -> str:
 
 
 def headline(comparison: Comparison) -> list[str]:
-    """Were the answers right; who was fast among the right ones; which delivery was not exactly-once."""
-    sentences = (*_rightness(comparison), speed(comparison), _deliveries(comparison))
+    """Were the answers right; which threshold was crossed; who was fast among the right ones; which delivery was not
+    exactly-once.
+    """
+    sentences = (*_rightness(comparison), _crossed(comparison), speed(comparison), _deliveries(comparison))
     return [sentence for sentence in sentences if sentence]
 
 
@@ -194,6 +196,17 @@ def _deliveries(comparison: Comparison) -> str:
     return (
         f"Exactly-once delivery was asked of all; {words(f'{row.name} promises {row.claimed} only' for row in weaker)}."
     )
+
+
+def _crossed(comparison: Comparison) -> str:
+    """Which thresholds are not met; empty where all are, or there are none."""
+    crossed, undecided = (
+        [check for check in comparison.thresholds if check.state == state] for state in ("crossed", "undecided")
+    )
+    said = [f"Thresholds that were crossed: {'; '.join(map(threshold_text.in_words, crossed))}."] if crossed else []
+    if undecided:
+        said.append(f"{_number(len(undecided)).capitalize()} of {_number(len(comparison.thresholds))} are not decided.")
+    return " ".join(said)
 
 
 def _number(count: int) -> str:

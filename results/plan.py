@@ -313,6 +313,32 @@ class Pinned(_Model):
     """Why nothing was pinned, though it was asked for."""
 
 
+class Threshold(_Model):
+    """A bound to a metric: a case that crosses it makes the run a failure."""
+
+    text: str = Field(max_length=200)
+    """As it was written, such as `p99 < 2s`."""
+    metric: Name
+    """The metric's name in result.json."""
+    statistic: Literal["median", "min", "max"] | None = None
+    """Of a time that each strike has by itself, what is bound: over the strikes. None for the metric as it is."""
+    relation: Literal["<", "<=", ">", ">="]
+    """How the metric is to stand to the bound."""
+    bound: float
+    """In the metric's unit."""
+    engines: tuple[Name, ...] = ()
+    """ENGINE, or ENGINE.MODE: of whose cases it is asked; empty for all."""
+    workloads: tuple[Name, ...] = ()
+    """The workloads likewise."""
+
+    def of(self, case: AskedCase) -> bool:
+        """Whether it is asked of a case."""
+        mine = {case.engine, f"{case.engine}.{case.mode}"}
+        return (not self.engines or not mine.isdisjoint(self.engines)) and case.workload in (
+            self.workloads or (case.workload,)
+        )
+
+
 class AskedRun(_Model):
     """The trials of one run's cases, in the order in which they run."""
 
@@ -320,6 +346,8 @@ class AskedRun(_Model):
     command: str = ""
     """What was typed; empty where that is not told."""
     cases: tuple[AskedCase, ...]
+    thresholds: Annotated[tuple[Threshold, ...], Field(max_length=1000)] = ()
+    """What the results are to keep to."""
 
 
 class RunPlan(AskedRun):

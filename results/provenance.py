@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from results.plan import TrialPlan
+from results.plan import Checkout, TrialPlan
 from results.result import CaseResult, Provenance, RunResult
 
 OWN = "streamgauge"
@@ -42,10 +42,14 @@ def started(plan: TrialPlan) -> str:
 
 def code(plan: TrialPlan) -> str:
     """Which code of ours recorded a trial, in words."""
-    version = plan.versions.get(OWN, "unknown")
-    if plan.checkout is None:
-        return version
-    return f"{version}, commit {plan.checkout.commit[:12]}{' with changes' if plan.checkout.dirty else ''}"
+    return ", ".join(filter(None, (plan.versions.get(OWN, "unknown"), commit(plan.checkout))))
+
+
+def commit(checkout: Checkout | None) -> str:
+    """The commit of a checkout in words, and whether it has changes; empty where there is none."""
+    if checkout is None:
+        return ""
+    return f"commit {checkout.commit[:12]}{' with changes' if checkout.dirty else ''}"
 
 
 def with_codes(cases: Sequence[CaseResult]) -> list[CaseResult]:

@@ -10,6 +10,7 @@ from results import provenance
 from results.plan import Checkout, Machine
 from results.result import (
     CaseResult,
+    CheckedThreshold,
     Guarantee,
     MetricValue,
     Outcome,
@@ -99,6 +100,8 @@ class Document(ResultModel):
     """In the order of the plan, the paced phase of a trial before its drains; each trial of a case by itself."""
     repeated: list[PublicRepeated]
     """What the trials of a case come to; empty where each case has one."""
+    thresholds: list[CheckedThreshold]
+    """What became of every threshold in every case that it is asked of; empty where there are none."""
 
 
 def document(run: RunResult, path: Path) -> dict[str, Any]:
@@ -111,6 +114,7 @@ def document(run: RunResult, path: Path) -> dict[str, Any]:
         machine=run.machine,
         cases=[_public(case) for case in run.cases],
         repeated=[PublicRepeated(**_shown(case, PublicRepeated)) for case in run.repeated],
+        thresholds=run.thresholds,
     ).model_dump(mode="json")
 
 

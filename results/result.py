@@ -325,6 +325,37 @@ class RepeatedCase(Subject):
     are the ends of its interval."""
 
 
+class CheckedThreshold(Subject):
+    """What became of a threshold in one case: trials of it are taken together."""
+
+    text: str
+    """The threshold as it was written, such as `p99 < 2s`."""
+    metric: str
+    """The metric's name."""
+    statistic: Literal["median", "min", "max"] | None = None
+    """Of a time that each strike has by itself, what is bound: over the strikes. None for the metric as it is."""
+    relation: Literal["<", "<=", ">", ">="]
+    """How the metric is to stand to the bound."""
+    bound: float
+    """In `unit`."""
+    unit: str
+    """The metric's unit; empty where no trial has the metric."""
+    state: Literal["met", "crossed", "undecided"]
+    """`undecided`: the figure is not there, or says less than it seems to."""
+    value: float | None = None
+    """The figure; of several trials the median. None where it is not known."""
+    n: int = 0
+    """How many trials have it."""
+    low: float | None = None
+    """The lower end of its interval, as of a metric; None where there is none."""
+    high: float | None = None
+    """The upper end likewise."""
+    why: str = ""
+    """Why it is undecided, or what must be known beside the figure, in a line; else empty."""
+    trials: list[str] = []
+    """Names of the case's trials, by their numbers."""
+
+
 class Calibration(ResultModel):
     """What the harness itself takes with a workload: measured with the echo, which computes nothing."""
 
@@ -401,6 +432,8 @@ class RunResult(ResultModel):
     """In the order in which they ran; each trial of a case by itself."""
     repeated: list[RepeatedCase] = []
     """What the trials of a case come to, where a case has several."""
+    thresholds: list[CheckedThreshold] = []
+    """What became of every threshold in every case that it is asked of; empty where there are none."""
     calibrations: list[Calibration] = []
     """What the harness itself takes, by workload; none where it was not measured."""
     noise: list[Noise] = []

@@ -18,6 +18,7 @@ from results.plan import AskedCase, AskedRun, CasePlan, TrialPlan
 from results.provenance import provenance, with_codes
 from results.repetition import repeated
 from results.result import CaseResult, Outcome, PhaseKind, RunResult
+from results.thresholds import checked
 from workloads.regular_file import read_regular
 
 PLAN, CASES, RESULT = "plan.json", "cases", "result.json"
@@ -59,6 +60,7 @@ def judge_run(folder: Path) -> RunResult:
         provenance=provenance(cases, plan.command),
         cases=cases,
         repeated=repeated(cases, plan.cases),
+        thresholds=checked(cases, plan),
         calibrations=itself,
         noise=known(folder),
     )

@@ -73,6 +73,7 @@ def test_the_document_is_what_its_schema_says_and_no_more(run):
         "machine",
         "cases",
         "repeated",
+        "thresholds",
     ]
     assert shown["run"] == str(run)
     for case in shown["cases"]:

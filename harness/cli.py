@@ -61,6 +61,9 @@ SEVEREST = (
 
 _PIPE_COLUMNS = 120
 
+_MOST_COMPARED = 26
+"""They are called by letters."""
+
 app = typer.Typer(
     name="streamgauge",
     help="Measures stream processors: throughput, latency, exactly-once correctness and memory, with evidence.",
@@ -82,7 +85,10 @@ ThresholdOption = Annotated[
         help="Such as 'p99 < 2s', beside those of the suite: exit code 1 where a case crosses it; may be repeated.",
     ),
 ]
-RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, or `latest` of those in runs/.")]
+RunArgument = Annotated[
+    str,
+    typer.Argument(metavar="RUN", help="A run's folder, `latest` of those in runs/, or a result.json (.xz)."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
 StrictOption = Annotated[bool, typer.Option("--strict", help="Exit with code 6 where a figure stands in brackets.")]
 WaitOption = Annotated[
@@ -430,26 +436,32 @@ def explain(
 def judge(
     run: RunArgument, strict: StrictOption = False, output_format: FormatOption = "text", _debug: DebugOption = False
 ) -> int:
-    """Judge a stored run again, from its histories; no engine is needed."""
-    return _conclude(_folder(run), output_format, strict)
+    """Judge a stored run again, from its histories; no engine is needed. A result without them is shown as it is."""
+    path = _path(run)
+    if path.is_dir():
+        return _conclude(path, output_format, strict)
+    result = _result(path)
+    kept = f"{path} has no histories to be judged again: as method version {result.method_version} judged it"
+    sys.stderr.write(f"{printable(kept)}\n")
+    return _show(result, path, output_format, strict)
 
 
 @app.command()
 def report(
     run: RunArgument,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Where to write it; report.html of the run.")
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", help="Where to write it; else beside what it is made of."),
     ] = None,
     _debug: DebugOption = False,
 ) -> None:
     """Make one self-contained HTML page of a run's results."""
     from reports import html
-    from results import store
 
-    folder = _folder(run)
-    result = store.load(folder) if (folder / store.RESULT).exists() else _judge(folder)
-    path = output or folder / "report.html"
-    page = html.render(result, _command(folder)).encode()
+    source = _path(run)
+    result = _result(source)
+    path = output or _beside(source)
+    page = html.render(result, _command(source, result)).encode()
     try:
         if output is None:
             # The folder may come from anyone, and its report.html may be a link.
@@ -459,6 +471,34 @@ def report(
     except OSError as error:
         raise Problem(f"the report cannot be written: {error.strerror}", str(path), "Choose a file with -o") from error
     _say(printable(str(path)))
+
+
+@app.command()
+def compare(
+    runs: Annotated[
+        list[str],
+        typer.Argument(metavar="RUN...", help="Two or more, each as of `judge`: the first against each of the others."),
+    ],
+    output_format: FormatOption = "text",
+    _debug: DebugOption = False,
+) -> None:
+    """Say what changed from one result to others: what became wrong, which figures, and what cannot be compared."""
+    from reports import change_text
+    from reports.changes import changes
+
+    if not 2 <= len(runs) <= _MOST_COMPARED:
+        what = f"{len(runs)} result{'' if len(runs) == 1 else 's'} to compare; it takes from 2 to {_MOST_COMPARED}"
+        remedy = "For example: compare runs/ONE latest docs/results/five-trials.json.xz"
+        raise Problem(what, "in the command `streamgauge compare`", remedy, ExitCode.USAGE)
+    paths = [_path(run) for run in runs]
+    found = changes([(str(path), _result(path)) for path in paths])
+    match output_format:
+        case "json":
+            _say(json.dumps(found.model_dump(mode="json"), indent=2, ensure_ascii=False))
+        case "markdown":
+            _say(change_text.page(found))
+        case "text":
+            change_text.render(found, _console(sys.stdout))
 
 
 @app.command("list")
@@ -560,6 +600,11 @@ def _say(text: str) -> None:
     typer.echo(printable_lines(text))
 
 
+def _path(run: str) -> Path:
+    """A run's folder, or the file of a result. Raises Problem."""
+    return Path(run) if Path(run).is_file() else _folder(run)
+
+
 def _folder(run: str) -> Path:
     """The folder of a run by its path, or the newest in runs/ for `latest`. Raises Problem."""
     if run != LATEST or Path(run).exists():
@@ -573,6 +618,22 @@ def _folder(run: str) -> Path:
     if not folders:
         raise Problem("there is no run yet", f"{RUNS}/", "Make one: streamgauge run quick", ExitCode.USAGE)
     return folders[-1]
+
+
+def _result(path: Path) -> RunResult:
+    """The result in a file, or of a folder: as it is stored there, else judged now."""
+    from results import result_file, store
+
+    if not path.is_dir():
+        return result_file.read(path)
+    return store.load(path) if (path / store.RESULT).exists() else _judge(path)
+
+
+def _beside(source: Path) -> Path:
+    """Where the page of a result is written: in its folder."""
+    if source.is_dir():
+        return source / "report.html"
+    return source.with_name(f"{source.name.removesuffix('.xz').removesuffix('.json')}.report.html")
 
 
 def _conclude(folder: Path, output_format: Format, strict: bool = False) -> int:
@@ -611,10 +672,10 @@ def _ending(result: RunResult, path: Path, strict: bool) -> int:
     problems = []
     if crossed:
         remedy = f"All figures: {_program()} report {path}"
-        problems.append(Problem(f"a threshold: {crossed}", where, remedy, ExitCode.REGRESSION))
+        problems.append(Problem(f"threshold crossed: {crossed}", where, remedy, ExitCode.REGRESSION))
     if undecided:
-        remedy = "Run again; with --wait-quiet 60s if the machine was busy"
-        problem = Problem(f"a threshold: {undecided}", where, remedy, ExitCode.INCONCLUSIVE)
+        remedy = "See why; where other work was beside it, run again with --wait-quiet 60s"
+        problem = Problem(f"threshold not decided: {undecided}", where, remedy, ExitCode.INCONCLUSIVE)
         if strict:
             problems.append(problem)
         else:
@@ -646,15 +707,16 @@ def _program() -> str:
     return "./bench" if (ROOT / "bench").exists() else "streamgauge"
 
 
-def _command(folder: Path) -> str:
-    """What was typed to make a run, where that is known: of one made elsewhere, there may be the result alone."""
+def _command(source: Path, result: RunResult) -> str:
+    """What was typed to make a run, where that is known."""
     from results import store
     from workloads.regular_file import read_regular
 
-    command = None
-    with suppress(OSError, ValueError, AttributeError):
-        command = json.loads(read_regular(folder / store.PLAN, folder)).get("command")
-    return command if isinstance(command, str) else f"{_program()} run"
+    command: object = result.provenance.command
+    if not command and source.is_dir():
+        with suppress(OSError, ValueError, AttributeError):
+            command = json.loads(read_regular(source / store.PLAN, source)).get("command")
+    return command if isinstance(command, str) and command else shlex.join([_program(), "run", result.suite])
 
 
 def _console(stream: IO[str]) -> Console:

@@ -194,9 +194,13 @@ class Row:
         """What is claimed and what was seen. short: for the guarantees' names."""
         return _claim(self.claimed, self.seen_in_words, short)
 
+    @property
+    def processing_seen(self) -> Seen:
+        """What was seen of processing over the phases."""
+        return _over_phases(case.processing for case in self.cases)
+
     def processing_in_words(self, short: Mapping[str, str]) -> str:
-        seen = _over_phases(case.processing for case in self.cases)
-        return _claim(self.processing_claimed, self._in_words(seen), short)
+        return _claim(self.processing_claimed, self._in_words(self.processing_seen), short)
 
     def _in_words(self, seen: Seen) -> str:
         struck = self.asked is not None and self.asked.strikes is not None

@@ -55,7 +55,7 @@ def _rightness(comparison: Comparison) -> Iterator[str]:
         yield "Nothing could run here."
     elif wrong:
         yield f"{_of(wrong, ran)} gave wrong results: {words(row.name for row in wrong)}."
-        yield f"What was wrong: {'; '.join(f'{row.name}, {_violations(row)}' for row in wrong)}."
+        yield f"What was wrong: {'; '.join(f'{row.name}, {violations(row)}' for row in wrong)}."
     elif undecided:
         yield f"{_of(undecided, ran)} could not be judged: {words(row.name for row in undecided)}."
     elif repeated:
@@ -67,7 +67,7 @@ def _rightness(comparison: Comparison) -> Iterator[str]:
     if wrong and undecided:
         yield f"{words(row.name for row in undecided)} could not be judged."
     for row in repeated:
-        yield f"{row.name}: {_violations(row)}, as is allowed by the {row.weak_claims} that it claims."
+        yield f"{row.name}: {violations(row)}, as is allowed by the {row.weak_claims} that it claims."
     if ran and (idle := [row.name for row in comparison.rows if not row.ran]):
         yield f"Not run here: {words(idle)}."
 
@@ -76,7 +76,8 @@ def _of(some: Sequence[Row], all_of_them: Sequence[Row]) -> str:
     return f"{_number(len(some)).capitalize()} of {_number(len(all_of_them))} engines"
 
 
-def _violations(row: Row) -> str:
+def violations(row: Row) -> str:
+    """How many rows were lost, duplicate or wrong, in words."""
     counts = row.counts
     return words(f"{counts[name]:,} {_COUNTED[name]}" for name in VIOLATIONS if counts[name]) or "a broken guarantee"
 

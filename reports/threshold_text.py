@@ -26,11 +26,13 @@ def figure(check: CheckedThreshold) -> str:
 
 
 def in_words(check: CheckedThreshold) -> str:
-    """One that is not met, in a line."""
+    """One that is not met, in a line: what is bound, by what it is crossed or of what it is not decided, and why."""
+    fault = "" if check.fault == "none" else f", fault {check.fault}"
+    case = f"{named(check)}, {check.workload}{fault}"
     told = f": {check.why}" if check.why else ""
     if check.state == "crossed":
-        return f"{check.text} is crossed by {named(check)}, {check.workload} ({figure(check)}){told}"
-    return f"{check.text} is not decided of {named(check)}, {check.workload}{told}"
+        return f"{check.text} by {case} ({figure(check)}){told}"
+    return f"{check.text} of {case}{told}"
 
 
 def ordered(checks: Sequence[CheckedThreshold]) -> list[CheckedThreshold]:

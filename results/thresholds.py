@@ -27,6 +27,9 @@ _HOLDS: Mapping[str, Callable[[float, float], bool]] = {
 }
 _OVER: Mapping[str, Callable[[Any], Any]] = {"median": np.median, "min": np.min, "max": np.max}
 _VIOLATIONS = ("missing", "duplicate", "wrong", "unexpected")
+_SAID = 2
+"""So many reasons are told."""
+
 _BEHIND = (NOT_CAUGHT_UP, NOT_KEPT_UP)
 
 
@@ -50,15 +53,17 @@ def checked(cases: Sequence[CaseResult], asked: AskedRun) -> list[CheckedThresho
     """Every threshold of a run in every case that it is asked of, in the order of both. A case that an engine does not
     support is left out, unless the threshold names the engine.
     """
+    judged: dict[str, list[CaseResult]] = {}
+    for case in cases:
+        judged.setdefault(case.trial, []).append(case)
     found: dict[str, tuple[AskedCase, list[list[CaseResult]]]] = {}
     for trial in asked.cases:
-        judged = [case for case in cases if case.trial == trial.name]
-        found.setdefault(trial.case_name, (trial, []))[1].append(judged)
+        found.setdefault(trial.case_name, (trial, []))[1].append(judged.get(trial.name, []))
     return [
-        _checked(threshold, case, sorted(trials, key=_number))
+        _checked(threshold, first, sorted(trials, key=_number))
         for threshold in asked.thresholds
-        for case, trials in found.values()
-        if threshold.of(case) and (threshold.engines or not _unsupported(case))
+        for first, trials in found.values()
+        if threshold.of(first) and (threshold.engines or not _unsupported(first))
     ]
 
 
@@ -107,7 +112,7 @@ def _checked(threshold: Threshold, asked: AskedCase, trials: list[list[CaseResul
 
 def _state(threshold: Threshold, figure: _Figure, low: float | None, high: float | None) -> tuple[Any, str]:
     """The state, and why it is so."""
-    why = "; ".join(dict.fromkeys(figure.doubts))
+    why = _joined(figure.doubts)
     if low is None or high is None:
         return "undecided", why or "not measured"
     held = {_HOLDS[threshold.relation](end, threshold.bound) for end in (low, high)}
@@ -118,6 +123,13 @@ def _state(threshold: Threshold, figure: _Figure, low: float | None, high: float
     if len(held) > 1:
         return "undecided", figure.missed
     return ("met" if held == {True} else "crossed"), why or figure.missed
+
+
+def _joined(doubts: Sequence[str]) -> str:
+    """In a line: trials may have a reason each, of which the first ones say enough."""
+    each = list(dict.fromkeys(doubts))
+    more = len(each) - _SAID
+    return "; ".join([*each[:_SAID], *([f"and {more} more such reason{'s' if more > 1 else ''}"] if more > 0 else [])])
 
 
 def _add(figure: _Figure, threshold: Threshold, trial: Sequence[CaseResult]) -> None:

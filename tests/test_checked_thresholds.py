@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import lzma
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from reports import html, markdown, summary
+import pytest
+from rich.console import Console
+
+from reports import html, markdown, summary, terminal
 from reports.comparison import compare
 from results import store
 from results.plan import AskedCase, AskedRun, AskedStrikes, Blocked
@@ -96,6 +100,15 @@ def test_an_engine_that_fell_behind_does_not_escape_its_threshold() -> None:
     assert one(cases, "p99 < 1h").state == "undecided"
     both = [bracketed(case, "latency_p99", "other work") for case in made_up.pair("alpha", median_ms=4000)]
     assert one(both, "p99 < 2s").state == "undecided"
+
+
+def test_many_reasons_are_told_in_a_few() -> None:
+    cases = [
+        bracketed(case, "drain_rate", f"other work took {case.trial_number} %")
+        for case in made_up.trials("alpha", RATES)
+    ]
+    why = one(cases, "drain_rate >= 1k/s").why
+    assert why == "other work took 1 %; other work took 2 %; and 3 more such reasons"
 
 
 def test_of_two_phases_the_worse_counts() -> None:
@@ -205,3 +218,17 @@ def test_hostile_texts_are_shown_as_such(tmp_path: Path) -> None:
     assert "p99 < 2s" in summary.headline(compare(run)[0])[1]
     store.save(tmp_path, run)
     assert store.load(tmp_path).thresholds == [bad]
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_thresholds_stand_whole_on_a_narrow_screen(width: int) -> None:
+    found = one(made_up.trials("alpha", RATES), "drain_rate >= 800k/s")
+    cases = made_up.trials("alpha", RATES)
+    check = found.model_copy(update={"state": "undecided", "trials": [cases[0].trial]})
+    out = io.StringIO()
+    run = RunResult(run="r", suite="s", machine=None, cases=cases, thresholds=[check])
+    terminal.render(run, "runs/r", Console(file=out, width=width))
+    text = out.getvalue()
+    assert "…" not in text
+    for word in ("drain_rate >= 800k/s", "? not decided", "(812", "interval"):
+        assert word in text

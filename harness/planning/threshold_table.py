@@ -64,14 +64,15 @@ class ThresholdTable(Table):
         values.
         """
         written, relation, amount = _parts(self.bound)
-        name = written or self.metric
-        if name is None:
-            raise ValueError('it names no metric: write it as in "p99 < 2s", or give `metric` beside it')
-        if written and self.metric not in (None, written):
-            raise ValueError(f"it is about `{written}`, but `metric` is `{self.metric}`")
         names = metrics()
-        if name not in names:
-            raise LookupError(name)
+        given = [name for name in (written, self.metric) if name]
+        if not given:
+            raise ValueError('it names no metric: write it as in "p99 < 2s", or give `metric` beside it')
+        if unknown_names := [name for name in given if name not in names]:
+            raise LookupError(unknown_names[0])
+        if len({names[name] for name in given}) > 1:
+            raise ValueError(f"it is about `{written}`, but `metric` is `{self.metric}`")
+        name = given[0]
         metric, statistic = names[name]
         return Threshold(
             text=f"{name} {relation} {amount}",
@@ -148,15 +149,11 @@ def unfit_thresholds(content: Mapping[str, Any], catalogue: Catalogue, where: Wh
         try:
             ThresholdTable.model_validate(table).planned()
         except LookupError as error:
-            key = "bound" if _names_a_metric(table) else "metric"
+            key = "metric" if error.args[0] == table.get("metric") else "bound"
             yield unknown("metric", str(error.args[0]), metrics(), where((*here, key)))
         except ValueError as error:
             if not hasattr(error, "errors"):  # What the model finds, it says itself.
                 yield Problem(f"`bound`: {error}", where((*here, "bound")), "Correct the value", ExitCode.USAGE)
-
-
-def _names_a_metric(table: Mapping[str, Any]) -> bool:
-    return bool(_parts(str(table.get("bound")))[0])
 
 
 def _unknown_engine(name: str, catalogue: Catalogue, where: str) -> Iterator[Problem]:

@@ -14,7 +14,7 @@ from reports.sections.section import PagePart, Report, Section, TerminalPart
 from reports.threshold_text import STATES, figure, named, ordered
 
 _STYLES = {"met": "green", "crossed": "bold red", "undecided": "yellow"}
-_HEAD = ("threshold", "engine", "state", "figure", "")
+_HEAD = ("threshold", "engine", "state", "figure")
 _HINT = (
     "Bounds that the suite sets. One that is crossed ends the command with exit code 1. Not decided is what was not "
     "measured, and a figure in brackets; with --strict that ends it with exit code 6."
@@ -33,19 +33,22 @@ def _page(report: Report) -> Iterator[Block]:
             )
             for check in ordered(comparison.thresholds)
         ]
-        yield Table(comparison.title, _HEAD[:4], rows, label=f"Thresholds: {comparison.title}")
+        yield Table(comparison.title, _HEAD, rows, label=f"Thresholds: {comparison.title}")
 
 
-def _terminal(comparison: Comparison, _width: int) -> Iterator[TerminalTable]:
+def _terminal(comparison: Comparison, _width: int) -> Iterator[TerminalTable | Text]:
     if not comparison.thresholds:
         return
     table = screen.table()
     for heading in _HEAD:
-        table.add_column(Text(heading), no_wrap=heading in ("state", "threshold"))
+        table.add_column(Text(heading), no_wrap=heading == "state", overflow="fold")
     for check in ordered(comparison.thresholds):
         state = Text(STATES[check.state], _STYLES[check.state])
-        table.add_row(Text(check.text), Text(named(check)), state, Text(figure(check)), Text(check.why, "dim"))
+        table.add_row(Text(check.text), Text(named(check)), state, Text(figure(check)))
     yield table
+    for check in ordered(comparison.thresholds):
+        if check.why:
+            yield Text.assemble((f"{check.text}, {named(check)}: ", "dim"), check.why)
 
 
 section = Section(

@@ -434,16 +434,24 @@ def explain(
 
 @app.command()
 def judge(
-    run: RunArgument, strict: StrictOption = False, output_format: FormatOption = "text", _debug: DebugOption = False
+    run: RunArgument,
+    threshold: ThresholdOption = None,
+    strict: StrictOption = False,
+    output_format: FormatOption = "text",
+    _debug: DebugOption = False,
 ) -> int:
     """Judge a stored run again, from its histories; no engine is needed. A result without them is shown as it is."""
-    path = _path(run)
-    if path.is_dir():
-        return _conclude(path, output_format, strict)
-    result = _result(path)
-    kept = f"{path} has no histories to be judged again: as method version {result.method_version} judged it"
-    sys.stderr.write(f"{printable(kept)}\n")
-    return _show(result, path, output_format, strict)
+    from harness.planning.threshold_table import given
+    from results.thresholds import checked
+
+    path, further = _path(run), given(threshold or ())
+    result = _judge(path) if path.is_dir() else _result(path)
+    if not path.is_dir():
+        kept = f"{path} has no histories to be judged again: as method version {result.method_version} judged it"
+        sys.stderr.write(f"{printable(kept)}\n")
+    # What is asked here is no part of the run: its stored result does not tell of it.
+    told = [*result.thresholds, *checked(result.cases, further)]
+    return _show(result.model_copy(update={"thresholds": told}), path, output_format, strict)
 
 
 @app.command()

@@ -331,12 +331,10 @@ class Threshold(_Model):
     workloads: tuple[Name, ...] = ()
     """The workloads likewise."""
 
-    def of(self, case: AskedCase) -> bool:
+    def of(self, engine: str, mode: str, workload: str) -> bool:
         """Whether it is asked of a case."""
-        mine = {case.engine, f"{case.engine}.{case.mode}"}
-        return (not self.engines or not mine.isdisjoint(self.engines)) and case.workload in (
-            self.workloads or (case.workload,)
-        )
+        mine = not self.engines or not {engine, f"{engine}.{mode}"}.isdisjoint(self.engines)
+        return mine and (not self.workloads or workload in self.workloads)
 
 
 class AskedRun(_Model):

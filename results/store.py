@@ -60,7 +60,7 @@ def judge_run(folder: Path) -> RunResult:
         provenance=provenance(cases, plan.command),
         cases=cases,
         repeated=repeated(cases, plan.cases),
-        thresholds=checked(cases, plan),
+        thresholds=checked(cases, plan.thresholds),
         calibrations=itself,
         noise=known(folder),
     )

@@ -16,7 +16,7 @@ import numpy as np
 from results.metrics import recovery
 from results.metrics.kept_up import NOT_CAUGHT_UP, NOT_KEPT_UP
 from results.metrics.statistics import median_interval
-from results.plan import AskedCase, AskedRun, Threshold
+from results.plan import Threshold
 from results.result import CaseResult, CheckedThreshold, MetricValue, PhaseKind, StrikeResult
 
 _HOLDS: Mapping[str, Callable[[float, float], bool]] = {
@@ -49,33 +49,35 @@ class _Figure:
     """How many strikes have no such time; empty where all have one."""
 
 
-def checked(cases: Sequence[CaseResult], asked: AskedRun) -> list[CheckedThreshold]:
-    """Every threshold of a run in every case that it is asked of, in the order of both. A case that an engine does not
-    support is left out, unless the threshold names the engine.
+def checked(cases: Sequence[CaseResult], thresholds: Sequence[Threshold]) -> list[CheckedThreshold]:
+    """Every threshold in every case that it is asked of, in the order of both. A case that an engine does not support
+    is left out, unless the threshold names the engine.
     """
-    judged: dict[str, list[CaseResult]] = {}
+    found: dict[str, dict[str, list[CaseResult]]] = {}
     for case in cases:
-        judged.setdefault(case.trial, []).append(case)
-    found: dict[str, tuple[AskedCase, list[list[CaseResult]]]] = {}
-    for trial in asked.cases:
-        found.setdefault(trial.case_name, (trial, []))[1].append(judged.get(trial.name, []))
+        found.setdefault(_case_name(case), {}).setdefault(case.trial, []).append(case)
+    each = [(next(iter(trials.values()))[0], sorted(trials.values(), key=_number)) for trials in found.values()]
     return [
-        _checked(threshold, first, sorted(trials, key=_number))
-        for threshold in asked.thresholds
-        for first, trials in found.values()
-        if threshold.of(first) and (threshold.engines or not _unsupported(first))
+        _checked(threshold, first, trials)
+        for threshold in thresholds
+        for first, trials in each
+        if threshold.of(first.engine, first.mode, first.workload)
+        and (threshold.engines or first.outcome != "unsupported")
     ]
 
 
+def _case_name(case: CaseResult) -> str:
+    """The same for all trials of a case."""
+    if not case.trial:
+        return "/".join((case.engine, case.mode, case.workload, *case.set_up.parts, case.fault, case.guarantee))
+    return case.trial if case.trial_number is None else case.trial.removesuffix(f".trial-{case.trial_number}")
+
+
 def _number(trial: list[CaseResult]) -> int:
-    return trial[0].trial_number or 0 if trial else 0
+    return trial[0].trial_number or 0
 
 
-def _unsupported(case: AskedCase) -> bool:
-    return case.blocked is not None and case.blocked.outcome == "unsupported"
-
-
-def _checked(threshold: Threshold, asked: AskedCase, trials: list[list[CaseResult]]) -> CheckedThreshold:
+def _checked(threshold: Threshold, first: CaseResult, trials: list[list[CaseResult]]) -> CheckedThreshold:
     figure = _Figure()
     for trial in trials:
         _add(figure, threshold, trial)
@@ -86,13 +88,13 @@ def _checked(threshold: Threshold, asked: AskedCase, trials: list[list[CaseResul
     if not why and interval and interval[0] <= threshold.bound <= interval[1] and interval[0] < interval[1]:
         why = "the bound lies within the figure's interval"
     return CheckedThreshold(
-        engine=asked.engine,
-        mode=asked.mode,
-        set_up=asked.set_up,
-        workload=asked.workload,
-        log=asked.log,
-        fault=asked.strikes.fault if asked.strikes else "none",
-        guarantee=asked.guarantee,
+        engine=first.engine,
+        mode=first.mode,
+        set_up=first.set_up,
+        workload=first.workload,
+        log=first.log,
+        fault=first.fault,
+        guarantee=first.guarantee,
         phase=_phase(threshold, trials),
         text=threshold.text,
         metric=threshold.metric,
@@ -133,7 +135,7 @@ def _joined(doubts: Sequence[str]) -> str:
 
 
 def _add(figure: _Figure, threshold: Threshold, trial: Sequence[CaseResult]) -> None:
-    """What one trial adds. trial: the results of its phases; none where it cannot be told what became of it."""
+    """What one trial adds. trial: the results of its phases."""
     having = [case for case in trial if threshold.metric in case.metrics]
     struck = next((case for case in trial if case.strikes), None)
     if any(_suspect(case) for case in trial):

@@ -14,7 +14,6 @@ from rich.console import Console
 from reports import html, markdown, summary, terminal
 from reports.comparison import compare
 from results import store
-from results.plan import AskedCase, AskedRun, AskedStrikes, Blocked
 from results.result import CaseResult, CheckedThreshold, MetricValue, RunResult, StrikeResult, Verdict
 from results.thresholds import checked
 from tests import made_up
@@ -23,28 +22,8 @@ from tests.test_thresholds import read
 RATES = [812_000.0, 790_000.0, 830_000.0, 805_000.0, 821_000.0]
 
 
-def asked(case: CaseResult) -> AskedCase:
-    """What was asked of a case, as far as its result says."""
-    struck = AskedStrikes(fault=case.fault, aim="interval", timeouts="tuned") if case.fault != "none" else None
-    blocked = None
-    if case.outcome in ("unsupported", "unavailable"):
-        blocked = Blocked(outcome=case.outcome, reason=case.reason)  # type: ignore[arg-type]
-    return AskedCase(
-        engine=case.engine,
-        mode=case.mode,
-        workload=case.workload,
-        log=case.log,
-        guarantee="exactly-once",
-        strikes=struck,
-        blocked=blocked,
-        trial_number=case.trial_number,
-    )
-
-
 def check(cases: Sequence[CaseResult], bound: str, **filters: Any) -> list[CheckedThreshold]:
-    trials = {asked(case).name: asked(case) for case in cases}
-    named = [case.model_copy(update={"trial": asked(case).name}) for case in cases]
-    return checked(named, AskedRun(suite="s", cases=tuple(trials.values()), thresholds=(read(bound, **filters),)))
+    return checked(cases, [read(bound, **filters)])
 
 
 def one(cases: Sequence[CaseResult], bound: str) -> CheckedThreshold:

@@ -129,6 +129,22 @@ def test_a_threshold_of_a_kept_result_decides_how_judging_it_ends(
     assert "p50 < 1ms by alpha" in capsys.readouterr().err
 
 
+def test_a_kept_result_is_held_against_a_threshold_of_the_command_line(
+    bench: Bench, forms: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert bench("judge", str(KEPT), "--threshold", "p99 < 2s") == 1
+    out, err = capsys.readouterr()
+    assert "threshold crossed: p99 < 2s by spark (micro-batch), sensors (2.79 s" in err
+    assert out.count("p99 < 2s") >= 6
+    assert bench("judge", forms["packed"], "--threshold", "p50 < 1ms") == 1
+    assert bench("judge", "latest", "--threshold", "p50 < 1ms") == 1
+    assert bench("judge", "latest") == 0, "it is no part of the run"
+    capsys.readouterr()
+    for bound, said in (("p98 < 1s", "unknown metric `p98`"), ("p99 < 1", "not a duration"), ("p99", "METRIC < VALUE")):
+        assert bench("judge", forms["packed"], "--threshold", bound) == 2
+        assert said in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("count", "told"), [(1, "1 result to compare"), (27, "27 results to compare")])
 def test_too_few_and_too_many_are_refused(
     bench: Bench, forms: dict[str, str], capsys: pytest.CaptureFixture[str], count: int, told: str

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from harness.planning import quantity
 from harness.planning.catalogue import Catalogue
@@ -20,6 +20,8 @@ from workloads.discovery import Unavailable
 
 KEY = "threshold"
 """The table's name in a suite."""
+
+_OPTION = "option --threshold"
 
 Where = Callable[[tuple[str, ...]], str]
 """Where a value of the suite was written, by the keys that lead to it."""
@@ -134,6 +136,22 @@ def add(content: dict[str, Any], written: Sequence[str]) -> tuple[int, ...]:
     return tuple(range(len(own), len(own) + len(written)))
 
 
+def given(written: Sequence[str]) -> tuple[Threshold, ...]:
+    """Thresholds of a command line, for a result that is there. Raises Problem."""
+    found = []
+    for bound in written:
+        try:
+            found.append(ThresholdTable(bound=bound).planned())
+        except LookupError as error:
+            raise unknown("metric", str(error.args[0]), metrics(), _OPTION) from error
+        except ValidationError as error:
+            what = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
+            raise Problem(what, _OPTION, "Correct the value", ExitCode.USAGE) from error
+        except ValueError as error:
+            raise Problem(str(error), _OPTION, "Correct the value", ExitCode.USAGE) from error
+    return tuple(found)
+
+
 def unfit_thresholds(content: Mapping[str, Any], catalogue: Catalogue, where: Where) -> Iterator[Problem]:
     """Metrics, engines and workloads that do not exist, and amounts that are none. Values of a wrong shape are left to
     the model.
@@ -174,7 +192,7 @@ def planned(
     """
     found, problems = [], []
     for threshold in (table.planned() for table in tables):
-        mine = [case for case in cases if threshold.of(case)]
+        mine = [case for case in cases if threshold.of(case.engine, case.mode, case.workload)]
         if not mine and (_others(threshold.engines, engines) or _others(threshold.workloads, workloads)):
             continue
         found.append(threshold)

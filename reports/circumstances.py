@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from reports import units
 from reports.comparison import Row, words
 from results import provenance
-from results.plan import Drain, Paced, Strikes, TrialPlan
+from results.plan import Drain, Paced, Search, Strikes, TrialPlan
 from results.result import CaseResult
 
 _OF_THE_RUN = re.compile(r"\bsg-[^\s,;]*")
@@ -74,6 +74,10 @@ def _alike(case: CaseResult, asked: TrialPlan) -> Iterator[tuple[str, str]]:
         yield "steady load", _paced(asked.paced)
     if asked.drain is not None:
         yield "backlogs", _drain(asked.drain)
+    if asked.search is not None:
+        yield "rates that are tried", _search(asked.search)
+    if asked.pinned is not None and asked.pinned.engine:
+        yield "CPUs of the engine", ", ".join(map(str, asked.pinned.engine))
     if asked.strikes is not None:
         yield "strikes", _strikes(asked.strikes)
         yield "time-outs", asked.strikes.timeouts
@@ -113,6 +117,12 @@ def _drain(drain: Drain) -> str:
     least = "" if drain.backlogs is None else f"{drain.backlogs} of "
     then = f"{drain.intervals:g} intervals, up to {drain.max_events:,}"
     return f"{least}{drain.events:,} within {drain.budget_s:g} s, then {then}"
+
+
+def _search(search: Search) -> str:
+    shares = f", at {', '.join(f'{share:g}' for share in search.shares)} of the drain rate" if search.shares else ""
+    held = f"p99 within {search.p99_intervals:g} intervals"
+    return f"{search.how}, {search.probe_s:g} and {search.confirm_s:g} s, up to {search.max_rate:g}/s, {held}{shares}"
 
 
 def _strikes(strikes: Strikes) -> str:

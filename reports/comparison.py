@@ -2,6 +2,8 @@
 interval; one row for each engine in a mode and a set-up.
 
 Results over different logs, or of different events, are never put in one comparison.
+
+Longer than most: whatever a section asks of a row is answered here, once for all of them.
 """
 
 from __future__ import annotations

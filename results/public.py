@@ -14,6 +14,7 @@ from results.result import (
     Guarantee,
     MetricValue,
     Outcome,
+    ProbeResult,
     Provenance,
     ResultModel,
     RunResult,
@@ -63,6 +64,8 @@ class PublicCase(Subject):
     """Why a metric is not there, by its name."""
     strikes: list[StrikeResult]
     """The strikes that were tried, in order; empty where none were."""
+    probes: list[ProbeResult]
+    """The rates that were tried, in order; empty where none were."""
     notes: list[str]
     """What a reader must know beside the numbers."""
     method_version: int

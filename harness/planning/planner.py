@@ -1,5 +1,8 @@
 """Makes the plan of a run from a suite: which cases, in which order, with which settings. It is written to the run's
-folder and executed by `harness.run`; `results.plan` has its format."""
+folder and executed by `harness.run`; `results.plan` has its format.
+
+Longer than most: every reason why a case cannot run, or is not asked, stands beside the cases.
+"""
 
 from __future__ import annotations
 

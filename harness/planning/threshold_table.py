@@ -87,6 +87,9 @@ class ThresholdTable(Table):
         )
 
 
+_ASKED_AS: Mapping[str, str] = {"paced": "paced", "drain": "drain", "probe": "search"}
+"""By the kind of a phase, what of a case asks for it."""
+
 Named = tuple[Metric, Literal["median", "min", "max"] | None]
 
 
@@ -217,7 +220,7 @@ def _undecidable(threshold: Threshold, cases: Sequence[CasePlan]) -> str:
     of = next(each for each in _measurements() if threshold.metric in {metric.name for metric in each.metrics})
     if "strikes" in of.needs and not any(case.strikes for case in cases):
         return "is about strikes, and no fault strikes here"
-    if of.kind is not None and not any(getattr(case, of.kind) for case in cases):
+    if of.kind is not None and not any(getattr(case, _ASKED_AS[of.kind]) for case in cases):
         return f"is measured in the phase `{of.kind}`, which this run does not have"
     return ""
 

@@ -49,7 +49,20 @@ ENDS: Mapping[Outcome, ExitCode] = {
 }
 """How a command ends that judged cases, by the worst outcome among them."""
 
+SEVEREST = (
+    ExitCode.WRONG_RESULTS,
+    ExitCode.REGRESSION,
+    ExitCode.UNFINISHED,
+    ExitCode.ENVIRONMENT,
+    ExitCode.INCONCLUSIVE,
+    ExitCode.GOOD,
+)
+"""Of several ways to end, the first of these that applies: what was found out comes before what was not."""
+
 _PIPE_COLUMNS = 120
+
+_MOST_COMPARED = 26
+"""They are called by letters."""
 
 app = typer.Typer(
     name="streamgauge",
@@ -59,11 +72,23 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Format = Literal["text", "json"]
+Format = Literal["text", "json", "markdown"]
 FormatOption = Annotated[
-    Format, typer.Option("--format", help="text, or one JSON document on standard output and nothing else.")
+    Format,
+    typer.Option("--format", help="text, or one document on standard output and nothing else."),
 ]
-RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, or `latest` of those in runs/.")]
+ThresholdOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--threshold",
+        metavar="BOUND",
+        help="Such as 'p99 < 2s', beside those of the suite: exit code 1 where a case crosses it; may be repeated.",
+    ),
+]
+RunArgument = Annotated[
+    str,
+    typer.Argument(metavar="RUN", help="A run's folder, `latest` of those in runs/, or a result.json (.xz)."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
 StrictOption = Annotated[bool, typer.Option("--strict", help="Exit with code 6 where a figure stands in brackets.")]
 WaitOption = Annotated[
@@ -212,6 +237,7 @@ def run(
         Literal["off", "auto"] | None,
         typer.Option(help="auto: give each engine CPUs of its own, where there are four or more."),
     ] = None,
+    threshold: ThresholdOption = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the run's folder is made.")] = RUNS,
     resume: Annotated[
         str | None, typer.Option(metavar="RUN", help="Go on with a run that was interrupted, and nothing else.")
@@ -232,7 +258,8 @@ def run(
     selection = Selection(
         tuple(dict.fromkeys(engine or ())), tuple(dict.fromkeys(workload or ())), log, kafka, guarantee
     )
-    asked = Request(suite, selection, overrides(settings or [], seed, fault or (), rate=rate, pin=pin))
+    replaced = overrides(settings or [], seed, fault or (), rate=rate, pin=pin)
+    asked = Request(suite, selection, replaced, tuple(threshold or ()))
     return _execute(*_planned(asked, out), wish)
 
 
@@ -407,28 +434,42 @@ def explain(
 
 @app.command()
 def judge(
-    run: RunArgument, strict: StrictOption = False, output_format: FormatOption = "text", _debug: DebugOption = False
+    run: RunArgument,
+    threshold: ThresholdOption = None,
+    strict: StrictOption = False,
+    output_format: FormatOption = "text",
+    _debug: DebugOption = False,
 ) -> int:
-    """Judge a stored run again, from its histories; no engine is needed."""
-    return _conclude(_folder(run), output_format, strict)
+    """Judge a stored run again, from its histories; no engine is needed. A result without them is shown as it is."""
+    from harness.planning.threshold_table import given
+    from results.thresholds import checked
+
+    path, further = _path(run), given(threshold or ())
+    result = _judge(path) if path.is_dir() else _result(path)
+    if not path.is_dir():
+        kept = f"{path} has no histories to be judged again: as method version {result.method_version} judged it"
+        sys.stderr.write(f"{printable(kept)}\n")
+    # What is asked here is no part of the run: its stored result does not tell of it.
+    told = [*result.thresholds, *checked(result.cases, further)]
+    return _show(result.model_copy(update={"thresholds": told}), path, output_format, strict)
 
 
 @app.command()
 def report(
     run: RunArgument,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Where to write it; report.html of the run.")
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", help="Where to write it; else beside what it is made of."),
     ] = None,
     _debug: DebugOption = False,
 ) -> None:
     """Make one self-contained HTML page of a run's results."""
     from reports import html
-    from results import store
 
-    folder = _folder(run)
-    result = store.load(folder) if (folder / store.RESULT).exists() else _judge(folder)
-    path = output or folder / "report.html"
-    page = html.render(result, _command(folder)).encode()
+    source = _path(run)
+    result = _result(source)
+    path = output or _beside(source)
+    page = html.render(result, _command(source, result)).encode()
     try:
         if output is None:
             # The folder may come from anyone, and its report.html may be a link.
@@ -438,6 +479,34 @@ def report(
     except OSError as error:
         raise Problem(f"the report cannot be written: {error.strerror}", str(path), "Choose a file with -o") from error
     _say(printable(str(path)))
+
+
+@app.command()
+def compare(
+    runs: Annotated[
+        list[str],
+        typer.Argument(metavar="RUN...", help="Two or more, each as of `judge`: the first against each of the others."),
+    ],
+    output_format: FormatOption = "text",
+    _debug: DebugOption = False,
+) -> None:
+    """Say what changed from one result to others: what became wrong, which figures, and what cannot be compared."""
+    from reports import change_text
+    from reports.changes import changes
+
+    if not 2 <= len(runs) <= _MOST_COMPARED:
+        what = f"{len(runs)} result{'' if len(runs) == 1 else 's'} to compare; it takes from 2 to {_MOST_COMPARED}"
+        remedy = "For example: compare runs/ONE latest docs/results/five-trials.json.xz"
+        raise Problem(what, "in the command `streamgauge compare`", remedy, ExitCode.USAGE)
+    paths = [_path(run) for run in runs]
+    found = changes([(str(path), _result(path)) for path in paths])
+    match output_format:
+        case "json":
+            _say(json.dumps(found.model_dump(mode="json"), indent=2, ensure_ascii=False))
+        case "markdown":
+            _say(change_text.page(found))
+        case "text":
+            change_text.render(found, _console(sys.stdout))
 
 
 @app.command("list")
@@ -539,6 +608,11 @@ def _say(text: str) -> None:
     typer.echo(printable_lines(text))
 
 
+def _path(run: str) -> Path:
+    """A run's folder, or the file of a result. Raises Problem."""
+    return Path(run) if Path(run).is_file() else _folder(run)
+
+
 def _folder(run: str) -> Path:
     """The folder of a run by its path, or the newest in runs/ for `latest`. Raises Problem."""
     if run != LATEST or Path(run).exists():
@@ -554,25 +628,74 @@ def _folder(run: str) -> Path:
     return folders[-1]
 
 
+def _result(path: Path) -> RunResult:
+    """The result in a file, or of a folder: as it is stored there, else judged now."""
+    from results import result_file, store
+
+    if not path.is_dir():
+        return result_file.read(path)
+    return store.load(path) if (path / store.RESULT).exists() else _judge(path)
+
+
+def _beside(source: Path) -> Path:
+    """Where the page of a result is written: in its folder."""
+    if source.is_dir():
+        return source / "report.html"
+    return source.with_name(f"{source.name.removesuffix('.xz').removesuffix('.json')}.report.html")
+
+
 def _conclude(folder: Path, output_format: Format, strict: bool = False) -> int:
     """Judge a run, store and print its result, and say how the command ends."""
-    from reports import terminal
-    from reports.reservations import reservations
+    return _show(_judge(folder), folder, output_format, strict)
+
+
+def _show(result: RunResult, path: Path, output_format: Format, strict: bool) -> int:
+    """Print a result, and say how the command ends."""
+    from reports import markdown, terminal
     from results.public import document
+
+    match output_format:
+        case "json":
+            _say(json.dumps(document(result, path), indent=2, ensure_ascii=False))
+        case "markdown":
+            _say(markdown.page(result, str(path)))
+        case "text":
+            terminal.render(result, str(path), _console(sys.stdout), _program())
+    return _ending(result, path, strict)
+
+
+def _ending(result: RunResult, path: Path, strict: bool) -> int:
+    """The exit code of a command that judged cases: the first of SEVEREST that applies. What decided it is said."""
+    from reports.reservations import reservations
+    from reports.threshold_text import in_words
     from results.result import worst
 
-    result = _judge(folder)
-    if output_format == "json":
-        _say(json.dumps(document(result, folder), indent=2, ensure_ascii=False))
-    else:
-        terminal.render(result, str(folder), _console(sys.stdout), _program())
     outcome = worst(result.cases)
-    code = ENDS[outcome] if outcome is not None else ExitCode.ENVIRONMENT
-    if strict and code == ExitCode.GOOD and (found := reservations(result)):
+    codes = {ENDS[outcome] if outcome is not None else ExitCode.ENVIRONMENT}
+    where = str(path)
+    crossed, undecided = (
+        "; ".join(in_words(check) for check in result.thresholds if check.state == state)
+        for state in ("crossed", "undecided")
+    )
+    problems = []
+    if crossed:
+        remedy = f"All figures: {_program()} report {path}"
+        problems.append(Problem(f"threshold crossed: {crossed}", where, remedy, ExitCode.REGRESSION))
+    if undecided:
+        remedy = "See why; where other work was beside it, run again with --wait-quiet 60s"
+        problem = Problem(f"threshold not decided: {undecided}", where, remedy, ExitCode.INCONCLUSIVE)
+        if strict:
+            problems.append(problem)
+        else:
+            sys.stderr.write(problem.text("warning") + "\n")
+    if strict and codes == {ExitCode.GOOD} and not crossed and (found := reservations(result)):
         what = f"figures stand in brackets: {'; '.join(found)}"
         remedy = "Run again on a quiet machine, and wait for it with --wait-quiet 60s"
-        return _tell([Problem(what, str(folder), remedy, ExitCode.INCONCLUSIVE)])
-    return code
+        problems.append(Problem(what, where, remedy, ExitCode.INCONCLUSIVE))
+    if problems:
+        _tell(problems)
+    codes |= {problem.exit_code for problem in problems}
+    return next(code for code in SEVEREST if code in codes)
 
 
 def _judge(folder: Path) -> RunResult:
@@ -592,15 +715,16 @@ def _program() -> str:
     return "./bench" if (ROOT / "bench").exists() else "streamgauge"
 
 
-def _command(folder: Path) -> str:
-    """What was typed to make a run, where that is known: of one made elsewhere, there may be the result alone."""
+def _command(source: Path, result: RunResult) -> str:
+    """What was typed to make a run, where that is known."""
     from results import store
     from workloads.regular_file import read_regular
 
-    command = None
-    with suppress(OSError, ValueError, AttributeError):
-        command = json.loads(read_regular(folder / store.PLAN, folder)).get("command")
-    return command if isinstance(command, str) else f"{_program()} run"
+    command: object = result.provenance.command
+    if not command and source.is_dir():
+        with suppress(OSError, ValueError, AttributeError):
+            command = json.loads(read_regular(source / store.PLAN, source)).get("command")
+    return command if isinstance(command, str) and command else shlex.join([_program(), "run", result.suite])
 
 
 def _console(stream: IO[str]) -> Console:

@@ -148,8 +148,8 @@ class Bars:
 
 
 def choose(output_format: str, quiet: bool, out: Console, err: Console) -> Silent:
-    """The display for a run: on `out` for text; for JSON on `err`, and there only if it is a terminal."""
-    console = err if output_format == "json" else out
-    if quiet or (output_format == "json" and not console.is_terminal):
+    """The display for a run: on `out` for text; for JSON and Markdown on `err`, and there only if it is a terminal."""
+    console = out if output_format == "text" else err
+    if quiet or (output_format != "text" and not console.is_terminal):
         return Silent()
     return Live(console) if console.is_terminal else Plain(console)

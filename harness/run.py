@@ -36,6 +36,7 @@ from harness.failure import as_trial_failure
 from harness.faults import discover as discover_faults
 from harness.faults.fault import Fault, Need
 from harness.host import facts, pinning
+from harness.host.checkout import checkout
 from harness.host.disk import SmallDisk, separate
 from harness.host.subreaper import subreaper
 from harness.host.warden import Warden
@@ -44,6 +45,7 @@ from harness.planning import catalogue
 from harness.planning.catalogue import Catalogue
 from harness.problem import ExitCode, Problem
 from harness.provisioning import home
+from harness.provisioning.folders import ROOT
 from harness.trial import Trial
 from results import manifest
 from results.folder import LeadsOutside, refuse_links, within, write_whole
@@ -388,5 +390,6 @@ def _trial_plan(case: CasePlan, engine: Engine, tools: Provisioned) -> TrialPlan
             engine.name: engine.version,
             **({"Java": tools.java_version} if engine.environment.jvm and tools.java_version else {}),
         },
+        checkout=checkout(ROOT),
         roles=engine.roles,
     )

@@ -2,6 +2,8 @@
 interval; one row for each engine in a mode and a set-up.
 
 Results over different logs, or of different events, are never put in one comparison.
+
+Longer than most: whatever a section asks of a row is answered here, once for all of them.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from results.plan import TrialPlan
 from results.result import (
     Calibration,
     CaseResult,
+    CheckedThreshold,
     Guarantee,
     MetricValue,
     Noise,
@@ -193,9 +196,13 @@ class Row:
         """What is claimed and what was seen. short: for the guarantees' names."""
         return _claim(self.claimed, self.seen_in_words, short)
 
+    @property
+    def processing_seen(self) -> Seen:
+        """What was seen of processing over the phases."""
+        return _over_phases(case.processing for case in self.cases)
+
     def processing_in_words(self, short: Mapping[str, str]) -> str:
-        seen = _over_phases(case.processing for case in self.cases)
-        return _claim(self.processing_claimed, self._in_words(seen), short)
+        return _claim(self.processing_claimed, self._in_words(self.processing_seen), short)
 
     def _in_words(self, seen: Seen) -> str:
         struck = self.asked is not None and self.asked.strikes is not None
@@ -323,6 +330,8 @@ class Comparison:
     """What the harness itself takes with the workload; None where it was not measured."""
     noise: tuple[Noise, ...] = ()
     """What is known of the noise of the machine on this kind of log."""
+    thresholds: tuple[CheckedThreshold, ...] = ()
+    """What became of thresholds in the cases of its rows."""
 
     @property
     def title(self) -> str:
@@ -373,6 +382,7 @@ def compare(run: RunResult) -> list[Comparison]:
             *every,
             next((each for each in run.calibrations if each.workload == asked[0]), None),
             tuple(each for each in run.noise if each.log == asked[1]),
+            _thresholds((case for row in rows.values() for case in row), run),
         )
         for (asked, aim, every), rows in grouped.items()
     ]
@@ -381,6 +391,11 @@ def compare(run: RunResult) -> list[Comparison]:
 def _row(cases: list[CaseResult], run: RunResult) -> Row:
     mine = {case.trial for case in cases}
     return Row(tuple(cases), tuple(case for case in run.repeated if mine.issuperset(case.trials)))
+
+
+def _thresholds(cases: Iterable[CaseResult], run: RunResult) -> tuple[CheckedThreshold, ...]:
+    mine = {case.trial for case in cases}
+    return tuple(each for each in run.thresholds if each.trials and mine.issuperset(each.trials))
 
 
 _Asked = tuple[str, str, str, str]

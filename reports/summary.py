@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from reports import units
+from reports import threshold_text, units
 from reports.comparison import VIOLATIONS, Comparison, Row, words
 from results.metrics import drain, latency
 from results.metrics.metric import Metric
@@ -39,8 +39,10 @@ def title(comparisons: Sequence[Comparison]) -> str:
 
 
 def headline(comparison: Comparison) -> list[str]:
-    """Were the answers right; who was fast among the right ones; which delivery was not exactly-once."""
-    sentences = (*_rightness(comparison), speed(comparison), _deliveries(comparison))
+    """Were the answers right; which threshold was crossed; who was fast among the right ones; which delivery was not
+    exactly-once.
+    """
+    sentences = (*_rightness(comparison), _crossed(comparison), speed(comparison), _deliveries(comparison))
     return [sentence for sentence in sentences if sentence]
 
 
@@ -53,7 +55,7 @@ def _rightness(comparison: Comparison) -> Iterator[str]:
         yield "Nothing could run here."
     elif wrong:
         yield f"{_of(wrong, ran)} gave wrong results: {words(row.name for row in wrong)}."
-        yield f"What was wrong: {'; '.join(f'{row.name}, {_violations(row)}' for row in wrong)}."
+        yield f"What was wrong: {'; '.join(f'{row.name}, {violations(row)}' for row in wrong)}."
     elif undecided:
         yield f"{_of(undecided, ran)} could not be judged: {words(row.name for row in undecided)}."
     elif repeated:
@@ -65,7 +67,7 @@ def _rightness(comparison: Comparison) -> Iterator[str]:
     if wrong and undecided:
         yield f"{words(row.name for row in undecided)} could not be judged."
     for row in repeated:
-        yield f"{row.name}: {_violations(row)}, as is allowed by the {row.weak_claims} that it claims."
+        yield f"{row.name}: {violations(row)}, as is allowed by the {row.weak_claims} that it claims."
     if ran and (idle := [row.name for row in comparison.rows if not row.ran]):
         yield f"Not run here: {words(idle)}."
 
@@ -74,7 +76,8 @@ def _of(some: Sequence[Row], all_of_them: Sequence[Row]) -> str:
     return f"{_number(len(some)).capitalize()} of {_number(len(all_of_them))} engines"
 
 
-def _violations(row: Row) -> str:
+def violations(row: Row) -> str:
+    """How many rows were lost, duplicate or wrong, in words."""
     counts = row.counts
     return words(f"{counts[name]:,} {_COUNTED[name]}" for name in VIOLATIONS if counts[name]) or "a broken guarantee"
 
@@ -194,6 +197,17 @@ def _deliveries(comparison: Comparison) -> str:
     return (
         f"Exactly-once delivery was asked of all; {words(f'{row.name} promises {row.claimed} only' for row in weaker)}."
     )
+
+
+def _crossed(comparison: Comparison) -> str:
+    """Which thresholds are not met; empty where all are, or there are none."""
+    crossed, undecided = (
+        [check for check in comparison.thresholds if check.state == state] for state in ("crossed", "undecided")
+    )
+    said = [f"Thresholds that were crossed: {'; '.join(map(threshold_text.in_words, crossed))}."] if crossed else []
+    if undecided:
+        said.append(f"{_number(len(undecided)).capitalize()} of {_number(len(comparison.thresholds))} are not decided.")
+    return " ".join(said)
 
 
 def _number(count: int) -> str:

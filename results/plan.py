@@ -313,11 +313,39 @@ class Pinned(_Model):
     """Why nothing was pinned, though it was asked for."""
 
 
+class Threshold(_Model):
+    """A bound to a metric: a case that crosses it makes the run a failure."""
+
+    text: str = Field(max_length=200)
+    """As it was written, such as `p99 < 2s`."""
+    metric: Name
+    """The metric's name in result.json."""
+    statistic: Literal["median", "min", "max"] | None = None
+    """Of a time that each strike has by itself, what is bound: over the strikes. None for the metric as it is."""
+    relation: Literal["<", "<=", ">", ">="]
+    """How the metric is to stand to the bound."""
+    bound: float
+    """In the metric's unit."""
+    engines: tuple[Name, ...] = ()
+    """ENGINE, or ENGINE.MODE: of whose cases it is asked; empty for all."""
+    workloads: tuple[Name, ...] = ()
+    """The workloads likewise."""
+
+    def of(self, engine: str, mode: str, workload: str) -> bool:
+        """Whether it is asked of a case."""
+        mine = not self.engines or not {engine, f"{engine}.{mode}"}.isdisjoint(self.engines)
+        return mine and (not self.workloads or workload in self.workloads)
+
+
 class AskedRun(_Model):
     """The trials of one run's cases, in the order in which they run."""
 
     suite: str
+    command: str = ""
+    """What was typed; empty where that is not told."""
     cases: tuple[AskedCase, ...]
+    thresholds: Annotated[tuple[Threshold, ...], Field(max_length=1000)] = ()
+    """What the results are to keep to."""
 
 
 class RunPlan(AskedRun):
@@ -372,6 +400,15 @@ class Machine(_Model):
     """Version of the Python that the harness runs on."""
     java: str | None
     """Version of the JDK in use; None where none is."""
+
+
+class Checkout(_Model):
+    """The state of the code that ran, where that is a checkout of its repository."""
+
+    commit: str = Field(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})$")
+    """The commit that is checked out."""
+    dirty: bool
+    """Whether a file differs from that commit, or the code has one that it does not have."""
 
 
 def clock() -> Clock:
@@ -446,5 +483,7 @@ class TrialPlan(_Model):
     """Ties the history's monotonic times to wall time."""
     versions: dict[str, str]
     """By name, of our package, its Kafka client, the engine, and Java where the engine runs on it."""
+    checkout: Checkout | None = None
+    """The state of our code; None where it is no checkout, or git cannot tell."""
     roles: tuple[str, ...] = ()
     """Which processes the job has; empty where that is not told."""

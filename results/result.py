@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from results.history import METHOD_VERSION
-from results.plan import Machine, SetUp, TrialPlan
+from results.plan import Checkout, Machine, SetUp, TrialPlan
 
 PhaseKind = Literal["paced", "drain", "probe"]
 Outcome = Literal["pass", "fail", "unknown", "unsupported", "unavailable"]
@@ -325,6 +325,37 @@ class RepeatedCase(Subject):
     are the ends of its interval."""
 
 
+class CheckedThreshold(Subject):
+    """What became of a threshold in one case: trials of it are taken together."""
+
+    text: str
+    """The threshold as it was written, such as `p99 < 2s`."""
+    metric: str
+    """The metric's name."""
+    statistic: Literal["median", "min", "max"] | None = None
+    """Of a time that each strike has by itself, what is bound: over the strikes. None for the metric as it is."""
+    relation: Literal["<", "<=", ">", ">="]
+    """How the metric is to stand to the bound."""
+    bound: float
+    """In `unit`."""
+    unit: str
+    """The metric's unit; empty where no trial has the metric."""
+    state: Literal["met", "crossed", "undecided"]
+    """`undecided`: the figure is not there, or says less than it seems to."""
+    value: float | None = None
+    """The figure; of several trials the median. None where it is not known."""
+    n: int = 0
+    """How many trials have it."""
+    low: float | None = None
+    """The lower end of its interval, as of a metric; None where there is none."""
+    high: float | None = None
+    """The upper end likewise."""
+    why: str = ""
+    """Why it is undecided, or what must be known beside the figure, in a line; else empty."""
+    trials: list[str] = []
+    """Names of the case's trials, by their numbers."""
+
+
 class Calibration(ResultModel):
     """What the harness itself takes with a workload: measured with the echo, which computes nothing."""
 
@@ -369,6 +400,19 @@ class Noise(ResultModel):
     """The metrics of which nothing is told, since in a trial they said less than they seemed to."""
 
 
+class Provenance(ResultModel):
+    """Where a run comes from, as its first trial recorded it; every trial's own is in what was asked of it."""
+
+    started: str | None = None
+    """When the first trial began, UTC, as `2026-11-30T10:15:00Z`; None if nothing ran."""
+    command: str = ""
+    """What was typed; empty where that is not told."""
+    versions: dict[str, str] = {}
+    """By name, of Streamgauge, its Kafka client, every engine that ran, and Java where one runs on it."""
+    checkout: Checkout | None = None
+    """The state of Streamgauge's own code; None where it was no checkout, or that is not told."""
+
+
 class RunResult(ResultModel):
     """A judged run."""
 
@@ -382,10 +426,14 @@ class RunResult(ResultModel):
     """Name of the suite."""
     machine: Machine | None
     """What it ran on; None if nothing ran."""
+    provenance: Provenance = Provenance()
+    """Where it comes from; nothing is told in results of before it was kept."""
     cases: list[CaseResult]
     """In the order in which they ran; each trial of a case by itself."""
     repeated: list[RepeatedCase] = []
     """What the trials of a case come to, where a case has several."""
+    thresholds: list[CheckedThreshold] = []
+    """What became of every threshold in every case that it is asked of; empty where there are none."""
     calibrations: list[Calibration] = []
     """What the harness itself takes, by workload; none where it was not measured."""
     noise: list[Noise] = []

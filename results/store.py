@@ -15,8 +15,10 @@ from results.history import TRIAL, DamagedHistory, History, first_problem
 from results.judge import judge
 from results.noise import known
 from results.plan import AskedCase, AskedRun, CasePlan, TrialPlan
+from results.provenance import provenance, with_codes
 from results.repetition import repeated
 from results.result import CaseResult, Outcome, PhaseKind, RunResult
+from results.thresholds import checked
 from workloads.regular_file import read_regular
 
 PLAN, CASES, RESULT = "plan.json", "cases", "result.json"
@@ -47,7 +49,7 @@ def judge_run(folder: Path) -> RunResult:
     cases: list[CaseResult] = []
     for asked, case in zip(plan.cases, told, strict=True):
         cases += _judged(folder, asked, case)
-    cases = _with_methods(cases)
+    cases = with_codes(_with_methods(cases))
     itself = calibrations(folder, [case.workload for case in plan.cases])
     cases = [marked(case, itself) for case in cases]
     machines = [case.asked.machine for case in cases if case.asked]
@@ -55,8 +57,10 @@ def judge_run(folder: Path) -> RunResult:
         run=folder.resolve().name,
         suite=plan.suite,
         machine=machines[0] if machines else None,
+        provenance=provenance(cases, plan.command),
         cases=cases,
         repeated=repeated(cases, plan.cases),
+        thresholds=checked(cases, plan.thresholds),
         calibrations=itself,
         noise=known(folder),
     )

@@ -1,5 +1,8 @@
 """Makes the plan of a run from a suite: which cases, in which order, with which settings. It is written to the run's
-folder and executed by `harness.run`; `results.plan` has its format."""
+folder and executed by `harness.run`; `results.plan` has its format.
+
+Longer than most: every reason why a case cannot run, or is not asked, stands beside the cases.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ from harness.faults.fault import has_one_victim
 from harness.host import disk
 from harness.planning.catalogue import Catalogue
 from harness.planning.suite import InvalidRequest, Suite, parameter
+from harness.planning.threshold_table import planned
 from harness.problem import ExitCode, Problem
 from results.history import first_problem
 from results.plan import Blocked, CasePlan, RunPlan, SetUp, Strikes
@@ -85,12 +89,15 @@ def make(
 ) -> RunPlan:
     """The cases of a suite: every engine, in each of its modes, with every workload, on the log that was chosen.
 
-    Raises InvalidRequest for parameters that a workload cannot have, for names and numbers that no run can have,
-    and for fewer strikes than there are workers to be struck.
+    Raises InvalidRequest for parameters that a workload cannot have, for names and numbers that no run can have, for
+    fewer strikes than there are workers to be struck, and for thresholds that no case could decide.
     """
     _enough_strikes(suite, catalogue)
     try:
         cases = in_blocks(_cases(suite, selection, catalogue, log, available), suite.trials, suite.seed)
+        thresholds, undecidable = planned(suite.threshold, cases, selection.engines, selection.workloads)
+        if undecidable:
+            raise InvalidRequest(undecidable)
         return RunPlan(
             suite=name,
             story=suite.story,
@@ -100,6 +107,7 @@ def make(
             kafka=selection.kafka,
             calibrate=suite.calibrate,
             cases=tuple(cases),
+            thresholds=thresholds,
         )
     except ValidationError as error:
         # An engine or a workload from elsewhere may have a name that no folder can have.
@@ -143,11 +151,11 @@ def in_blocks(cases: Sequence[CasePlan], trials: int, seed: int) -> list[CasePla
     if trials == 1:
         return list(cases)
     able = [case for case in cases if case.blocked is None]
-    planned = [case for case in cases if case.blocked is not None]
+    in_order = [case for case in cases if case.blocked is not None]
     for number in range(1, trials + 1):
         order = np.random.default_rng((seed, number)).permutation(len(able))
-        planned += [able[place].model_copy(update={"trial_number": number}) for place in order]
-    return planned
+        in_order += [able[place].model_copy(update={"trial_number": number}) for place in order]
+    return in_order
 
 
 def _at_interval(case: CasePlan, interval_ms: int) -> CasePlan:

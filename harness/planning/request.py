@@ -29,11 +29,14 @@ _ADDRESS = re.compile(r"[^\s:,]+:\d{1,5}(,[^\s:,]+:\d{1,5})*")
 
 @dataclass(frozen=True)
 class Request:
-    """suite: a name or a path, None where engines or workloads are named instead. overrides: values by dotted key."""
+    """suite: a name or a path, None where engines or workloads are named instead. overrides: values by dotted key.
+    thresholds: beside those of the suite.
+    """
 
     suite: str | None
     selection: Selection
     overrides: Mapping[str, str]
+    thresholds: Sequence[str] = ()
 
 
 _KEY_OF = {"rate": "search.how", "pin": "pin"}
@@ -79,7 +82,8 @@ def resolve(request: Request, catalogue: Catalogue) -> tuple[str, Suite, Selecti
     problems = list(_unfit(selection, catalogue))
     suite: Suite | None = None
     try:
-        suite = load(source, _addressed(request.overrides, selection.workloads, catalogue), catalogue)
+        replaced = _addressed(request.overrides, selection.workloads, catalogue)
+        suite = load(source, replaced, catalogue, request.thresholds)
     except InvalidRequest as error:
         problems += error.problems
     except Problem as problem:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_origin
@@ -20,6 +21,7 @@ from harness.planning.catalogue import Catalogue, suites
 from harness.planning.engine_table import EngineTable, SettingsChosen, unfit_engines
 from harness.planning.overrides import beside, keys, override, texts
 from harness.planning.tables import Table, nearest, several, table_of, unknown, words
+from harness.planning.threshold_table import KEY, ThresholdTable, add, unfit_thresholds
 from harness.problem import ExitCode, Problem
 from results.plan import Drain, Paced, Search
 from results.warmth import LEAST
@@ -282,6 +284,8 @@ class Suite(Table):
     """Probes in place of the paced phase, for the rate that each engine sustains; None for none."""
     faults: FaultsTable | None = None
     """What strikes during the paced phase; None for nothing."""
+    threshold: tuple[ThresholdTable, ...] = Field(default=(), max_length=1000)
+    """What the results are to keep to."""
 
     @model_validator(mode="after")
     def _has_intervals(self) -> Suite:
@@ -380,9 +384,9 @@ def find(source: str) -> Path:
     raise unknown("suite", source, named, "command line")
 
 
-def load(source: str, overrides: Mapping[str, str], catalogue: Catalogue) -> Suite:
-    """Read a suite by name or path; `overrides` replaces values by dotted key. Where it says `all`, the suite has the
-    names of what exists. Raises Problem or InvalidRequest.
+def load(source: str, overrides: Mapping[str, str], catalogue: Catalogue, thresholds: Sequence[str] = ()) -> Suite:
+    """Read a suite by name or path; `overrides` replaces values by dotted key, and `thresholds` stand behind its own.
+    Where it says `all`, the suite has the names of what exists. Raises Problem or InvalidRequest.
     """
     path = find(source)
     try:
@@ -395,7 +399,7 @@ def load(source: str, overrides: Mapping[str, str], catalogue: Catalogue) -> Sui
     beside(content, path, catalogue)
     problems = list(override(content, overrides, texts(catalogue)))
     _name_all(content, catalogue)
-    places = _Places(path, text, overrides)
+    places = _Places(path, text, overrides, {(KEY, str(place)) for place in add(content, thresholds)})
     suite: Suite | None = None
     try:
         suite = Suite.model_validate(content)
@@ -420,24 +424,37 @@ def _name_all(content: dict[str, Any], catalogue: Catalogue) -> None:
 class _Places:
     """Where the values of a suite were written, for messages."""
 
-    def __init__(self, file: Path, text: str, overrides: Mapping[str, str]) -> None:
-        self._file, self._overrides = file, {tuple(keys(key)) for key in overrides}
+    def __init__(self, file: Path, text: str, overrides: Mapping[str, str], thresholds: set[Path_]) -> None:
+        """thresholds: those that an option gives."""
+        self._file, self._overrides, self._thresholds = file, {tuple(keys(key)) for key in overrides}, thresholds
         self._lines: dict[Path_, int] = {}
         table: Path_ = ()
+        tables: Counter[Path_] = Counter()
         for number, line in enumerate(text.splitlines(), 1):
             if header := re.match(r"\s*\[([^\[\]]+)\]", line):
                 table = _keys(header[1])
+                self._lines.setdefault(table, number)
+            elif header := re.match(r"\s*\[\[([^\[\]]+)\]\]", line):
+                # One of several tables of this name is told by its place.
+                name = _keys(header[1])
+                table = (*name, str(tables[name]))
+                tables[name] += 1
                 self._lines.setdefault(table, number)
             elif key := re.match(r"\s*([\w\"'.-]+)\s*=", line):
                 self._lines.setdefault((*table, *_keys(key[1])), number)
 
     def of(self, path: Path_) -> str:
-        """`--set KEY`, or FILE:LINE (KEY); the line is that of the nearest table where the key itself is absent."""
+        """`--set KEY`, `--threshold`, or FILE:LINE (KEY); the line is that of the nearest table where the key itself is
+        absent.
+        """
+        if path[:2] in self._thresholds:
+            return "option --threshold"
+        named = ".".join(step for step in path if not (path[0] == KEY and step.isdigit()))
         for length in range(len(path), 0, -1):
             if path[:length] in self._overrides:
-                return f"--set {'.'.join(path)}"
+                return f"--set {named}"
         line = next((self._lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in self._lines), None)
-        key = f" ({'.'.join(path)})" if path else ""
+        key = f" ({named})" if path else ""
         return f"{self._file}{f':{line}' if line else ''}{key}"
 
 
@@ -446,9 +463,9 @@ def _keys(dotted: str) -> Path_:
 
 
 def _explain(error: dict[str, Any], places: _Places) -> Problem:
-    # Where in a list a value stands says less than the list's own key.
+    # Where in a list a value stands says less than the list's own key; but of tables in a list, which one it is.
     path = tuple(step for step in error["loc"] if isinstance(step, str))
-    where = places.of(path)
+    where = places.of(tuple(map(str, error["loc"][:3])) if path[:1] == (KEY,) else path)
     fields = _fields(path[:-1])
     if error["type"] == "extra_forbidden":
         return Problem(f"unknown key `{path[-1]}`", where, nearest(path[-1], fields), ExitCode.USAGE)
@@ -492,6 +509,7 @@ def _unknown_names(content: Mapping[str, Any], catalogue: Catalogue, places: _Pl
     for name, modes in table_of(content.get("modes")).items():
         yield from _unknown_modes(name, words(modes), catalogue, places.of(("modes", name)))
     yield from unfit_engines(content, catalogue, places.of)
+    yield from unfit_thresholds(content, catalogue, places.of)
     table = table_of(content.get("faults"))
     for name in table_of(table.get("hold")):
         if name not in catalogue.faults:

@@ -8,6 +8,7 @@ from reports import units
 from reports.blocks import Block, Check, Checks
 from reports.comparison import UNTESTED, Comparison, words
 from reports.sections.section import PagePart, Report, Section
+from results import provenance
 from results.history import METHOD_VERSION
 from results.metrics.statistics import INTERVAL_SAMPLES
 from results.plan import TrialPlan
@@ -18,6 +19,7 @@ def checks(run: RunResult, comparisons: Sequence[Comparison]) -> Iterator[Check]
     """What makes the results of a run comparable, and what limits it."""
     if run.machine is not None:
         yield Check(True, f"One machine for all: {units.machine(run.machine)}. One engine ran at a time.")
+    yield from _origin(run)
     yield from _methods(run)
     plans = [case.asked for case in run.cases if case.asked is not None]
     if plans:
@@ -45,6 +47,16 @@ def _trials(comparisons: Sequence[Comparison]) -> Check:
     if min(trials) < INTERVAL_SAMPLES:
         return Check(False, f"{told}. Of fewer than {INTERVAL_SAMPLES} trials nothing is ranked.")
     return Check(True, f"{told} with their 95 % intervals; where these overlap nothing is ranked.")
+
+
+def _origin(run: RunResult) -> Iterator[Check]:
+    """When, and by which code."""
+    told = provenance.of(run)
+    if told.started is None:
+        return
+    by = ", ".join(filter(None, (told.versions.get(provenance.OWN, ""), provenance.commit(told.checkout))))
+    unchanged = told.checkout is None or not told.checkout.dirty
+    yield Check(unchanged, f"Recorded from {told.started} on, by Streamgauge {by or 'of an unknown version'}.")
 
 
 def _methods(run: RunResult) -> Iterator[Check]:

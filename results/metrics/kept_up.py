@@ -24,6 +24,9 @@ INTERVALS_NEEDED = 6
 BEHIND_COMMITS = 3
 """An engine had not caught up if more than so many commits' worth of rows were due at the start."""
 
+NOT_CAUGHT_UP, NOT_KEPT_UP = "had not caught up", "did not keep up"
+"""How the two reasons begin for which figures of an engine that was behind stand in brackets."""
+
 BEGIN = Metric("lag_begin", "rows", "lower", "Rows due and not visible after the measured part's first commit")
 GROWTH = Metric("lag_growth", "rows", "none", "By so many rows this rose from the first third to the last")
 WORTH = Metric("commit_rows", "rows", "none", "The most rows that come due within a commit interval")
@@ -119,13 +122,13 @@ def measure(basis: Basis) -> Measured:
     if told.behind:
         found.reserve(
             "speeds",
-            f"had not caught up: {told.rows[0]:,} rows were due and not visible after the first commit of the measured "
+            f"{NOT_CAUGHT_UP}: {told.rows[0]:,} rows were due and not visible after the first commit of the measured "
             f"part, {told.rows[0] / told.worth:.1f} commits' worth",
         )
     if told.grew:
         found.reserve(
             "speeds",
-            f"did not keep up: rows due and not visible after a commit grew by {told.growth:,.0f} over the measured "
+            f"{NOT_KEPT_UP}: rows due and not visible after a commit grew by {told.growth:,.0f} over the measured "
             f"part, {told.growth / told.worth:.1f} commits' worth",
         )
     return found

@@ -48,6 +48,18 @@ _TIMES = (
     _Time(LOST_SERVICE, lambda strike: strike.lost_service_s, "could be measured"),
 )
 
+OF_STRIKES = tuple(time.metric for time in _TIMES)
+"""Metrics that are medians over strikes."""
+
+TIMES = {time.metric.name: time.of for time in _TIMES}
+"""By the metric's name, its value for one strike."""
+
+FROM_OUTPUT = {FIRST_OUTPUT.name, CAUGHT_UP.name}
+"""Times until something that every engine shows, unless it does not come back."""
+
+UNTIL = {DETECTED.name, RESTART.name, *FROM_OUTPUT}
+"""Times until something: where it did not come, they are longer than the strike was watched."""
+
 
 def measure(basis: Basis) -> Measured:
     found, watched = Measured(), basis.watched

@@ -76,3 +76,22 @@ def thinned(x: Samples, y: Samples, most: int) -> tuple[list[float], list[float]
     bounds = np.linspace(0, len(x), most + 1).astype(np.int64)
     peaks = [start + int(np.argmax(y[start:stop])) for start, stop in pairwise(bounds)]
     return [float(x[peak]) for peak in peaks], [float(y[peak]) for peak in peaks]
+
+
+def ratio_interval(one: Samples, other: Samples) -> tuple[float, float, float] | None:
+    """The median of `other` by that of `one`, with the ends of the 95 % bootstrap percentile interval of this ratio.
+
+    Each is resampled by itself. None of fewer than five samples of either, and where not all are above zero.
+    """
+    first, second = (np.asarray(samples, dtype=np.float64) for samples in (one, other))
+    if min(len(first), len(second)) < INTERVAL_SAMPLES or min(first.min(), second.min()) <= 0:
+        return None
+    drawing = np.random.default_rng(_SEED)
+    below, above = (
+        np.median(samples[drawing.integers(0, len(samples), (RESAMPLES, len(samples)))], axis=1)
+        for samples in (first, second)
+    )
+    with np.errstate(over="ignore"):  # Of a figure that is next to nothing the ratio is beyond all numbers.
+        ratios = np.sort(above / below)
+    low, high = (percentile(ratios, percent) for percent in INTERVAL)
+    return float(np.median(second)) / float(np.median(first)), low, high

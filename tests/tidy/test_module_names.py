@@ -11,6 +11,7 @@ ONE_THING = {
     "late_events": "what became of late events: measured in results, told in reports",
     "recovery": "how an engine comes back after a strike: measured in results, told in reports",
     "strikes": "the harness lets them fall; the evidence reads from a history how they fell",
+    "thresholds": "what a suite binds: held against what was measured in results, told in reports",
     "updates": "rows that replace others: the evidence keeps the last of each, a metric counts the others",
 }
 """Names that stand in two layers for one thing, and what that is."""

@@ -1,0 +1,58 @@
+"""What became of the thresholds of a suite, in every case that they are asked of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.table import Table as TerminalTable
+from rich.text import Text
+
+from reports import screen
+from reports.blocks import Block, Cell, Hint, Table, TableRow
+from reports.comparison import Comparison
+from reports.sections.section import PagePart, Report, Section, TerminalPart
+from reports.threshold_text import STATES, figure, named, ordered
+
+_STYLES = {"met": "green", "crossed": "bold red", "undecided": "yellow"}
+_HEAD = ("threshold", "engine", "state", "figure")
+_HINT = (
+    "Bounds that the suite sets. One that is crossed ends the command with exit code 1. Not decided is what was not "
+    "measured, and a figure in brackets; with --strict that ends it with exit code 6."
+)
+
+
+def _page(report: Report) -> Iterator[Block]:
+    with_some = [comparison for comparison in report.comparisons if comparison.thresholds]
+    if with_some:
+        yield Hint(_HINT)
+    for comparison in with_some:
+        rows = [
+            TableRow(
+                (check.text, named(check), STATES[check.state], Cell(figure(check), below=check.why)),
+                "wrong" if check.state == "crossed" else "",
+            )
+            for check in ordered(comparison.thresholds)
+        ]
+        yield Table(comparison.title, _HEAD, rows, label=f"Thresholds: {comparison.title}")
+
+
+def _terminal(comparison: Comparison, _width: int) -> Iterator[TerminalTable | Text]:
+    if not comparison.thresholds:
+        return
+    table = screen.table()
+    for heading in _HEAD:
+        table.add_column(Text(heading), no_wrap=heading == "state", overflow="fold")
+    for check in ordered(comparison.thresholds):
+        state = Text(STATES[check.state], _STYLES[check.state])
+        table.add_row(Text(check.text), Text(named(check)), state, Text(figure(check)))
+    yield table
+    for check in ordered(comparison.thresholds):
+        if check.why:
+            yield Text.assemble((f"{check.text}, {named(check)}: ", "dim"), check.why)
+
+
+section = Section(
+    "thresholds",
+    page=PagePart("Thresholds", 15, _page, short_title="Thresholds"),
+    terminal=TerminalPart(15, _terminal),
+)

@@ -6,7 +6,6 @@ Longer than most: every command is here, with its words for the user.
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import signal
 import sys
@@ -17,23 +16,23 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import IO, TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from typer.exceptions import TyperException
 
+from harness.consoles import console as _console
+from harness.consoles import report as _report
+from harness.gate import command as gate
 from harness.outlet import open_outlets
 from harness.problem import ExitCode, Problem
 from results.folder import write_whole
 from results.printable import printable, printable_lines
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from harness.display import Display
     from harness.planning.readiness import Readiness
     from harness.planning.request import Request
-    from harness.provisioning.progress import Report
     from results.plan import RunPlan
     from results.result import Outcome, RunResult
 
@@ -49,8 +48,6 @@ ENDS: Mapping[Outcome, ExitCode] = {
 }
 """How a command ends that judged cases, by the worst outcome among them."""
 
-_PIPE_COLUMNS = 120
-
 app = typer.Typer(
     name="streamgauge",
     help="Measures stream processors: throughput, latency, exactly-once correctness and memory, with evidence.",
@@ -58,6 +55,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+app.add_typer(gate.app, name="gate")
 
 Format = Literal["text", "json"]
 FormatOption = Annotated[
@@ -98,6 +97,10 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 def execute(arguments: Sequence[str]) -> int:
     """The exit code of a command; its errors are said in a line of what, one of where and one of what to do."""
+    return gate.bisected(arguments, _executed(arguments))
+
+
+def _executed(arguments: Sequence[str]) -> int:
     try:
         code: int | None = app(list(arguments) or ["--help"], prog_name="streamgauge", standalone_mode=False)
     except TyperException as error:
@@ -601,23 +604,6 @@ def _command(folder: Path) -> str:
     with suppress(OSError, ValueError, AttributeError):
         command = json.loads(read_regular(folder / store.PLAN, folder)).get("command")
     return command if isinstance(command, str) else f"{_program()} run"
-
-
-def _console(stream: IO[str]) -> Console:
-    """A console; where it is no terminal, as wide as the tables like it unless COLUMNS says otherwise."""
-    from rich.console import Console
-
-    width = None if stream.isatty() or "COLUMNS" in os.environ else _PIPE_COLUMNS
-    return Console(file=stream, width=width, highlight=False)
-
-
-def _report() -> Report:
-    """Tells on standard error what is being brought: bars on a terminal, lines elsewhere."""
-    from harness.display import Bars
-    from harness.provisioning.progress import Lines
-
-    console = _console(sys.stderr)
-    return Bars(console) if console.is_terminal else Lines()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,57 @@
+"""In what order trials of two sides are made: ABBA, so that whatever drifts hits both alike."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
+
+import numpy as np
+
+Side = Literal["baseline", "candidate"]
+Stage = Literal["screen", "decision"]
+Unit = TypeVar("Unit", bound=Hashable)
+
+_STAGES: tuple[Stage, ...] = ("screen", "decision")
+
+
+@dataclass(frozen=True)
+class Turn(Generic[Unit]):
+    """One trial: of what, on which side. The two of a pair follow each other, and a quad is two pairs, ABBA or BAAB."""
+
+    unit: Unit
+    side: Side
+    stage: Stage
+    quad: int
+    pair: int
+
+
+def interleaved(units: Sequence[Unit], pairs: int, stage: Stage, seed: int) -> list[Turn[Unit]]:
+    """So many pairs of each unit. Rounds of a quad each, the last one a pair where the number is odd; within a round
+    units stand in an order of their own. The seed draws that order, and which side begins: the same seed, the same one.
+    """
+    found: list[Turn[Unit]] = []
+    for quad in range((pairs + 1) // 2):
+        draw = np.random.default_rng((seed, _STAGES.index(stage), quad))
+        for place in draw.permutation(len(units)):
+            first, second = _sides(bool(draw.integers(2)))
+            order = ((first, 0), (second, 0), (second, 1), (first, 1))
+            found += [
+                Turn(units[place], side, stage, quad, 2 * quad + half)
+                for side, half in order
+                if 2 * quad + half < pairs
+            ]
+    return found
+
+
+def one_side(units: Sequence[Unit], trials: int, stage: Stage, seed: int) -> list[Turn[Unit]]:
+    """So many trials of each unit of the candidate alone, in rounds that have every unit once."""
+    found: list[Turn[Unit]] = []
+    for number in range(trials):
+        order = np.random.default_rng((seed, _STAGES.index(stage), number)).permutation(len(units))
+        found += [Turn(units[place], "candidate", stage, number, number) for place in order]
+    return found
+
+
+def _sides(swapped: bool) -> tuple[Side, Side]:
+    return ("candidate", "baseline") if swapped else ("baseline", "candidate")

@@ -41,6 +41,8 @@ def git(folder: Path, *words: str) -> str:
         )
     except FileNotFoundError:
         raise Problem("there is no git on the PATH", "", "install git, or name a folder with --baseline") from None
+    except ValueError as error:  # A name that no command line can have.
+        raise Refused(str(error)) from error
     except subprocess.TimeoutExpired:
         raise Refused(f"git {words[0]} did not end within {GIT_S:g} s") from None
     if done.returncode != 0:

@@ -17,7 +17,6 @@ from harness.planning.request import Request, overrides
 from harness.planning.suite import find
 from harness.problem import ExitCode, Problem
 from harness.provisioning.progress import Report
-from results.plan import RunPlan
 
 ALWAYS = ("trials=1", "calibrate=false")
 """What a gate sets of any suite: it repeats trials itself, and compares both sides under the same harness."""
@@ -25,14 +24,18 @@ ALWAYS = ("trials=1", "calibrate=false")
 
 @dataclass(frozen=True)
 class Asked:
-    """suite: its file. words: KEY=VALUE, for each trial. seconds: about how long a trial of each unit takes."""
+    """What each trial is asked."""
 
     name: str
+    """The suite's."""
     suite: Path
+    """The suite's file."""
     log: LogKind
+    """The one that was chosen for all cases."""
     words: tuple[str, ...]
-    plan: RunPlan
+    """KEY=VALUE, by which each trial replaces values of the suite."""
     seconds: dict[Unit, float]
+    """About how long a trial takes, by what it is of."""
 
     @property
     def units(self) -> tuple[Unit, ...]:
@@ -76,4 +79,4 @@ def asked(
         seconds[unit] = seconds.get(unit, 0.0) + trial_s(case, known.loaded[case.engine].environment.jvm)
     if not seconds:
         raise Problem("there is nothing to gate", f"suite {name}", "name an engine with -e", ExitCode.USAGE)
-    return Asked(name, find(source).resolve(), chosen, words, plan, seconds)
+    return Asked(name, find(source).resolve(), chosen, words, seconds)

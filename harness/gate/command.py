@@ -103,9 +103,10 @@ def gate(
     if context.invoked_subcommand is not None:
         return ExitCode.GOOD
     from harness.display import choose
-    from harness.gate import opponent, repository
+    from harness.gate import opponent, repository, worktree
     from harness.gate.asked import asked
 
+    worktree.remove_left()
     top = repository.here(Path.cwd())
     if bisect and baseline is None:
         what = "--bisect needs a baseline that stays the same at each revision"

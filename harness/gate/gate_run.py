@@ -38,20 +38,28 @@ STORED_TRIALS = SCREEN_PAIRS + FRESH_PAIRS
 
 @dataclass
 class GateRun:
-    """sides: what is compared, in words. stored: the baseline's trials where they come from a folder. first: whether
-    there is no baseline at all.
-    """
+    """Conducts one gate, once."""
 
     session: Session
+    """Makes its trials."""
     baseline: GateSide
+    """What was there before, in words."""
     candidate: GateSide
+    """What is to be gated, in words."""
     seed: int
+    """Of the order of the trials."""
     machine: Machine
+    """What it runs on."""
     accepted: Sequence[Acceptance] = ()
+    """The changes that count as known today."""
     stored: RunResult | None = None
+    """The baseline's trials where they come from a folder; None where both sides are tried."""
     first: bool = False
+    """Whether there is no baseline at all."""
     trials: list[GateTrial] = field(default_factory=list)
+    """Those that were made so far, after stored ones."""
     judged: dict[Side, list[list[CaseResult]]] = field(default_factory=lambda: {"baseline": [], "candidate": []})
+    """By side, the phases of each trial that was made here."""
     _wrong: list[WrongTrial] = field(default_factory=list)
     _units: dict[str, Unit] = field(default_factory=dict)
 

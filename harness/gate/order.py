@@ -17,13 +17,18 @@ _STAGES: tuple[Stage, ...] = ("screen", "decision")
 
 @dataclass(frozen=True)
 class Turn(Generic[Unit]):
-    """One trial: of what, on which side. The two of a pair follow each other, and a quad is two pairs, ABBA or BAAB."""
+    """One trial."""
 
     unit: Unit
+    """Of what."""
     side: Side
+    """On whose code."""
     stage: Stage
+    """What it is for."""
     quad: int
+    """Its quad, from 0 in each stage: two pairs one after the other, ABBA or BAAB."""
     pair: int
+    """Its pair, from 0 in each stage: the two of one follow each other."""
 
 
 def interleaved(units: Sequence[Unit], pairs: int, stage: Stage, seed: int) -> list[Turn[Unit]]:

@@ -29,7 +29,6 @@ def folder() -> Path:
 @contextmanager
 def checked_out(repository: Repository, commit: str) -> Iterator[Path]:
     """The files of a commit, in a folder that is removed afterwards. Raises Problem."""
-    remove_left()
     path = folder() / f"{commit[:12]}-{secrets.token_hex(4)}"
     held = path.with_name(path.name + _HELD)
     held.parent.mkdir(parents=True, exist_ok=True)

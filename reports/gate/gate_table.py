@@ -65,8 +65,9 @@ def told(result: GateResult) -> Iterator[str]:
     if result.control is not None:
         found = result.control
         yield (
-            f"Control ({found.what}, which no change of an engine touches): {100 * found.drift:+.1f} % beside the "
-            f"candidate, {100 * found.trend:+.1f} % from the first half of the session to the second."
+            f"Control ({found.what}, which no change of an engine touches): {found.baseline_s:.3f} s of CPU before the "
+            f"baseline's trials and {found.candidate_s:.3f} s before the candidate's ({100 * found.drift:+.1f} %); "
+            f"{100 * found.trend:+.1f} % from the first half of the session to the second."
         )
     yield from result.notices
 

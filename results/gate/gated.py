@@ -14,15 +14,18 @@ _FOREIGN = "foreign_share"
 
 @dataclass(frozen=True)
 class Gated:
-    """A figure. names: of metrics that may stand for it, the first one that a trial has counts. limit: the change that
-    is allowed, as a share.
-    """
+    """A figure."""
 
     title: str
+    """For people."""
     names: tuple[str, ...]
+    """Of the metrics that may stand for it: the first one that a trial has counts."""
     unit: str
+    """Theirs."""
     better: Better
+    """Which way is better."""
     limit: float
+    """The change that is allowed, as a share."""
 
     @property
     def lower_is_better(self) -> bool:
@@ -54,11 +57,17 @@ class TrialFigures:
     """What a gate needs of a judged trial."""
 
     case: str
+    """Name of its case."""
     outcome: Outcome
+    """The worst of its phases."""
     reason: str
+    """Why; empty where it passed."""
     figures: dict[str, float]
+    """By name."""
     absent: dict[str, str]
+    """Why a figure is not there, by its name."""
     foreign_percent: float | None
+    """CPU time that other work took; None where that cannot be told."""
 
 
 def of_run(cases: Iterable[CaseResult]) -> list[TrialFigures]:

@@ -306,14 +306,19 @@ def _kept(run: GateRun, result: GateResult, against: Opponent, folder: Path) -> 
 
     text = json.dumps(result.model_dump(mode="json"), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     page = gate_markdown.page(result)
-    for side in kept_baseline.SIDES:
-        if run.judged[side]:  # type: ignore[index]
-            kept_baseline.keep(folder / side, result.suite, result.machine, run.judged[side])  # type: ignore[index]
-    if result.verdict == "first" and against.stored is not None:
-        kept_baseline.keep(against.stored, result.suite, result.machine, run.judged["candidate"])
-    write_whole(folder / "gate.md", page.encode())
-    write_whole(folder / "junit.xml", junit.document(result))
-    write_whole(folder / "gate.json", text.encode(errors="backslashreplace"))
+    try:
+        for side, trials in run.judged.items():
+            if trials:
+                kept_baseline.keep(folder / side, result.suite, result.machine, trials)
+        if result.verdict == "first" and against.stored is not None:
+            kept_baseline.keep(against.stored, result.suite, result.machine, run.judged["candidate"])
+        write_whole(folder / "gate.md", page.encode())
+        write_whole(folder / "junit.xml", junit.document(result))
+        write_whole(folder / "gate.json", text.encode(errors="backslashreplace"))
+    except OSError as error:
+        what = f"{result.summary} This cannot be kept: {error.strerror}"
+        code = ENDS[result.verdict] or ExitCode.UNFINISHED
+        raise Problem(what, str(error.filename or folder), "make room, or write elsewhere with --out", code) from error
     return {
         "json": text,
         "markdown": page,
@@ -333,5 +338,9 @@ def _show(result: GateResult, told: Mapping[str, str], output_format: Format) ->
     if os.environ.get("GITHUB_ACTIONS") == "true":
         typer.echo(told["annotations"], err=output_format != "text")
     if summary := os.environ.get(SUMMARY):
-        with Path(summary).open("a", encoding="utf-8") as file:
-            file.write(told["markdown"])
+        try:
+            with Path(summary).open("a", encoding="utf-8") as file:
+                file.write(told["markdown"])
+        except OSError as error:
+            # The verdict stands, whether a page can show it or not.
+            sys.stderr.write(printable_lines(f"{SUMMARY} cannot be written: {error.strerror}") + "\n")

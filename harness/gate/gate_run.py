@@ -81,7 +81,9 @@ class GateRun:
 
     @property
     def _all(self) -> Trials:
-        return Trials(self.trials, stored=self.stored is not None)
+        # A stored baseline may have more cases than are tried now.
+        mine = [each for each in self.trials if each.case in self._units]
+        return Trials(mine, stored=self.stored is not None)
 
     def _turns(self, units: Sequence[Unit], pairs: int, stage: Stage) -> list[Turn[Unit]]:
         make = interleaved if self.stored is None else one_side

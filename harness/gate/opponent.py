@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.gate import outside_package, repository, side
+from harness.gate.outside_package import Found
 from harness.gate.repository import Baseline, Repository
 from harness.gate.side import SideCode
 from harness.gate.worktree import checked_out
@@ -80,15 +81,15 @@ def made_ready(
         what = "this is another checkout of Streamgauge than the one that runs"
         raise Problem(what, str(folder), f"Call the one here: {folder / 'bench'} gate", ExitCode.USAGE)
     else:
-        paths = [] if top.is_ours else outside_package.found_in(top.top)
+        packages = [] if top.is_ours else outside_package.found_in(top.top)
         root = stack.enter_context(checked_out(top, opponent.revision.commit))
         if top.is_ours:
             report.step(f"the baseline is {opponent.revision.said} ({opponent.revision.commit[:12]})")
             sides = Sides(side.candidate(folder), side.of_ours(root, report))
         else:
-            _has(root, paths, opponent.revision)
-            mine = side.candidate(folder, [top.top / path for path in paths])
-            sides = Sides(mine, side.of_others(root, [root / path for path in paths]))
+            _has(root, packages, opponent.revision)
+            mine = side.candidate(folder, [top.top / each.folder for each in packages])
+            sides = Sides(mine, side.of_others(root, [root / each.folder for each in packages]))
     if sides.baseline is not None:
         side.same_method(sides.baseline)
         side.compiled(sides.baseline)
@@ -97,9 +98,9 @@ def made_ready(
     return sides
 
 
-def _has(root: Path, paths: Sequence[Path], revision: Baseline) -> None:
-    """Raises Problem where a checkout lacks a folder of modules: Python would take the candidate's instead."""
-    for path in paths:
-        if not (root / path).is_dir():
-            what = f"the baseline has no folder {path}, from which the candidate's package is loaded"
+def _has(root: Path, packages: Sequence[Found], revision: Baseline) -> None:
+    """Raises Problem where a checkout lacks a package: Python would take the candidate's instead."""
+    for each in packages:
+        if not (root / each.file).is_file():
+            what = f"the baseline has no {each.file}, by which the candidate's package is loaded"
             raise Problem(what, revision.commit, "choose a later revision with --baseline", ExitCode.USAGE)

@@ -32,20 +32,19 @@ class Turn(Generic[Unit]):
 
 
 def interleaved(units: Sequence[Unit], pairs: int, stage: Stage, seed: int) -> list[Turn[Unit]]:
-    """So many pairs of each unit. Rounds of a quad each, the last one a pair where the number is odd; within a round
-    units stand in an order of their own. The seed draws that order, and which side begins: the same seed, the same one.
+    """So many pairs of each unit. Rounds of a quad each, the first one a pair where the number is odd: so that a wrong
+    answer of any unit is known early. Within a round units stand in an order of their own. The seed draws that order,
+    and which side begins: the same seed, the same order.
     """
     found: list[Turn[Unit]] = []
-    for quad in range((pairs + 1) // 2):
+    pair = 0
+    for quad, size in enumerate([1] * (pairs % 2) + [2] * (pairs // 2)):
         draw = np.random.default_rng((seed, _STAGES.index(stage), quad))
         for place in draw.permutation(len(units)):
             first, second = _sides(bool(draw.integers(2)))
-            order = ((first, 0), (second, 0), (second, 1), (first, 1))
-            found += [
-                Turn(units[place], side, stage, quad, 2 * quad + half)
-                for side, half in order
-                if 2 * quad + half < pairs
-            ]
+            order = ((first, 0), (second, 0), (second, 1), (first, 1))[: 2 * size]
+            found += [Turn(units[place], side, stage, quad, pair + half) for side, half in order]
+        pair += size
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -13,12 +14,20 @@ GROUPS = ("streamgauge.engines", "streamgauge.workloads", "streamgauge.faults")
 """Entry points whose code runs in a trial."""
 
 
-def found_in(top: Path) -> list[Path]:
-    """The folders of modules, relative to a repository, from which its entry points are loaded here.
+@dataclass(frozen=True)
+class Found:
+    """Both are relative to the repository. folder: from which Python loads the package. file: by which it begins."""
+
+    folder: Path
+    file: Path
+
+
+def found_in(top: Path) -> list[Found]:
+    """The packages of a repository whose entry points are loaded here.
 
     Raises Problem where there are none: both sides would run the same code.
     """
-    found = dict.fromkeys(_folders(top.resolve()))
+    found = dict.fromkeys(_packages(top.resolve()))
     if found:
         return list(found)
     raise Problem(
@@ -30,14 +39,13 @@ def found_in(top: Path) -> list[Path]:
     )
 
 
-def _folders(top: Path) -> Iterator[Path]:
+def _packages(top: Path) -> Iterator[Found]:
     for group in GROUPS:
         for point in entry_points(group=group):
-            package = point.module.partition(".")[0]
-            spec = importlib.util.find_spec(package)
+            spec = importlib.util.find_spec(point.module.partition(".")[0])
             if spec is None or spec.origin is None:
                 continue
             file = Path(spec.origin).resolve()
             folder = file.parent.parent if file.name == "__init__.py" else file.parent
             if folder.is_relative_to(top):
-                yield folder.relative_to(top)
+                yield Found(folder.relative_to(top), file.relative_to(top))

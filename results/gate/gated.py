@@ -82,7 +82,7 @@ def _figures(name: str, phases: list[CaseResult]) -> TrialFigures:
     values = {metric: value for phase in phases for metric, value in phase.metrics.items()}
     absent = {metric: why for phase in phases for metric, why in phase.absent.items()}
     outcome = worst(phases) or "unknown"
-    reason = next((phase.reason for phase in phases if phase.outcome == outcome and outcome != "pass"), "")
+    reason = next((_why(phase) for phase in phases if phase.outcome == outcome and outcome != "pass"), "")
     found: dict[str, float] = {}
     lacking: dict[str, str] = {}
     for each in GATED:
@@ -94,6 +94,11 @@ def _figures(name: str, phases: list[CaseResult]) -> TrialFigures:
             lacking[each.name] = next(known, "the suite does not measure it")
     others = [phase.metrics[_FOREIGN].value for phase in phases if _FOREIGN in phase.metrics]
     return TrialFigures(name, outcome, reason, found, lacking, max(others, default=None))
+
+
+def _why(phase: CaseResult) -> str:
+    """The reason without the notes that stand behind it: they are of speed, and there is none."""
+    return phase.reason.removesuffix("".join(f"; {note}" for note in phase.notes))
 
 
 def _first(gated: Gated, values: Mapping[str, MetricValue]) -> MetricValue | None:

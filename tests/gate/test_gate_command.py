@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,12 +40,12 @@ class MadeUp:
     method: int = side.METHOD_VERSION
     lacking: str = ""
     made: list[tuple[str, str]] = field(default_factory=list)
-    roots: set[Path] = field(default_factory=set)
+    paths: dict[str, list[str]] = field(default_factory=dict)
     after: Callable[[int], None] = lambda _: None
 
     def record(self, code: SideCode, _suite: Path, unit: Any, _log: str, _words: Any, out: Path) -> Path:
         self.made.append((code.name, unit.engine))
-        self.roots.add(Path(code.variables["PYTHONPATH"].split(os.pathsep)[0]))
+        self.paths[code.name] = code.variables["PYTHONPATH"].split(os.pathsep)
         (out / "run").mkdir(parents=True)
         (out / "run" / "what").write_text(json.dumps([code.name, unit.engine, len(self.made)]))
         self.after(len(self.made))
@@ -141,8 +142,8 @@ def test_each_side_runs_its_own_code(top: Path, made: MadeUp) -> None:
     seen = []
     made.after = lambda _: seen.extend(worktree.folder().glob("*/file"))
     assert run("--baseline", "HEAD~1") == ExitCode.GOOD
-    (candidate,) = [root for root in made.roots if root == side.ROOT]
-    (baseline,) = made.roots - {candidate}
+    assert made.paths["candidate"][0] == str(side.ROOT)
+    baseline = Path(made.paths["baseline"][0])
     assert baseline.parent == worktree.folder()
     assert {path.parent for path in seen} == {baseline}
 
@@ -366,6 +367,76 @@ def test_in_a_repository_of_which_nothing_runs_nothing_is_compared(
     assert run("--baseline", "HEAD") == ExitCode.USAGE
     assert made.made == []
     assert "nothing of this repository would run" in capsys.readouterr().err
+
+
+def outside(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the repository a package, installed so that it can be edited, whose entry point names a workload."""
+    package = top / "src" / "tollgate"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    about = top / "tollgate-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: tollgate\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[streamgauge.workloads]\ntolls = tollgate:workload\n")
+    for path in (package.parent, top):
+        monkeypatch.syspath_prepend(str(path))
+    monkeypatch.delitem(sys.modules, "tollgate", raising=False)
+    monkeypatch.setattr(repository, "ROOT", ROOT)
+
+
+def test_in_another_repository_each_side_has_its_package_and_both_our_code(
+    top: Path, made: MadeUp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outside(top, monkeypatch)
+    git(top, "add", "src")
+    commit(top, "package")
+    assert run("--baseline", "HEAD") == ExitCode.GOOD
+    ours, theirs = made.paths["candidate"][:2]
+    assert (ours, theirs) == (str(side.ROOT), str(top / "src"))
+    ours, theirs = made.paths["baseline"][:2]
+    assert ours == str(side.ROOT)
+    assert Path(theirs).name == "src" and Path(theirs).parent.parent == worktree.folder()
+
+
+def test_a_revision_without_the_package_is_refused_since_python_would_find_the_candidates(
+    top: Path, made: MadeUp, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outside(top, monkeypatch)
+    (top / "src" / "other.py").write_text("")
+    git(top, "add", "src/other.py")
+    commit(top, "a folder without the package")
+    assert run("--baseline", "HEAD") == ExitCode.USAGE
+    assert made.made == []
+    assert "the baseline has no src/tollgate/__init__.py" in capsys.readouterr().err
+    assert list(worktree.folder().iterdir()) == []
+
+
+def test_a_stored_baseline_may_have_more_cases_than_are_tried(top: Path, made: MadeUp) -> None:
+    assert run("--baseline", "./kept", "--allow-missing-baseline") == ExitCode.GOOD
+    shutil.rmtree(top / "runs")
+    assert run("--baseline", "./kept", "-e", "continuous") == ExitCode.GOOD
+    assert {each.case for each in stored(top).figures} == {CASE}
+
+
+def test_a_result_that_cannot_be_kept_is_told_with_its_exit_code(
+    top: Path, made: MadeUp, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made.slower = {CPU: 0.8}
+
+    def full(path: Path, _content: bytes) -> None:
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr("harness.gate.command.write_whole", full)
+    assert run("--baseline", "HEAD") == ExitCode.REGRESSION
+    told = capsys.readouterr().err
+    assert "Regression: continuous.default.sensors" in told and "No space left" in told
+
+
+def test_a_summary_that_cannot_be_written_changes_no_verdict(
+    top: Path, made: MadeUp, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path))
+    assert run("--baseline", "HEAD") == ExitCode.GOOD
 
 
 def test_bisect_needs_a_baseline(top: Path, made: MadeUp) -> None:

@@ -31,6 +31,12 @@ def test_a_quad_is_abba_so_that_a_steady_drift_hits_both_sides_alike(units: list
         assert first == fourth != second == third
 
 
+@given(UNITS, st.integers(0, 6), st.integers(0, 2**32))
+def test_of_an_odd_number_every_unit_has_a_pair_before_any_has_a_quad(units: list[str], half: int, seed: int) -> None:
+    turns = interleaved(units, 2 * half + 1, "screen", seed)
+    assert {turn.unit for turn in turns[: 2 * len(units)]} == set(units)
+
+
 @given(UNITS, st.integers(1, 12), st.integers(0, 2**32))
 def test_the_same_seed_gives_the_same_order(units: list[str], pairs: int, seed: int) -> None:
     assert interleaved(units, pairs, "screen", seed) == interleaved(units, pairs, "screen", seed)

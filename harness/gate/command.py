@@ -153,9 +153,9 @@ def accept(
     if top is None:
         remedy = "Stand in the repository whose change it is"
         raise Problem("this is no Git repository", str(Path.cwd()), remedy, ExitCode.USAGE)
-    _check(case, until, reason, figure)
+    last = _checked(case, until, reason, figure).isoformat()
     try:
-        new = Acceptance(case=case, metric=figure, until=until, reason=reason)
+        new = Acceptance(case=case, metric=figure, until=last, reason=reason)
         path = accepted.add(top.top, new, _today())
     except accepted.DamagedAcceptances as damage:
         raise _damaged(top, str(damage)) from damage
@@ -163,11 +163,11 @@ def accept(
         raise Problem(
             f"the file cannot be written: {error.strerror}", str(top.top), "see to its permissions"
         ) from error
-    typer.echo(printable_lines(f"{case} is accepted until {until}: {reason}\n{path}: commit this file"))
+    typer.echo(printable_lines(f"{case} is accepted until {last}: {reason}\n{path}: commit this file"))
 
 
-def _check(case: str, until: str, reason: str, figure: str | None) -> None:
-    """Raises Problem for what no gate could read."""
+def _checked(case: str, until: str, reason: str, figure: str | None) -> date:
+    """The last day. Raises Problem for what no gate could read."""
     from results.gate.gated import BY_NAME
 
     try:
@@ -185,6 +185,7 @@ def _check(case: str, until: str, reason: str, figure: str | None) -> None:
     if figure is not None and figure not in BY_NAME:
         what, remedy = f"{figure!r} is no figure of a gate", f"Allowed: {', '.join(BY_NAME)}"
         raise Problem(what, "option --figure", remedy, ExitCode.USAGE)
+    return last
 
 
 def _today() -> date:
@@ -246,6 +247,7 @@ def _prepared(
     from harness.gate.session import Session
     from harness.gate.side import SideCode
     from harness.host import facts
+    from results.gate import kept_baseline
 
     machine = facts.describe(None)
     kept = stored(against.folder, machine) if against.folder is not None else None
@@ -261,7 +263,7 @@ def _prepared(
         machine=machine,
         accepted=known,
         stored=kept,
-        first=against.revision is None and against.folder is None,
+        first=None if against.revision or against.folder else against.stored or folder / kept_baseline.SIDES[0],
     )
 
 
@@ -290,10 +292,10 @@ def _announced(wanted: Asked, run: GateRun, seed: int) -> str:
     from results.gate.decision import FRESH_PAIRS, SCREEN_PAIRS
 
     one = list(wanted.seconds.values())
-    sides = 1 if run.first or run.stored is not None else 2
-    trials = STORED_TRIALS if run.first else SCREEN_PAIRS * sides
+    sides = 1 if run.first is not None or run.stored is not None else 2
+    trials = STORED_TRIALS if run.first is not None else SCREEN_PAIRS * sides
     told = f"{trials * len(one)} trials on the {wanted.log} log, about {in_minutes(one * trials)} min"
-    if not run.first:
+    if run.first is None:
         further = FRESH_PAIRS * sides
         told += f"; where something is flagged at most {further * len(one)} more, about {in_minutes(one * further)} min"
     return f"{told} (order: --seed {seed})"

@@ -54,8 +54,8 @@ class GateRun:
     """The changes that count as known today."""
     stored: RunResult | None = None
     """The baseline's trials where they come from a folder; None where both sides are tried."""
-    first: bool = False
-    """Whether there is no baseline at all."""
+    first: Path | None = None
+    """Where a later gate finds this one's trials, where there is no baseline yet; None where there is one."""
     trials: list[GateTrial] = field(default_factory=list)
     """Those that were made so far, after stored ones."""
     judged: dict[Side, list[list[CaseResult]]] = field(default_factory=lambda: {"baseline": [], "candidate": []})
@@ -70,7 +70,7 @@ class GateRun:
             self.trials += kept_baseline.trials(self.stored)
         units = self.session.asked.units
         again: list[tuple[str, str]] = []
-        if self.first:
+        if self.first is not None:
             self._try(one_side(units, STORED_TRIALS, "screen", self.seed), "first baseline")
         elif self._try(self._turns(units, SCREEN_PAIRS, "screen"), "screen"):
             again = to_look_at_again(self._all)
@@ -120,8 +120,8 @@ class GateRun:
         reached: GateVerdict = verdict([], self._wrong)
         found: list[FigureResult] = []
         if reached not in ("wrong", "unfinished"):
-            found = [] if self.first else figures(self._all, again, self.accepted)
-            reached = "first" if self.first else verdict(found, self._wrong)
+            found = [] if self.first is not None else figures(self._all, again, self.accepted)
+            reached = "first" if self.first is not None else verdict(found, self._wrong)
         fresh = [each for each in self.trials if each.control_s is not None]
         return GateResult(
             version=version("streamgauge"),
@@ -144,6 +144,8 @@ class GateRun:
 
     def _notices(self, found: Sequence[FigureResult]) -> list[str]:
         told = [disturbed(self.trials)]
+        if self.first is not None and not self._wrong:
+            told.append(f"Later gates compare with it by --baseline {self.first}.")
         if self.stored is not None:
             told.append(
                 "The baseline was made at another time: whatever else changed on this machine since then counts as a "

@@ -44,7 +44,7 @@ def named(asked: str | None, top: Repository | None, may_be_missing: bool) -> Op
         if meant or top is None:
             return _missing(path, Problem("there is no such folder", asked, _FIRST, ExitCode.USAGE), may_be_missing)
     if top is None:
-        what = "this is no Git repository, so there is no revision to compare with"
+        what = "this is no Git repository (or git is not installed), so there is no revision to compare with"
         remedy = f"Stand in one, or name a folder with --baseline. {_FIRST}"
         raise Problem(what, str(Path.cwd()), remedy, ExitCode.USAGE)
     found = repository.chosen(top, asked)

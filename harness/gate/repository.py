@@ -26,7 +26,7 @@ class Refused(Exception):
 
 
 def git(folder: Path, *words: str) -> str:
-    """What a call of git in a folder prints. Raises Refused, and Problem where there is no git."""
+    """What a call of git in a folder prints. Raises Refused."""
     env = {name: value for name, value in os.environ.items() if name not in _INHERITED}
     # Nothing of the repository runs because of us: no hook after a checkout.
     command = ["git", "-c", "core.hooksPath=/dev/null", "-C", str(folder), *words]
@@ -40,7 +40,7 @@ def git(folder: Path, *words: str) -> str:
             check=False,
         )
     except FileNotFoundError:
-        raise Problem("there is no git on the PATH", "", "install git, or name a folder with --baseline") from None
+        raise Refused("there is no git on the PATH") from None
     except ValueError as error:  # A name that no command line can have.
         raise Refused(str(error)) from error
     except subprocess.TimeoutExpired:

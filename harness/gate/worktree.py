@@ -31,20 +31,36 @@ def checked_out(repository: Repository, commit: str) -> Iterator[Path]:
     """The files of a commit, in a folder that is removed afterwards. Raises Problem."""
     path = folder() / f"{commit[:12]}-{secrets.token_hex(4)}"
     held = path.with_name(path.name + _HELD)
-    held.parent.mkdir(parents=True, exist_ok=True)
-    with held.open("xb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        file.write(os.fsencode(repository.top))
-        file.flush()
+    with _locked(held, os.fsencode(repository.top)):
         try:
             try:
                 git(repository.top, "worktree", "add", "--detach", str(path), commit)
             except Refused as refused:
-                raise Problem(f"the baseline cannot be checked out: {refused}", commit, "see to it") from refused
+                raise _impossible(str(refused), commit) from refused
             yield path
         finally:
             _remove(repository.top, path)
             held.unlink(missing_ok=True)
+
+
+@contextmanager
+def _locked(held: Path, content: bytes) -> Iterator[None]:
+    """Make a file, and hold its lock. Raises Problem."""
+    try:
+        held.parent.mkdir(parents=True, exist_ok=True)
+        file = held.open("xb")
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        file.write(content)
+        file.flush()
+    except OSError as error:
+        raise _impossible(str(error.strerror), str(held)) from error
+    with file:
+        yield
+
+
+def _impossible(why: str, where: str) -> Problem:
+    remedy = "see to the disk's space and the permissions of STREAMGAUGE_HOME, or choose another revision"
+    return Problem(f"the baseline cannot be checked out: {why}", where, remedy)
 
 
 def remove_left() -> int:

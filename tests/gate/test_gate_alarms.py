@@ -10,8 +10,8 @@ import pytest
 
 from results.gate import kept_baseline
 from results.result import RunResult
+from tests.gate.made_up_sides import MadeUp
 from tests.gate.made_up_trials import CASE, CPU, FIGURES, MACHINE, OTHER, P99, RATE, gate
-from tests.gate.test_gate_command import MadeUp
 from tests.proofs.gate_alarms import SLOW as SLOW_PLANT
 from tests.proofs.gate_alarms import Real, _planted, draw, missed, noise, page, told, values
 

@@ -3,120 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
-import numpy as np
 import pytest
 
 from harness import cli
-from harness.gate import gate_run, repository, session, side, worktree
+from harness.gate import repository, side, worktree
 from harness.gate.repository import git
-from harness.gate.side import SideCode
-from harness.host import facts
-from harness.problem import ExitCode, Problem
-from results.gate.accepted import FILE
-from results.gate.gate_result import GateResult
-from results.result import CaseResult, MetricValue, RunResult
-from tests.gate.made_up_trials import CASE, CPU, FIGURES, P99, RATE
+from harness.problem import ExitCode
+from tests.gate.made_up_sides import MadeUp, run, stored
+from tests.gate.made_up_trials import CPU, P99, RATE
 from tests.gate.test_repository import commit
 
 ROOT = Path(__file__).parents[2]
-
-
-@dataclass
-class MadeUp:
-    """What trials are like. slower: factors of the candidate's figures. outcomes: by side, of all its trials."""
-
-    slower: dict[str, float] = field(default_factory=dict)
-    outcomes: dict[str, str] = field(default_factory=dict)
-    noise: float = 0.01
-    method: int = side.METHOD_VERSION
-    lacking: str = ""
-    made: list[tuple[str, str]] = field(default_factory=list)
-    paths: dict[str, list[str]] = field(default_factory=dict)
-    after: Callable[[int], None] = lambda _: None
-
-    def record(self, code: SideCode, _suite: Path, unit: Any, _log: str, _words: Any, out: Path) -> Path:
-        self.made.append((code.name, unit.engine))
-        self.paths[code.name] = code.variables["PYTHONPATH"].split(os.pathsep)
-        (out / "run").mkdir(parents=True)
-        (out / "run" / "what").write_text(json.dumps([code.name, unit.engine, len(self.made)]))
-        self.after(len(self.made))
-        return out / "run"
-
-    def judged(self, run: Path) -> RunResult:
-        name, engine, number = json.loads((run / "what").read_text())
-        draw = np.random.default_rng(number)
-        values = {each: value * float(np.exp(draw.normal(0, self.noise))) for each, value in FIGURES.items()}
-        if name == "candidate" and engine == "continuous":
-            values = {each: value * self.slower.get(each, 1.0) for each, value in values.items()}
-        outcome = self.outcomes.get(name, "pass")
-        cases = [
-            self.case(engine, "paced", outcome, {P99: values[P99]}),
-            self.case(engine, "drain", "pass", {CPU: values[CPU], RATE: values[RATE]}),
-        ]
-        return RunResult(run=run.name, suite="gate", machine=facts.describe(None), cases=cases)
-
-    def case(self, engine: str, phase: Any, outcome: Any, figures: dict[str, float]) -> CaseResult:
-        return CaseResult(
-            engine=engine, mode="default", workload="sensors", log="embedded", fault="none", guarantee="exactly-once",
-            phase=phase, outcome=outcome, reason="a row is missing" if outcome == "fail" else "it stood still",
-            trial=f"{engine}.default.sensors",
-            metrics={name: MetricValue(value=each, unit="x", better="none") for name, each in figures.items()},
-        )  # fmt: skip
-
-
-@pytest.fixture
-def top(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A repository that is taken for ours, with two revisions, in which one stands."""
-    monkeypatch.setenv("STREAMGAUGE_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
-    for name in (repository.PULL_REQUEST, "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"):
-        monkeypatch.delenv(name, raising=False)
-    folder = tmp_path / "repository"
-    folder.mkdir()
-    git(folder, "init", "-q", "-b", "main")
-    shutil.copy(ROOT / "uv.lock", folder)
-    (folder / ".gitignore").write_text("runs\n*.egg-info\n")
-    git(folder, "add", "uv.lock", ".gitignore")
-    commit(folder, "one")
-    commit(folder, "two")
-    monkeypatch.setattr(repository, "ROOT", folder)
-    monkeypatch.chdir(folder)
-    return folder
-
-
-@pytest.fixture
-def made(monkeypatch: pytest.MonkeyPatch) -> MadeUp:
-    found = MadeUp()
-
-    def set_up(code: SideCode, _names: object) -> None:
-        if found.lacking:
-            raise Problem(f"the {code.name} lacks {found.lacking}")
-
-    monkeypatch.setattr(SideCode, "record", lambda self, *words: found.record(self, *words))
-    monkeypatch.setattr(SideCode, "set_up", set_up)
-    monkeypatch.setattr(SideCode, "method", lambda _: found.method)
-    monkeypatch.setattr(side, "compiled", lambda _: None)
-    monkeypatch.setattr(gate_run, "judge_run", found.judged)
-    monkeypatch.setattr(session.ControlRun, "seconds", lambda _: 0.3)
-    return found
-
-
-def stored(top: Path) -> GateResult:
-    (path,) = top.glob("runs/*/gate.json")
-    return GateResult.model_validate_json(path.read_text())
-
-
-def run(*words: str) -> int:
-    return cli.execute(["gate", "--seed", "1", "--no-progress", *words])
 
 
 def test_the_same_code_passes_after_the_screen_and_leaves_every_form(
@@ -222,55 +123,6 @@ def test_minutes_are_said_before(top: Path, made: MadeUp, capsys: pytest.Capture
     assert "at most 28 more, about 9 min" in said[0]
 
 
-@pytest.mark.parametrize("missing", ["nothing", "./nothing", "nothing/"])
-def test_without_a_baseline_it_is_a_mistake_unless_that_is_allowed(top: Path, made: MadeUp, missing: str) -> None:
-    assert run("--baseline", missing) == ExitCode.USAGE
-    assert made.made == []
-    assert run("--baseline", missing, "--bisect") == 128
-    assert run("--baseline", missing, "--allow-missing-baseline") == ExitCode.GOOD
-    assert stored(top).verdict == "first"
-
-
-def test_a_first_run_stores_a_baseline_that_later_ones_compare_with(top: Path, made: MadeUp) -> None:
-    assert run("--baseline", "./kept", "--allow-missing-baseline") == ExitCode.GOOD
-    assert (top / "kept" / "result.json").exists()
-    shutil.rmtree(top / "runs")
-    assert run("--baseline", "./kept", "--allow-missing-baseline") == ExitCode.GOOD
-    same = stored(top)
-    assert (same.verdict, same.baseline.kind) == ("pass", "folder")
-    assert any("made at another time" in each for each in same.notices)
-    shutil.rmtree(top / "runs")
-    made.slower = {RATE: 0.7}
-    assert run("--baseline", "./kept") == ExitCode.REGRESSION
-    assert run("--baseline", str(next(top.glob("runs/*")))) in (ExitCode.GOOD, ExitCode.INCONCLUSIVE), "of a gate"
-
-
-def test_a_wrong_first_run_is_no_baseline(top: Path, made: MadeUp) -> None:
-    made.outcomes = {"candidate": "fail"}
-    assert run("--baseline", "./kept", "--allow-missing-baseline") == ExitCode.WRONG_RESULTS
-    assert not (top / "kept").exists()
-
-
-def test_a_stored_baseline_of_another_machine_is_not_compared(
-    top: Path, made: MadeUp, capsys: pytest.CaptureFixture[str]
-) -> None:
-    run("--baseline", "./kept", "--allow-missing-baseline")
-    path = top / "kept" / "result.json"
-    path.write_text(path.read_text().replace(f'"cores": {facts.describe(None).cores}', '"cores": 3000'))
-    made.made.clear()
-    assert run("--baseline", "./kept") == ExitCode.ENVIRONMENT
-    assert made.made == []
-    assert "it was made on another machine: cores is 3000" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("content", ["", "{}", "[", "null", '{"cases": 1}'])
-def test_a_damaged_stored_baseline_is_said_and_nothing_is_tried(top: Path, made: MadeUp, content: str) -> None:
-    (top / "kept").mkdir()
-    (top / "kept" / "result.json").write_text(content)
-    assert run("--baseline", "./kept") == ExitCode.USAGE
-    assert made.made == []
-
-
 def test_a_name_that_is_a_folder_and_a_revision_is_asked_about(
     top: Path, made: MadeUp, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -278,46 +130,6 @@ def test_a_name_that_is_a_folder_and_a_revision_is_asked_about(
     assert run("--baseline", "main") == ExitCode.USAGE
     assert "'main' is a folder and a revision" in capsys.readouterr().err
     assert run("--baseline", "refs/heads/main") == ExitCode.GOOD
-
-
-def test_an_accepted_change_passes_until_its_day(top: Path, made: MadeUp, capsys: pytest.CaptureFixture[str]) -> None:
-    made.slower = {CPU: 0.8}
-    words = ["gate", "accept", CASE, "--until", "2099-01-01", "--reason", "exact sums"]
-    assert cli.execute(words) == ExitCode.GOOD
-    assert (top / FILE).exists()
-    assert run("--baseline", "HEAD") == ExitCode.GOOD
-    assert "accepted until 2099-01-01: exact sums" in capsys.readouterr().out
-    (top / FILE).write_text((top / FILE).read_text().replace("2099", "2019"))
-    assert run("--baseline", "HEAD") == ExitCode.REGRESSION
-
-
-def test_wrong_rows_are_never_accepted(top: Path, made: MadeUp) -> None:
-    made.outcomes = {"candidate": "fail"}
-    cli.execute(["gate", "accept", CASE, "--until", "2099-01-01", "--reason", "so"])
-    assert run("--baseline", "HEAD") == ExitCode.WRONG_RESULTS
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["continuous", "--until", "2099-01-01", "--reason", "so"],
-        [CASE, "--until", "tomorrow", "--reason", "so"],
-        [CASE, "--until", "2020-01-01", "--reason", "so"],
-        [CASE, "--until", "2099-01-01", "--reason", "  "],
-        [CASE, "--until", "2099-01-01"],
-        [CASE, "--until", "2099-01-01", "--reason", "so", "--figure", "speed"],
-        ["a.b.c\x1b", "--until", "2099-01-01", "--reason", "so"],
-    ],
-)
-def test_what_could_not_be_read_later_is_not_accepted(top: Path, words: list[str]) -> None:
-    assert cli.execute(["gate", "accept", *words]) == ExitCode.USAGE
-    assert not (top / FILE).exists()
-
-
-def test_a_damaged_file_of_accepted_changes_stops_the_gate(top: Path, made: MadeUp) -> None:
-    (top / FILE).write_text("{")
-    assert run("--baseline", "HEAD") == ExitCode.USAGE
-    assert made.made == []
 
 
 def test_github_is_told_where_it_runs_there(
@@ -348,16 +160,6 @@ def test_an_interruption_leaves_nothing(top: Path, made: MadeUp) -> None:
     assert run("--baseline", "HEAD") == ExitCode.INTERRUPTED
     assert list(top.glob("runs/*")) == []
     assert list(worktree.folder().iterdir()) == []
-
-
-def test_outside_of_a_repository_a_folder_is_needed(
-    made: MadeUp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert run() == ExitCode.USAGE
-    assert "this is no Git repository" in capsys.readouterr().err
-    assert run("--baseline", "./kept", "--allow-missing-baseline") == ExitCode.GOOD
-    assert run("--baseline", "./kept") == ExitCode.GOOD
 
 
 def test_in_a_repository_of_which_nothing_runs_nothing_is_compared(
@@ -409,13 +211,6 @@ def test_a_revision_without_the_package_is_refused_since_python_would_find_the_c
     assert made.made == []
     assert "the baseline has no src/tollgate/__init__.py" in capsys.readouterr().err
     assert list(worktree.folder().iterdir()) == []
-
-
-def test_a_stored_baseline_may_have_more_cases_than_are_tried(top: Path, made: MadeUp) -> None:
-    assert run("--baseline", "./kept", "--allow-missing-baseline") == ExitCode.GOOD
-    shutil.rmtree(top / "runs")
-    assert run("--baseline", "./kept", "-e", "continuous") == ExitCode.GOOD
-    assert {each.case for each in stored(top).figures} == {CASE}
 
 
 def test_a_result_that_cannot_be_kept_is_told_with_its_exit_code(

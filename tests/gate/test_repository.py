@@ -147,6 +147,17 @@ def test_what_cannot_be_checked_out_is_said(top: Repository) -> None:
     assert list(worktree.folder().iterdir()) == []
 
 
+def test_a_home_in_which_nothing_can_be_made_is_said(top: Repository, tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("a file")
+    with pytest.raises(Problem, match="cannot be checked out"), worktree.checked_out(top, "HEAD"):
+        pass
+
+
+def test_without_git_there_is_no_repository(top: Repository, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert here(top.top) is None
+
+
 def test_no_hook_of_the_repository_runs(top: Repository) -> None:
     hook = top.top / ".git" / "hooks" / "post-checkout"
     hook.parent.mkdir(exist_ok=True)

@@ -130,7 +130,7 @@ def test_code_that_does_not_say_its_method_does_not_run_here(tmp_path: Path, pro
     assert code(tmp_path, "echo 9").method() == 9
 
 
-def test_a_process_that_does_not_end_is_ended_with_what_it_started(
+def test_a_process_that_does_not_end_when_it_is_asked_to_is_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(side, "_ENDS_S", 0.5)

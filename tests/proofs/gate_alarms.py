@@ -5,10 +5,10 @@
     python -m tests.proofs.gate_alarms gates [SAME SLOW WRONG]    real gates: 6 of the same code, 4 with 15 % planted
                                                           into `continuous`, 1 with a dropped row; 90 minutes
 
-`record` writes docs/results/gate-trials.json.xz, the trials as the result of a run, in the order in which they were
-made; `draw` reads it and writes docs/results/gate-alarms.md, and ends with 1 if more than 5 % of the gates fail.
-`gates` writes docs/results/gate-runs.md with what each real one said, and ends with 1 if more than one of the same code
-fails, a slow one passes or a wrong one does not end with 3.
+In docs/results/gate/: `record` writes trials.json.xz, the trials as the result of a run, in the order in which they
+were made; `draw` reads it and writes alarms.md, and ends with 1 if more than 5 % of the gates fail. `gates` writes
+real.md with what each real one said, and ends with 1 if more than one of the same code fails, a slow one passes or a
+wrong one does not end with 3. Real gates are of what is committed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import numpy as np
 
 from harness.consoles import console, report
 from harness.display import Plain
-from harness.gate import asked, side
+from harness.gate import asked, side, tether
 from harness.gate.order import Side, interleaved
 from harness.gate.session import Session
 from harness.host import facts
@@ -43,8 +43,8 @@ from results.store import RESULT, judge_run
 from tests.test_planted_faults import PLANTS, Plant
 
 ROOT = Path(__file__).resolve().parents[2]
-KEPT = ROOT / "docs" / "results"
-NAME = "gate-trials"
+KEPT = ROOT / "docs" / "results" / "gate"
+NAME = "trials"
 TRIALS, GATES, MOST_ALARMS = 60, 10_000, 0.05
 PLANTED = 0.15
 QUAD = 4
@@ -224,7 +224,9 @@ def real(of: str, plant: Plant | None, folder: Path) -> Real:
     if plant is not None:
         _planted(tree / "engines" / "continuous" / plant.file, plant)
     told = os.environ | {"PYTHONPATH": str(tree), "GITHUB_BASE_REF": ""}
-    command = [sys.executable, "-P", "-m", "harness.cli", "gate", "--baseline", "HEAD", "--out", str(folder / "runs")]
+    # It ends if this script is ended, as by a time limit.
+    tied = [sys.executable, "-P", str(Path(tether.__file__)), str(os.getpid()), sys.executable, "-P", "-m"]
+    command = [*tied, "harness.cli", "gate", "--baseline", "HEAD", "--out", str(folder / "runs")]
     done = subprocess.run(command, cwd=tree, env=told, timeout=GATE_S, check=False)
     stored = [GateResult.model_validate_json(path.read_bytes()) for path in folder.glob("runs/*/gate.json")]
     shutil.rmtree(tree)
@@ -265,7 +267,7 @@ def _draw(gates: int) -> int:
     known = values(run)
     same, slow = draw(known, gates), draw(known, max(1, gates // 10), PLANTED)
     text = page(run, same, slow)
-    (KEPT / "gate-alarms.md").write_text(text, encoding="utf-8")
+    (KEPT / "alarms.md").write_text(text, encoding="utf-8")
     print(text)  # noqa: T201
     return int(same.failed / same.gates > MOST_ALARMS)
 
@@ -277,7 +279,8 @@ def _gates(counts: Sequence[int]) -> int:
         for _ in range(count):
             with tempfile.TemporaryDirectory() as folder:
                 ran.append(real(of, plant, Path(folder)))
-            (KEPT / "gate-runs.md").write_text(told(ran), encoding="utf-8")
+            KEPT.mkdir(exist_ok=True)
+            (KEPT / "real.md").write_text(told(ran), encoding="utf-8")
     print(told(ran), *missed(ran), sep="\n")  # noqa: T201
     return int(bool(missed(ran)))
 
@@ -289,6 +292,7 @@ def main() -> None:
             with tempfile.TemporaryDirectory() as folder:
                 record(int(numbers[0]) if numbers else TRIALS, Path(folder))
                 stored = (Path(folder) / RESULT).read_bytes()
+            KEPT.mkdir(exist_ok=True)
             (KEPT / f"{NAME}.json.xz").write_bytes(lzma.compress(stored, preset=9))
         case "draw":
             sys.exit(_draw(int(numbers[0]) if numbers else GATES))

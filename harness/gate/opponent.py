@@ -19,6 +19,10 @@ _FOLDERS = (".", "/", "~")
 """What a path begins with that is meant for one."""
 
 
+_STORED = ("result.json", "candidate/result.json")
+"""What a folder has of which one is a baseline: that of trials, or that of a gate."""
+
+
 @dataclass(frozen=True)
 class Opponent:
     """Of revision and folder one, or none: then there is no baseline, and the candidate's trials become one in
@@ -39,6 +43,9 @@ def named(asked: str | None, top: Repository | None, may_be_missing: bool) -> Op
         if path.is_dir() and revision is not None:
             what, remedy = f"{asked!r} is a folder and a revision", f"Say ./{asked}, or refs/heads/{asked}"
             raise Problem(what, "option --baseline", remedy, ExitCode.USAGE)
+        if path.is_dir() and not any((path / name).exists() for name in _STORED):
+            empty = Problem("the folder has no result of trials", asked, _FIRST, ExitCode.USAGE)
+            return _missing(path, empty, may_be_missing)
         if path.is_dir():
             return Opponent(folder=path)
         if meant or top is None:

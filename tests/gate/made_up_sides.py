@@ -16,6 +16,7 @@ from harness.gate import side
 from harness.gate.side import SideCode
 from harness.host import facts
 from results.gate.gate_result import GateResult
+from results.plan import TrialPlan
 from results.result import CaseResult, MetricValue, RunResult
 from tests.gate.made_up_trials import CPU, FIGURES, P99, RATE
 
@@ -31,6 +32,7 @@ class MadeUp:
     lacking: str = ""
     made: list[tuple[str, str]] = field(default_factory=list)
     paths: dict[str, list[str]] = field(default_factory=dict)
+    asked: TrialPlan | None = None
     after: Callable[[int], None] = lambda _: None
 
     def record(self, code: SideCode, _suite: Path, unit: Any, _log: str, _words: Any, out: Path) -> Path:
@@ -58,7 +60,7 @@ class MadeUp:
         return CaseResult(
             engine=engine, mode="default", workload="sensors", log="embedded", fault="none", guarantee="exactly-once",
             phase=phase, outcome=outcome, reason="a row is missing" if outcome == "fail" else "it stood still",
-            trial=f"{engine}.default.sensors",
+            trial=f"{engine}.default.sensors", asked=self.asked,
             metrics={name: MetricValue(value=each, unit="x", better="none") for name, each in figures.items()},
         )  # fmt: skip
 

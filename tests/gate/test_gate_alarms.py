@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import os
 from pathlib import Path
 
@@ -9,11 +10,12 @@ import numpy as np
 import pytest
 
 from results.gate import kept_baseline
+from results.gate.gated import BY_NAME
 from results.result import RunResult
 from tests.gate.made_up_sides import MadeUp
 from tests.gate.made_up_trials import CASE, CPU, FIGURES, MACHINE, OTHER, P99, RATE, gate
+from tests.proofs.gate_alarms import KEPT, NAME, Real, _planted, draw, missed, noise, page, told, values
 from tests.proofs.gate_alarms import SLOW as SLOW_PLANT
-from tests.proofs.gate_alarms import Real, _planted, draw, missed, noise, page, told, values
 
 ROOT = Path(__file__).parents[2]
 
@@ -82,3 +84,12 @@ def test_what_is_planted_is_planted_and_takes_the_time_it_says(tmp_path: Path) -
     with pytest.raises(RuntimeError, match="sound code is not"):
         _planted(Path(os.devnull), SLOW_PLANT)
     assert P99 not in SLOW_PLANT.faulty
+
+
+@pytest.mark.skipif(not (KEPT / f"{NAME}.json.xz").exists(), reason="no trials are kept")
+def test_the_page_that_is_kept_is_of_the_trials_that_are_kept() -> None:
+    run = RunResult.model_validate_json(lzma.decompress((KEPT / f"{NAME}.json.xz").read_bytes()))
+    text = (KEPT / "alarms.md").read_text(encoding="utf-8")
+    assert {case.outcome for case in run.cases} == {"pass"}
+    for (case, name), spread in noise(values(run)).items():
+        assert f"| {case} | {BY_NAME[name].title} | {spread:.1%} |" in text

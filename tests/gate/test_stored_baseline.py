@@ -9,6 +9,8 @@ import pytest
 
 from harness.host import facts
 from harness.problem import ExitCode
+from results.history import METHOD_VERSION
+from tests import made_up
 from tests.gate.made_up_sides import MadeUp, run, stored
 from tests.gate.made_up_trials import CASE, RATE
 
@@ -81,3 +83,34 @@ def test_a_stored_baseline_may_have_more_cases_than_are_tried(top: Path, made: M
     shutil.rmtree(top / "runs")
     assert run("--baseline", "./kept", "-e", "continuous") == ExitCode.GOOD
     assert {each.case for each in stored(top).figures} == {CASE}
+
+
+def test_an_empty_folder_is_no_baseline_yet(top: Path, made: MadeUp, capsys: pytest.CaptureFixture[str]) -> None:
+    """As a cache leaves it that had nothing to restore."""
+    (top / "kept").mkdir()
+    assert run("--baseline", "./kept") == ExitCode.USAGE
+    assert "the folder has no result of trials" in capsys.readouterr().err
+    assert run("--baseline", "./kept", "--allow-missing-baseline") == ExitCode.GOOD
+    assert run("--baseline", "./kept") == ExitCode.GOOD
+
+
+def test_trials_that_were_asked_otherwise_are_not_compared(
+    top: Path, made: MadeUp, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = made.asked = made_up.plan("continuous", method_version=METHOD_VERSION)
+    assert run("--baseline", "./kept", "--allow-missing-baseline", "-e", "continuous") == ExitCode.GOOD
+    made.asked = plan.model_copy(update={"interval_ms": plan.interval_ms + 1})
+    made.made.clear()
+    assert run("--baseline", "./kept", "-e", "continuous") == ExitCode.ENVIRONMENT
+    assert len(made.made) == 1
+    told = capsys.readouterr().err
+    assert f"`interval_ms` of {CASE} was {plan.interval_ms} and is {plan.interval_ms + 1}" in told
+
+
+def test_trials_of_another_method_are_not_compared(top: Path, made: MadeUp, capsys: pytest.CaptureFixture[str]) -> None:
+    made.asked = made_up.plan("continuous", method_version=4)
+    assert run("--baseline", "./kept", "--allow-missing-baseline", "-e", "continuous") == ExitCode.GOOD
+    made.made.clear()
+    assert run("--baseline", "./kept", "-e", "continuous") == ExitCode.ENVIRONMENT
+    assert made.made == []
+    assert "it was made by method version 4" in capsys.readouterr().err

@@ -27,7 +27,7 @@ from results.gate.gate_result import (
     Side,
     WrongTrial,
 )
-from results.gate.gated import TrialFigures, of_run
+from results.gate.gated import BY_NAME, TrialFigures, of_run
 from results.plan import Machine
 from results.result import CaseResult, RunResult
 from results.store import judge_run
@@ -187,7 +187,11 @@ def _summary(reached: GateVerdict, found: Sequence[FigureResult], wrong: Sequenc
             bad = next(each for each in wrong if each.outcome != "fail")
             return f"Not finished: {bad.case}, {bad.side}: {bad.reason}"
         case "regression":
-            bad_ones = [f"{each.case}, {each.metric}: {each.why}" for each in found if each.verdict == "regression"]
+            bad_ones = [
+                f"{each.case}, {BY_NAME[each.metric].title}: {each.why}"
+                for each in found
+                if each.verdict == "regression"
+            ]
             return f"Regression: {'; '.join(bad_ones)}"
         case "first":
             return "There is no baseline yet: this run passes, and was stored as one."

@@ -8,7 +8,9 @@ from reports.gate import gate_table
 from results.gate.gate_result import GateResult
 from results.printable import printable
 
-_MARKUP = re.compile(r"([\\`*_{}\[\]()<>#+!|~&@:-])")
+_MARKUP = re.compile(r"([\\`*_\[\]<>#|~&@]|:(?=\S))")
+"""A colon before a space begins neither an address nor an emoji; nothing of ours begins a line with somebody's text."""
+
 _NEVER_LONGER = 60_000
 """A comment of GitHub may have 65,536 characters."""
 

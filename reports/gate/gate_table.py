@@ -72,11 +72,15 @@ def told(result: GateResult) -> Iterator[str]:
     yield from result.notices
 
 
+def _p(p: float) -> str:
+    return "< 0.001" if p < 0.001 else f"= {p:.3f}"
+
+
 def _stages(figure: FigureResult) -> str:
     if figure.screen is None or figure.decision is None:
         return ""
     screen, fresh = figure.screen, figure.decision
     return (
         f" (screen: {change(screen, figure)} in {screen.pairs} pairs; "
-        f"then {change(fresh, figure)} in {fresh.pairs} fresh ones, p = {fresh.p:.3f})"
+        f"then {change(fresh, figure)} in {fresh.pairs} fresh ones, p {_p(fresh.p)})"
     )

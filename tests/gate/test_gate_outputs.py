@@ -58,7 +58,7 @@ def shown(result: GateResult) -> str:
 def test_the_terminal_shows_the_table_the_floor_and_the_stages() -> None:
     text = shown(compared())
     assert re.search(r"continuous\.default\.sensors +events per CPU-second .* -\d+\.\d % +10 % +✗ regression", text)
-    assert "(screen: -" in text and "in 7 fresh ones, p = " in text
+    assert "(screen: -" in text and "in 7 fresh ones, p < 0.001)" in text
     assert "Floor: " in text and "against main (aaaaaaaaaaaa)" in text
     assert "the working tree (bbbbbbbbbbbb), with changes that are not committed" in text
 

@@ -1,7 +1,7 @@
 """How often a gate fails what did not change, and finds what did: made by hand on a quiet machine, and not by CI.
 
     python -m tests.proofs.gate_alarms record [TRIALS]    so many trials (60) of each built-in runner; 40 minutes
-    python -m tests.proofs.gate_alarms draw [GATES]       so many gates (10,000) drawn from these; some minutes
+    python -m tests.proofs.gate_alarms draw [GATES]       so many gates (10,000) drawn from these; a minute
     python -m tests.proofs.gate_alarms gates [SAME SLOW WRONG]    real gates: 6 of the same code, 4 with 15 % planted
                                                           into `continuous`, 1 with a dropped row; 90 minutes
 

@@ -11,7 +11,7 @@ _FIXED_S = {"embedded": 9.0, "kafka": 25.0}
 """Start, rest and read-back of a trial; on Kafka that of a broker as well."""
 
 _JVM_S = 20.0
-_EVENT_S = 4e-6
+_EVENT_S = 2e-6
 """For each event of a backlog, its writing included, of an engine that is fast."""
 
 

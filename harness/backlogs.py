@@ -1,6 +1,7 @@
 """How large the next backlog is, and when there are enough: the course of a trial's drains (METHOD.md, "Throughput").
 
-First equal backlogs until the engine is warm or the budget is spent, then the one that is measured.
+First equal backlogs until the engine is warm or the budget is spent, then the one that is measured; or several more of
+the same size, which are measured together.
 """
 
 from __future__ import annotations
@@ -16,10 +17,15 @@ Drains = Callable[[int], Drained]
 
 
 def run(drain: Drain, interval_ms: int, elapsed_s: Callable[[], float], work_off: Drains) -> Drained:
-    """All drains of a trial; the last of them. elapsed_s: since the first of them began."""
+    """All drains of a trial; the last of them, or what those that are measured together were on average.
+
+    elapsed_s: since the first of them began.
+    """
     equal: list[Drained] = []
     while not over(drain, equal, elapsed_s()):
         equal.append(work_off(drain.events))
+    if drain.measured is not None:
+        return average([work_off(drain.events) for _ in range(drain.measured)])
     asked_s = drain.intervals * interval_ms / 1000
     last = work_off(measured_events(drain, equal, asked_s))
     larger = larger_events(drain, equal, last, asked_s)

@@ -6,7 +6,6 @@ Longer than most: every command is here, with its words for the user.
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import signal
 import sys
@@ -17,23 +16,23 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import IO, TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from typer.exceptions import TyperException
 
+from harness.consoles import console as _console
+from harness.consoles import report as _report
+from harness.gate import command as gate
 from harness.outlet import open_outlets
 from harness.problem import ExitCode, Problem
 from results.folder import write_whole
 from results.printable import printable, printable_lines
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from harness.display import Display
     from harness.planning.readiness import Readiness
     from harness.planning.request import Request
-    from harness.provisioning.progress import Report
     from results.plan import RunPlan
     from results.result import Outcome, RunResult
 
@@ -59,8 +58,6 @@ SEVEREST = (
 )
 """Of several ways to end, the first of these that applies: what was found out comes before what was not."""
 
-_PIPE_COLUMNS = 120
-
 _MOST_COMPARED = 26
 """They are called by letters."""
 
@@ -71,6 +68,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+app.add_typer(gate.app, name="gate")
 
 Format = Literal["text", "json", "markdown"]
 FormatOption = Annotated[
@@ -123,6 +122,10 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 def execute(arguments: Sequence[str]) -> int:
     """The exit code of a command; its errors are said in a line of what, one of where and one of what to do."""
+    return gate.bisected(arguments, _executed(arguments))
+
+
+def _executed(arguments: Sequence[str]) -> int:
     try:
         code: int | None = app(list(arguments) or ["--help"], prog_name="streamgauge", standalone_mode=False)
     except TyperException as error:
@@ -725,23 +728,6 @@ def _command(source: Path, result: RunResult) -> str:
         with suppress(OSError, ValueError, AttributeError):
             command = json.loads(read_regular(source / store.PLAN, source)).get("command")
     return command if isinstance(command, str) and command else shlex.join([_program(), "run", result.suite])
-
-
-def _console(stream: IO[str]) -> Console:
-    """A console; where it is no terminal, as wide as the tables like it unless COLUMNS says otherwise."""
-    from rich.console import Console
-
-    width = None if stream.isatty() or "COLUMNS" in os.environ else _PIPE_COLUMNS
-    return Console(file=stream, width=width, highlight=False)
-
-
-def _report() -> Report:
-    """Tells on standard error what is being brought: bars on a terminal, lines elsewhere."""
-    from harness.display import Bars
-    from harness.provisioning.progress import Lines
-
-    console = _console(sys.stderr)
-    return Bars(console) if console.is_terminal else Lines()
 
 
 if __name__ == "__main__":

@@ -40,10 +40,8 @@ Name = Annotated[str, Field(pattern=r"^[^/\\\x00]+$"), AfterValidator(_in_its_fo
 KEPT = "kept"
 """The folder, in that of a run, with what workloads keep of the files of which they make events."""
 
-
 CALIBRATION = "calibration"
 """The folder, in that of a run, with the history of a calibration for each workload."""
-
 
 NOISE = "noise"
 """The folder, in that of a run, with what was known of its machine's noise as it began."""
@@ -102,6 +100,8 @@ class Drain(_Model):
     backlogs: Few | None = None
     """So many equal ones at least. None up to method version 8: there backlogs doubled until one lasted long enough or
     the budget was spent."""
+    measured: Few | None = None
+    """So many more of the same size are measured together, in place of a larger last one; None for that one."""
 
     @property
     def least_backlogs(self) -> int:
@@ -112,7 +112,7 @@ class Drain(_Model):
         """The most events that all backlogs together may have: of the last one there may be two, and one more of the
         equal ones is profiled.
         """
-        return (max(self.least_backlogs, MOST) + 1) * self.events + 2 * self.max_events
+        return (max(self.least_backlogs, MOST) + 1 + (self.measured or 0)) * self.events + 2 * self.max_events
 
 
 class Search(_Model):

@@ -104,6 +104,13 @@ def test_a_suite_may_ask_for_fewer_backlogs() -> None:
     assert MadeUp([1e6]).drained(drain).sizes == [500, 500]
 
 
+def test_equal_backlogs_are_measured_where_a_suite_asks_for_that() -> None:
+    drain = asked(backlogs=1, measured=3)
+    assert MadeUp([100_000]).drained(drain).sizes == [300_000] * 4
+    slow = MadeUp([100_000]).drained(asked(backlogs=2, measured=5, budget_s=0.1))
+    assert len(slow.sizes) == 1 + 5, "the budget ends the warm-up, and never what is measured"
+
+
 @given(
     st.lists(st.floats(10, 1e7), min_size=1, max_size=60),
     st.floats(0, 3),
@@ -114,6 +121,7 @@ def test_a_suite_may_ask_for_fewer_backlogs() -> None:
         intervals=st.floats(0.1, 20),
         budget_s=st.floats(0.1, 300),
         max_events=st.integers(1, 10**7),
+        measured=st.none() | st.integers(1, 100),
     ),
 )
 def test_no_course_has_more_events_than_the_plan_leaves_ids_for(

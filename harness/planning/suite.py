@@ -128,6 +128,8 @@ class DrainOnLog(Table):
     """How many of these there are at least; of fewer than six nothing is called warm."""
     intervals: Intervals | None = Field(default=None, gt=0)
     """How many commit intervals the last backlog is to last, which is measured."""
+    measured: Count | None = Field(default=None, ge=1)
+    """So many more of the equal size are measured together, in place of a last one that is larger."""
     max_events: Count | None = Field(default=None, gt=0)
     """The most events that the last backlog may have."""
     budget: Seconds | None = Field(default=None, gt=0)
@@ -168,7 +170,7 @@ class SearchTable(Table):
 WARM_S = 60.0
 """The equal backlogs before probes take no longer than this."""
 
-_NOT_NEEDED = {"backlogs", "budget_jvm"}
+_NOT_NEEDED = {"backlogs", "budget_jvm", "measured"}
 """What a suite need not say of drains."""
 
 

@@ -54,7 +54,7 @@ def ensure_uv(report: Report) -> Path:
     return found
 
 
-def sync(arguments: Sequence[str], environment: Path, what: str, report: Report) -> None:
+def sync(arguments: Sequence[str], environment: Path, what: str, report: Report, project: Path = ROOT) -> None:
     """`uv sync --frozen ARGUMENTS` of the project into the folder `environment`, with this Python's version.
 
     Raises Problem with uv's last lines.
@@ -69,7 +69,7 @@ def sync(arguments: Sequence[str], environment: Path, what: str, report: Report)
         system.ended(
             subprocess.Popen(
                 [uv, "sync", "--frozen", "--python", _base_python(), "--color", "never", *arguments],
-                cwd=ROOT,
+                cwd=project,
                 env=inherited | {"UV_PROJECT_ENVIRONMENT": str(environment), "UV_PYTHON_DOWNLOADS": "never"},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

@@ -26,6 +26,8 @@ from results.evidence.append_times import RESOLUTION_MS
 from results.evidence.gaps import STALLED_MS
 from results.evidence.samples import HOLE_S
 from results.evidence.wall_clock import SLEPT_S, STEP_MS
+from results.gate.decision import FOUND, FRESH_P, FRESH_PAIRS, SCREEN_P, SCREEN_PAIRS, SCREEN_SHARE
+from results.gate.gated import GATED
 from results.history import METHOD_VERSION, MOST_PART_BYTES
 from results.manifest import SINCE
 from results.metrics.foreign import CPU_PERCENT, SHORT_S, SPEEDS_PERCENT, WAITED_PERCENT
@@ -164,6 +166,14 @@ QUOTED = (
     f"halves shorter than {LEAST_S:g} s are not compared",
     f"Where they differ by more than {100 * SAME_CORES:g} %, the result says *not steady*",
     f"CPU and RSS every {SAMPLE_S:g} s, PSS every {WORDS[int(PSS_S)]} seconds",
+    f"Allowed are {100 * GATED[0].limit:g} % less of `{GATED[0].names[0]}` and of `{GATED[1].names[0]}`",
+    f"and {100 * GATED[2].limit:g} % more of `{GATED[2].name}`",
+    f"Of {SCREEN_PAIRS} pairs of each case, a figure is *flagged*",
+    f"has p < {SCREEN_P:g} and the change is above {SCREEN_SHARE:g} of its limit",
+    f"Of {FRESH_PAIRS} fresh pairs of each flagged case",
+    f"over the flagged ones [HO] is at most {FRESH_P:g}, and",
+    f"would have found in {FOUND:g} of sessions",
+    f"of {FRESH_PAIRS} pairs its smallest p is 1 in {2**FRESH_PAIRS}",
 )
 """What METHOD.md says with a constant of the code in it."""
 

@@ -7,6 +7,7 @@ from collections import defaultdict
 from tests.tidy.sources import PACKAGES, files
 
 ONE_THING = {
+    "gate": "is it slower: the harness tries both sides, results decide, reports show it",
     "calibration": "what the harness itself takes: measured by the harness, told by the results",
     "late_events": "what became of late events: measured in results, told in reports",
     "recovery": "how an engine comes back after a strike: measured in results, told in reports",

@@ -17,7 +17,14 @@ from harness.problem import ExitCode
 from tests.tidy.sources import ROOT, text_of
 
 README = text_of("README.md")
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "METHOD.md", "docs/ARCHITECTURE.md", "docs/results/README.md")
+DOCUMENTS = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "METHOD.md",
+    "docs/ARCHITECTURE.md",
+    "docs/gate.md",
+    "docs/results/README.md",
+)
 COMMANDS: dict[str, Any] = typer.main.get_command(cli.app).commands
 PLACEHOLDER = re.compile(r"\b[A-Z]{2,}\b")
 OURS = ("docs", "engines", "harness", "reports", "results", "tests", "workloads")

@@ -1,0 +1,116 @@
+"""Gates against trials that are kept in a folder, and the first one, which keeps them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from harness.host import facts
+from harness.problem import ExitCode
+from results.history import METHOD_VERSION
+from tests import made_up
+from tests.gate.made_up_sides import MadeUp, run, stored
+from tests.gate.made_up_trials import CASE, RATE
+
+
+@pytest.mark.parametrize("missing", ["nothing", "./nothing", "nothing/"])
+def test_without_a_baseline_it_is_a_mistake_unless_that_is_allowed(top: Path, made: MadeUp, missing: str) -> None:
+    assert run("--baseline", missing) == ExitCode.USAGE
+    assert made.made == []
+    assert run("--baseline", missing, "--bisect") == 128
+    assert run("--baseline", missing, "--allow-missing-baseline") == ExitCode.GOOD
+    first = stored(top)
+    assert first.verdict == "first"
+    (notice,) = first.notices
+    later = notice.removeprefix("Later gates compare with it by --baseline ").removesuffix(".")
+    assert (Path(later) / "result.json").exists()
+
+
+def test_a_first_run_stores_a_baseline_that_later_ones_compare_with(top: Path, made: MadeUp) -> None:
+    assert run("--baseline", "./kept", "--allow-missing-baseline") == ExitCode.GOOD
+    assert (top / "kept" / "result.json").exists()
+    shutil.rmtree(top / "runs")
+    assert run("--baseline", "./kept", "--allow-missing-baseline") == ExitCode.GOOD
+    same = stored(top)
+    assert (same.verdict, same.baseline.kind) == ("pass", "folder")
+    assert any("made at another time" in each for each in same.notices)
+    shutil.rmtree(top / "runs")
+    made.slower = {RATE: 0.7}
+    assert run("--baseline", "./kept") == ExitCode.REGRESSION
+    assert run("--baseline", str(next(top.glob("runs/*")))) in (ExitCode.GOOD, ExitCode.INCONCLUSIVE), "of a gate"
+
+
+def test_a_wrong_first_run_is_no_baseline(top: Path, made: MadeUp) -> None:
+    made.outcomes = {"candidate": "fail"}
+    assert run("--baseline", "./kept", "--allow-missing-baseline") == ExitCode.WRONG_RESULTS
+    assert not (top / "kept").exists()
+
+
+def test_a_stored_baseline_of_another_machine_is_not_compared(
+    top: Path, made: MadeUp, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("--baseline", "./kept", "--allow-missing-baseline")
+    path = top / "kept" / "result.json"
+    path.write_text(path.read_text().replace(f'"cores": {facts.describe(None).cores}', '"cores": 3000'))
+    made.made.clear()
+    assert run("--baseline", "./kept") == ExitCode.ENVIRONMENT
+    assert made.made == []
+    assert "it was made on another machine: cores is 3000" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[", "null", '{"cases": 1}'])
+def test_a_damaged_stored_baseline_is_said_and_nothing_is_tried(top: Path, made: MadeUp, content: str) -> None:
+    (top / "kept").mkdir()
+    (top / "kept" / "result.json").write_text(content)
+    assert run("--baseline", "./kept") == ExitCode.USAGE
+    assert made.made == []
+
+
+def test_outside_of_a_repository_a_folder_is_needed(
+    made: MadeUp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run() == ExitCode.USAGE
+    assert "this is no Git repository" in capsys.readouterr().err
+    assert run("--baseline", "./kept", "--allow-missing-baseline") == ExitCode.GOOD
+    assert run("--baseline", "./kept") == ExitCode.GOOD
+
+
+def test_a_stored_baseline_may_have_more_cases_than_are_tried(top: Path, made: MadeUp) -> None:
+    assert run("--baseline", "./kept", "--allow-missing-baseline") == ExitCode.GOOD
+    shutil.rmtree(top / "runs")
+    assert run("--baseline", "./kept", "-e", "continuous") == ExitCode.GOOD
+    assert {each.case for each in stored(top).figures} == {CASE}
+
+
+def test_an_empty_folder_is_no_baseline_yet(top: Path, made: MadeUp, capsys: pytest.CaptureFixture[str]) -> None:
+    """As a cache leaves it that had nothing to restore."""
+    (top / "kept").mkdir()
+    assert run("--baseline", "./kept") == ExitCode.USAGE
+    assert "the folder has no result of trials" in capsys.readouterr().err
+    assert run("--baseline", "./kept", "--allow-missing-baseline") == ExitCode.GOOD
+    assert run("--baseline", "./kept") == ExitCode.GOOD
+
+
+def test_trials_that_were_asked_otherwise_are_not_compared(
+    top: Path, made: MadeUp, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = made.asked = made_up.plan("continuous", method_version=METHOD_VERSION)
+    assert run("--baseline", "./kept", "--allow-missing-baseline", "-e", "continuous") == ExitCode.GOOD
+    made.asked = plan.model_copy(update={"interval_ms": plan.interval_ms + 1})
+    made.made.clear()
+    assert run("--baseline", "./kept", "-e", "continuous") == ExitCode.ENVIRONMENT
+    assert len(made.made) == 1
+    told = capsys.readouterr().err
+    assert f"`interval_ms` of {CASE} was {plan.interval_ms} and is {plan.interval_ms + 1}" in told
+
+
+def test_trials_of_another_method_are_not_compared(top: Path, made: MadeUp, capsys: pytest.CaptureFixture[str]) -> None:
+    made.asked = made_up.plan("continuous", method_version=4)
+    assert run("--baseline", "./kept", "--allow-missing-baseline", "-e", "continuous") == ExitCode.GOOD
+    made.made.clear()
+    assert run("--baseline", "./kept", "-e", "continuous") == ExitCode.ENVIRONMENT
+    assert made.made == []
+    assert "it was made by method version 4" in capsys.readouterr().err

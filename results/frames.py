@@ -54,7 +54,7 @@ CASE = pa.schema(
         ("engine_version", pa.string()),
         ("store", pa.string()),
         ("method_version", pa.int64()),
-        ("notes", pa.list_(pa.string())),
+        ("notes", pa.string()),
     ]
 )
 METRIC = pa.schema(
@@ -67,11 +67,12 @@ METRIC = pa.schema(
         ("n", pa.int64()),
         ("low", pa.float64()),
         ("high", pa.float64()),
-        ("in_brackets", pa.list_(pa.string())),
+        ("in_brackets", pa.string()),
         ("absent", pa.string()),
     ]
 )
-"""A row for each metric that is there, and for each that is absent, whose value is null and `absent` says why."""
+"""A row for each metric that is there, and for each that is absent, whose value is null and `absent` says why.
+in_brackets: why a value says less than it seems to; empty where it stands as it is."""
 
 SERIES = pa.schema(
     [
@@ -177,14 +178,14 @@ def _case(case: CaseResult) -> dict[str, Any]:
         if guarantee is not None
         for which in ("claimed", "seen")
     }
-    return told | _keys(case) | case.verdict.model_dump() | claims
+    return told | _keys(case) | case.verdict.model_dump() | claims | {"notes": "\n".join(case.notes)}
 
 
 def _metrics(case: CaseResult) -> Iterator[dict[str, Any]]:
     keys = _keys(case)
     for name, value in case.metrics.items():
-        told = value.model_dump()
-        yield keys | told | {"metric": name, "in_brackets": told.pop("bracketed")}
+        told = value.model_dump(exclude={"bracketed"})
+        yield keys | told | {"metric": name, "in_brackets": "; ".join(value.bracketed)}
     for name, why in case.absent.items():
         if name not in case.metrics:
             yield keys | {"metric": name, "absent": why}

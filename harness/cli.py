@@ -425,9 +425,10 @@ def report(
 ) -> None:
     """Make one self-contained HTML page of a run's results."""
     from reports import html
+    from results import store
 
     folder = _folder(run)
-    result = _stored_or_judged(folder)
+    result = store.load(folder) if (folder / store.RESULT).exists() else _judge(folder)
     path = output or folder / "report.html"
     page = html.render(result, _command(folder)).encode()
     try:
@@ -460,10 +461,11 @@ def export(
 ) -> int:
     """Give a run's figures to another tool, times in seconds."""
     from reports import exporting
+    from results import store
     from results.result import worst
 
     folder = _folder(run)
-    result = _stored_or_judged(folder)
+    result = store.load(folder) if (folder / store.RESULT).exists() else _judge(folder)
     try:
         made = exporting.made(result, folder, exporting.Asked(to, tuple(metric or ()), bracketed))
     except exporting.Refused as error:
@@ -498,13 +500,6 @@ def _give(made: Made, output: Path | None) -> None:
     except OSError as error:
         raise Problem(f"the export cannot be written: {error.strerror}", str(output), "Choose another -o") from error
     _say(printable(str(output)))
-
-
-def _stored_or_judged(folder: Path) -> RunResult:
-    """The result of a run, which is judged if it was not yet."""
-    from results import store
-
-    return store.load(folder) if (folder / store.RESULT).exists() else _judge(folder)
 
 
 @app.command("list")

@@ -62,8 +62,12 @@ def made(run: RunResult, folder: Path | None, asked: Asked) -> Made:
 
 
 def write(made: Made, path: Path) -> None:
-    """Write an export whole or not at all; of several files each. Raises OSError."""
+    """Write an export whole or not at all; of several files each, and the last one once all are there. Raises
+    OSError.
+    """
     if made.text is None:
+        # An earlier export's, which would vouch for what is half of one and half of the other.
+        (path / list(made.files)[-1]).unlink(missing_ok=True)
         for name, content in made.files.items():
             write_whole(path / name, content)
     elif path.exists() and not path.is_file():

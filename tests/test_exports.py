@@ -6,25 +6,23 @@ import csv
 import io
 import json
 import os
-import pickle
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from harness.cli import _FORMATS
-from reports import exports
 from reports.exporting import Asked, Refused, made, write
-from reports.exports.export import Export
 from reports.exports.readings import exported_as
 from results.metrics import registry
+from results.plan import SetUp
 from results.result import CaseResult, MetricValue, RunResult, StrikeResult
 from tests import made_up
-from tests.judge.recording import perfect
-from tests.playback import Bench, set_up
 
 HOSTILE = "=cmd|'/c calc'!A1\x1b[31m\n<b>&\u2028\ufffe"
 WHY = "other work took 60 % of the CPU time"
@@ -70,19 +68,6 @@ def one_line(run: RunResult, metric: str, **wanted: str) -> dict[str, str]:
         line for line in lines(run) if line["source"] == metric and all(line[k] == v for k, v in wanted.items())
     ]
     return found
-
-
-@pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
-    """A command line with one run that was made up."""
-    made_bench = set_up(tmp_path, monkeypatch, pickle.dumps(perfect()))
-    assert made_bench("run", "mine.toml", "-e", "alpha", "--no-progress") == 0
-    return made_bench
-
-
-def test_the_help_names_the_formats_that_exist() -> None:
-    assert sorted(_FORMATS.rstrip(".").replace(" or ", ", ").split(", ")) == sorted(exports.discover())
-    assert all(isinstance(found, Export) for found in exports.discover().values())
 
 
 def test_speeds_are_times_and_times_are_seconds() -> None:
@@ -273,6 +258,47 @@ def test_a_text_that_a_spreadsheet_would_run_begins_with_an_apostrophe_and_a_num
     assert first["value"] == "-0.003"
 
 
+def test_what_no_tool_can_say_is_told_and_two_rows_of_one_name_are_both_there() -> None:
+    nothing = {"drain_rate": MetricValue(value=0, unit="events/s", better="higher")}
+    cases = made_up.pair("flink")
+    run = of([cases[0], cases[1].model_copy(update={"metrics": cases[1].metrics | nothing})])
+    why = "no tool could say 0 events/s, as it is exported"
+    assert f"{TITLE}: flink, drain: drain_rate: {why}" in made(run, None, Asked("bencher")).left_out
+    assert one_line(run, "drain_rate")["absent"] == why
+    twice = of(made_up.pair("x", 100), made_up.pair("x", 200, set_up=SetUp(layout="one-process")))
+    found = json.loads(text(twice, "bencher", "drain_rate"))
+    assert {name: measures["drain-seconds-per-event-s-event"]["value"] for name, measures in found.items()} == {
+        f"{TITLE}: x, drain": 0.01,
+        f"{TITLE}: x [2], drain": 0.005,
+    }
+
+
+ANY = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    value=ANY,
+    ends=st.none() | st.tuples(ANY, ANY),
+    unit=st.sampled_from(["events/s", "ms", "s", "bytes", "events/CPU-s", "", "=x"]) | st.text(max_size=5),
+    better=st.sampled_from(["lower", "higher", "none"]),
+    name=st.text(st.characters(exclude_categories=["Cs"]), max_size=8),
+)
+def test_whatever_a_result_says_each_format_can_be_read_back(
+    value: float, ends: tuple[float, float] | None, unit: str, better: Any, name: str
+) -> None:
+    low, high = ends or (None, None)
+    metric = MetricValue(value=value, unit=unit, better=better, low=low, high=high)
+    cases = [case.model_copy(update={"metrics": {name: metric}}) for case in made_up.pair(name or "x")]
+    run = of(cases)
+    for to in ("github-action-benchmark", "pytest-benchmark", "bencher"):
+        json.loads(text(run, to, name, also_bracketed=True), parse_constant=pytest.fail)
+    parsed_xml(text(run, "junit", name))
+    parsed = list(csv.reader(io.StringIO(text(run, "csv"))))
+    assert {len(line) for line in parsed} == {len(parsed[0])}
+    made(run, None, Asked("parquet"))
+
+
 def test_a_run_without_cases_gives_empty_documents() -> None:
     run = of()
     assert json.loads(text(run, "github-action-benchmark")) == []
@@ -294,88 +320,6 @@ def test_an_export_is_written_whole_and_a_device_is_not_replaced(tmp_path: Path)
     write(export, tmp_path / "pipe")
     assert reader.communicate(timeout=60)[0] == export.text
     assert (tmp_path / "pipe").is_fifo()
-
-
-def test_the_command_prints_what_a_tool_reads_and_says_beside_it_what_was_left_out(
-    bench: Bench, capsys: pytest.CaptureFixture[str]
-) -> None:
-    capsys.readouterr()
-    assert bench("export", "latest", "--to", "bencher") == 0
-    out, err = capsys.readouterr()
-    measures = json.loads(out)[f"{TITLE}: alpha, paced"]
-    assert measures["latency-p50-s"]["value"] == pytest.approx(0.25)
-    assert f"left out: {TITLE}: alpha, drain: drain_rate, events_per_cpu_second: in brackets: " in err
-    assert bench("export", "latest", "--to", "csv", "-o", "out.csv") == 0
-    assert capsys.readouterr().out == "out.csv\n"
-    assert Path("out.csv").read_text().startswith("question,row,")
-
-
-def test_nothing_to_export_is_no_green_light(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
-    assert bench("export", "latest", "--to", "bencher", "--metric", "drain_rate", "-o", "out.json") == 6
-    assert "no figure can be exported" in capsys.readouterr().err
-    assert not Path("out.json").exists()
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (["--to", "xml"], "there is no format 'xml'"),
-        (["--to", "csv", "--metric", "speed"], "there is no metric 'speed'"),
-        (["--to", "parquet"], "this format is several files"),
-    ],
-)
-def test_what_cannot_be_exported_is_said_with_what_to_do(
-    bench: Bench, capsys: pytest.CaptureFixture[str], words: list[str], said: str
-) -> None:
-    assert bench("export", "latest", *words) == 2
-    error = capsys.readouterr().err
-    assert f"error: {said}" in error
-    assert len(error.splitlines()) == 3
-
-
-def test_an_export_that_cannot_be_written_is_said(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
-    Path("file").write_text("")
-    assert bench("export", "latest", "--to", "csv", "-o", "file/out.csv") == 5
-    assert bench("export", "latest", "--to", "parquet", "-o", "file") == 5
-    assert capsys.readouterr().err.count("the export cannot be written") == 2
-
-
-def test_the_tables_hold_every_case_metric_series_result_and_sample(bench: Bench) -> None:
-    assert bench("export", "latest", "--to", "parquet", "-o", "tables") == 0
-    tables = {path.stem: pq.read_table(path) for path in Path("tables").glob("*.parquet")}
-    run = json.loads((bench.run / "result.json").read_text())
-    assert sorted(tables) == ["cases", "metrics", "rows", "samples", "series", "strikes"]
-    assert tables["cases"]["outcome"].to_pylist() == ["pass", "pass"]
-    assert tables["cases"]["delivery_seen"].to_pylist() == ["exact", "exact"]
-    assert tables["cases"]["match"].to_pylist() == [case["verdict"]["match"] for case in run["cases"]]
-    assert len(tables["metrics"]) == sum(len({**case["metrics"], **case["absent"]}) for case in run["cases"])
-    assert len(tables["series"]) == sum(len(each["x"]) for case in run["cases"] for each in case["series"])
-    assert json.loads(Path("tables/run.json").read_text())["lacking"] == []
-    paced, rows = run["cases"][0]["metrics"], tables["rows"].to_pydict()
-    assert len(rows["latency_s"]) == paced["latency_p50"]["n"]
-    ordered = sorted(rows["latency_s"])
-    assert ordered[len(ordered) // 2 - 1] * 1000 == pytest.approx(paced["latency_p50"]["value"])
-    assert max(ordered) * 1000 == pytest.approx(paced["latency_max"]["value"])
-    assert min(rows["end"]) > min(rows["start"])
-    assert set(tables["samples"]["role"].to_pylist()) >= {"worker"}
-    assert min(tables["samples"]["at_s"].to_pylist()) < max(rows["visible_s"])
-
-
-def test_a_history_that_is_not_there_or_is_damaged_lacks_its_tables_and_says_so(bench: Bench) -> None:
-    (trial,) = (bench.run / "cases").iterdir()
-    (trial / "marks.jsonl").write_bytes(b"{}\n{}\n")
-    assert bench("export", "latest", "--to", "parquet", "-o", "tables") == 0
-    lacking = json.loads(Path("tables/run.json").read_text())["lacking"]
-    assert [line.partition(": damaged history")[0] for line in lacking] == [
-        "alpha.default.sensors: no rows",
-        "alpha.default.sensors: no samples",
-    ]
-    assert len(pq.read_table("tables/rows.parquet")) == 0
-    trial.rename(bench.run / "elsewhere")
-    trial.symlink_to(bench.run / "elsewhere")
-    assert bench("export", "latest", "--to", "parquet", "-o", "tables") == 0
-    lacking = json.loads(Path("tables/run.json").read_text())["lacking"]
-    assert all(line.endswith("is a symbolic link, and no folder, and is not followed") for line in lacking)
 
 
 def test_strikes_and_numbers_that_no_column_holds_are_in_the_tables_as_far_as_they_can_be() -> None:

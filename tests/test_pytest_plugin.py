@@ -136,6 +136,19 @@ def test_a_run_that_did_not_pass_fails_the_test_with_its_reason(
     assert "Traceback" not in done.stdout
 
 
+def test_a_threshold_that_is_crossed_is_named(bench: Bench) -> None:
+    printed = document(of(made_up.pair("flink", mode="sql")), Path("runs/r"))
+    check = {"text": "p99 < 1s", "engine": "flink", "mode": "sql", "workload": "sensors", "fault": "none"}
+    states = [("crossed", "p99 < 1s"), ("met", "p50 < 9s"), ("undecided", "max < 1s")]
+    more = {"phase": "paced", "value": 1020.5, "unit": "ms"}
+    printed["thresholds"] = [check | more | {"state": state, "text": text} for state, text in states]
+    bench.command(json.dumps(printed), 1)
+    done = bench.pytest(GREEN_IF_RIGHT)
+    assert "p99 < 1s is crossed by flink (sql).sensors.paced (1020.5 ms)" in done.stdout
+    assert "p50 < 9s" not in done.stdout
+    assert "max < 1s" not in done.stdout
+
+
 def test_one_engine_of_several_that_could_not_run_is_no_green_test(bench: Bench) -> None:
     """The command itself ends with 0, for what ran was right."""
     bench.command(of(made_up.pair("flink"), made_up.idle("spark", "unavailable", "no Java")))

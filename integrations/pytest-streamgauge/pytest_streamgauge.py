@@ -167,6 +167,7 @@ class Run:
             meaning = _ENDS.get(self.code, f"exit code {self.code}") if self.code else "not every case passed"
             told = [f"{_name(case)}: {case['outcome']}: {case['reason']}" for case in bad]
             told += [] if self.cases else ["there was no case"]
+            told += _crossed(self.document)
             told += [self.said] if self.said else []
             _fail("\n".join([f"streamgauge: {meaning}", *told, f"results in {self.document['run']}"]))
         return self
@@ -215,6 +216,16 @@ def _properties(document: Mapping[str, Any]) -> list[tuple[str, object]]:
     return found
 
 
+def _crossed(document: Mapping[str, Any]) -> list[str]:
+    """The thresholds of the suite that were crossed, of each case in a line."""
+    found = []
+    for check in document.get("thresholds", []):
+        if check["state"] == "crossed":
+            value = "" if check["value"] is None else f" ({check['value']:.6g} {check['unit']})"
+            found.append(f"{check['text']} is crossed by {_name(check)}{value}")
+    return found
+
+
 def _property(value: Mapping[str, Any]) -> str:
     """A number with its unit; in brackets with the reasons where it says less than it seems to."""
     shown = f"{value['value']:.6g} {value['unit']}".strip()
@@ -255,6 +266,7 @@ def _document(code: int, out: str, err: str) -> Mapping[str, Any]:
     try:
         document: Mapping[str, Any] = json.loads(out)
         _properties(document)
+        _crossed(document)
     except (ValueError, TypeError, KeyError, AttributeError):
         meaning = _ENDS.get(code, "it printed no document that can be read")
         _fail(f"streamgauge ended with exit code {code}: {meaning}\n{err.strip() or out.strip()[-2000:]}".strip())

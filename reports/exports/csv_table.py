@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from reports.comparison import compare
 from reports.exports.export import Export, Exported
-from reports.exports.readings import of_trials
+from reports.exports.readings import of_trials, unsayable
 from results.printable import printable
 
 _FORMULA = tuple("=+-@\t\r＝＋－＠")  # noqa: RUF001  # spreadsheets take wide signs for formulas too
@@ -63,10 +63,11 @@ def _without_figures(exported: Exported) -> Iterator[tuple[object, ...]]:
                 told = (comparison.title, row.name, case.phase, case.trial_number, case.outcome)
                 why = "" if case.outcome == "pass" else case.reason
                 absent = {name: reason for name, reason in case.absent.items() if exported.choice.wants_of_all(name)}
+                absent |= {name: found for name, value in case.metrics.items() if (found := unsayable(name, value))}
                 if not case.metrics and not absent:
                     absent = {"": ""}
                 for name, reason in sorted(absent.items()):
-                    if name not in case.metrics:
+                    if name not in case.metrics or unsayable(name, case.metrics[name]):
                         yield (*told, why, name, name, *[""] * 7, reason)
 
 

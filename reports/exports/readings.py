@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reports.columns import columns
 from reports.comparison import Comparison, Row, compare
@@ -19,6 +19,9 @@ SECONDS = frozenset({"s", "s/event", "CPU-s/event"})
 """The units of times, as they are exported."""
 
 _UNKNOWN_UNIT = "the format knows times only"
+
+_MOST = 1e100
+"""Nothing that is measured is larger. A result may come from anyone, and sums of larger numbers would be none."""
 
 ALL = "all"
 """In place of a metric's name: every metric that ranks something."""
@@ -103,14 +106,20 @@ def usual() -> tuple[str, ...]:
 
 
 def readings(run: RunResult) -> list[Reading]:
-    """Every figure of a run: of a case with several trials the medians, of any other its own."""
-    return [
-        found
-        for comparison in compare(run)
-        for row in comparison.rows
-        for case in row.repeated or row.cases
-        for found in _of_case(comparison, row, case)
-    ]
+    """Every figure of a run: of a case with several trials the medians, of any other its own. Each has a name of its
+    own: what a tool takes for a dictionary would hide one of two.
+    """
+    found: dict[tuple[str, str], Reading] = {}
+    for comparison in compare(run):
+        for row in comparison.rows:
+            for case in row.repeated or row.cases:
+                for reading in _of_case(comparison, row, case):
+                    number, named = 1, reading
+                    while (named.case, named.metric) in found:
+                        number += 1
+                        named = replace(reading, row=f"{reading.row} [{number}]")
+                    found[named.case, named.metric] = named
+    return list(found.values())
 
 
 def of_trials(run: RunResult) -> list[Reading]:
@@ -139,7 +148,7 @@ def chosen(run: RunResult, choice: Choice) -> tuple[list[Reading], list[str]]:
         else:
             left_out.setdefault((reading.case, why), []).append(reading.source)
     told = [f"{case}: {', '.join(metrics)}: {why}" for (case, why), metrics in left_out.items()]
-    return kept, [*_without_proof(run), *told, *_absent(run, choice)]
+    return kept, [*_without_proof(run), *told, *_unsayable(run, choice), *_absent(run, choice)]
 
 
 def _obstacle(reading: Reading, choice: Choice) -> str | None:
@@ -163,6 +172,24 @@ def _without_proof(run: RunResult) -> Iterator[str]:
                     ]
                     name = f"{comparison.title}: {row.name}, {case.phase}"
                     yield f"{name}: every figure: the outcome is {case.outcome}: {next(iter(reasons), '')}"
+
+
+def _unsayable(run: RunResult, choice: Choice) -> Iterator[str]:
+    for comparison in compare(run):
+        for row in comparison.rows:
+            for case in row.repeated or row.cases:
+                for name, measured in case.metrics.items():
+                    if choice.wants(name, measured.better) and case.outcome == "pass":
+                        why = unsayable(name, measured)
+                        if why is not None:
+                            yield f"{comparison.title}: {row.name}, {case.phase}: {name}: {why}"
+
+
+def unsayable(name: str, measured: MetricValue) -> str | None:
+    """Why a figure cannot be exported as it is, in a line; None where it can."""
+    if exported_as(name, measured) is not None:
+        return None
+    return f"no tool could say {measured.value:g} {measured.unit}, as it is exported"
 
 
 def _absent(run: RunResult, choice: Choice) -> Iterator[str]:
@@ -232,7 +259,7 @@ def exported_as(name: str, measured: MetricValue) -> _Taken | None:
     factor, unit = (1e-3, "s") if measured.unit == "ms" else (1.0, measured.unit)
     # Rounded, so that 0.25 ms is not 0.00025000000000000006 s.
     value, low, high = (None if each is None else _rounded(each * factor) for each in _ends(measured))
-    return None if value is None else (name, unit, measured.better, value, low, high)
+    return None if value is None or abs(value) > _MOST else (name, unit, measured.better, value, low, high)
 
 
 def _ends(measured: MetricValue) -> Sequence[float | None]:
@@ -240,9 +267,9 @@ def _ends(measured: MetricValue) -> Sequence[float | None]:
 
 
 def _inverse(value: float) -> float | None:
-    """None of zero, of what is below it, and of what is so small that no number is its inverse."""
+    """None of zero, of what is below it, and of what is so small that its inverse is no figure."""
     found = 1 / value if value > 0 else math.inf
-    return _rounded(found) if math.isfinite(found) else None
+    return _rounded(found) if found <= _MOST else None
 
 
 def _rounded(value: float) -> float:

@@ -1,0 +1,119 @@
+"""The command `export`: what it prints and writes, how it ends, and the tables that it makes of histories."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from harness.cli import _FORMATS
+from reports import exports
+from reports.exports.export import Export
+from tests.judge.recording import perfect
+from tests.playback import Bench, set_up
+
+TITLE = "sensors on Kafka, exactly-once"
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """A command line with one run that was made up."""
+    made_bench = set_up(tmp_path, monkeypatch, pickle.dumps(perfect()))
+    assert made_bench("run", "mine.toml", "-e", "alpha", "--no-progress") == 0
+    return made_bench
+
+
+def test_the_help_names_the_formats_that_exist() -> None:
+    assert sorted(_FORMATS.rstrip(".").replace(" or ", ", ").split(", ")) == sorted(exports.discover())
+    assert all(isinstance(found, Export) for found in exports.discover().values())
+
+
+def test_the_command_prints_what_a_tool_reads_and_says_beside_it_what_was_left_out(
+    bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    assert bench("export", "latest", "--to", "bencher") == 0
+    out, err = capsys.readouterr()
+    measures = json.loads(out)[f"{TITLE}: alpha, paced"]
+    assert measures["latency-p50-s"]["value"] == pytest.approx(0.25)
+    assert f"left out: {TITLE}: alpha, drain: drain_rate, events_per_cpu_second: in brackets: " in err
+    assert bench("export", "latest", "--to", "csv", "-o", "out.csv") == 0
+    assert capsys.readouterr().out == "out.csv\n"
+    assert Path("out.csv").read_text().startswith("question,row,")
+
+
+def test_nothing_to_export_is_no_green_light(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench("export", "latest", "--to", "bencher", "--metric", "drain_rate", "-o", "out.json") == 6
+    assert "no figure can be exported" in capsys.readouterr().err
+    assert not Path("out.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--to", "xml"], "there is no format 'xml'"),
+        (["--to", "csv", "--metric", "speed"], "there is no metric 'speed'"),
+        (["--to", "parquet"], "this format is several files"),
+    ],
+)
+def test_what_cannot_be_exported_is_said_with_what_to_do(
+    bench: Bench, capsys: pytest.CaptureFixture[str], words: list[str], said: str
+) -> None:
+    assert bench("export", "latest", *words) == 2
+    error = capsys.readouterr().err
+    assert f"error: {said}" in error
+    assert len(error.splitlines()) == 3
+
+
+def test_an_export_that_cannot_be_written_is_said(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("file").write_text("")
+    assert bench("export", "latest", "--to", "csv", "-o", "file/out.csv") == 5
+    assert bench("export", "latest", "--to", "parquet", "-o", "file") == 5
+    assert capsys.readouterr().err.count("the export cannot be written") == 2
+
+
+def test_the_tables_hold_every_case_metric_series_result_and_sample(bench: Bench) -> None:
+    assert bench("export", "latest", "--to", "parquet", "-o", "tables") == 0
+    tables = {path.stem: pq.read_table(path) for path in Path("tables").glob("*.parquet")}
+    run = json.loads((bench.run / "result.json").read_text())
+    assert sorted(tables) == ["cases", "metrics", "rows", "samples", "series", "strikes"]
+    assert tables["cases"]["outcome"].to_pylist() == ["pass", "pass"]
+    assert tables["cases"]["delivery_seen"].to_pylist() == ["exact", "exact"]
+    assert tables["cases"]["match"].to_pylist() == [case["verdict"]["match"] for case in run["cases"]]
+    assert len(tables["metrics"]) == sum(len({**case["metrics"], **case["absent"]}) for case in run["cases"])
+    assert len(tables["series"]) == sum(len(each["x"]) for case in run["cases"] for each in case["series"])
+    assert json.loads(Path("tables/run.json").read_text())["lacking"] == []
+    paced, rows = run["cases"][0]["metrics"], tables["rows"].to_pydict()
+    assert len(rows["latency_s"]) == paced["latency_p50"]["n"]
+    ordered = sorted(rows["latency_s"])
+    assert ordered[len(ordered) // 2 - 1] * 1000 == pytest.approx(paced["latency_p50"]["value"])
+    assert max(ordered) * 1000 == pytest.approx(paced["latency_max"]["value"])
+    assert min(rows["end"]) > min(rows["start"])
+    assert set(tables["samples"]["role"].to_pylist()) >= {"worker"}
+    assert min(tables["samples"]["at_s"].to_pylist()) < max(rows["visible_s"])
+
+
+def test_a_history_that_is_not_there_or_is_damaged_lacks_its_tables_and_says_so(bench: Bench) -> None:
+    (trial,) = (bench.run / "cases").iterdir()
+    (trial / "marks.jsonl").write_bytes(b"{}\n{}\n")
+    assert bench("export", "latest", "--to", "parquet", "-o", "tables") == 0
+    lacking = json.loads(Path("tables/run.json").read_text())["lacking"]
+    assert [line.partition(": damaged history")[0] for line in lacking] == [
+        "alpha.default.sensors: no rows",
+        "alpha.default.sensors: no samples",
+    ]
+    assert len(pq.read_table("tables/rows.parquet")) == 0
+    # What vouches for the tables is the last that is written, and goes first.
+    Path("tables/cases.parquet").unlink()
+    Path("tables/cases.parquet").mkdir()
+    assert bench("export", "latest", "--to", "parquet", "-o", "tables") == 5
+    assert not Path("tables/run.json").exists()
+    Path("tables/cases.parquet").rmdir()
+    trial.rename(bench.run / "elsewhere")
+    trial.symlink_to(bench.run / "elsewhere")
+    assert bench("export", "latest", "--to", "parquet", "-o", "tables") == 0
+    lacking = json.loads(Path("tables/run.json").read_text())["lacking"]
+    assert all(line.endswith("is a symbolic link, and no folder, and is not followed") for line in lacking)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import lzma
 import os
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from results.result import CaseResult, MetricValue, RunResult, StrikeResult
 from tests import made_up
 
 HOSTILE = "=cmd|'/c calc'!A1\x1b[31m\n<b>&\u2028\ufffe"
+KEPT = sorted((Path(__file__).parents[1] / "docs" / "results").glob("*.json.xz"))
 WHY = "other work took 60 % of the CPU time"
 TITLE = "sensors on Kafka, exactly-once"
 
@@ -271,6 +273,23 @@ def test_what_no_tool_can_say_is_told_and_two_rows_of_one_name_are_both_there() 
         f"{TITLE}: x, drain": 0.01,
         f"{TITLE}: x [2], drain": 0.005,
     }
+
+
+@pytest.mark.parametrize("kept", KEPT, ids=lambda path: path.name)
+def test_a_kept_result_is_exported_in_every_format(kept: Path) -> None:
+    run = RunResult.model_validate_json(lzma.decompress(kept.read_bytes()))
+    ran = {case.engine for case in run.cases if case.outcome in ("pass", "fail", "unknown")}
+    right = {case.engine for case in run.cases if case.outcome == "pass"}
+    entries = json.loads(text(run, "github-action-benchmark", "all", also_bracketed=True))
+    assert right == {engine for engine in ran if any(f": {engine}" in entry["name"] for entry in entries)}
+    assert len({entry["name"] for entry in entries}) == len(entries)
+    assert bool(json.loads(text(run, "pytest-benchmark", "all", also_bracketed=True))["benchmarks"]) == bool(right)
+    assert bool(json.loads(text(run, "bencher", "all", also_bracketed=True))) == bool(right)
+    assert len(list(parsed_xml(text(run, "junit")).iter("testcase"))) >= len(ran)
+    assert {line["outcome"] for line in lines(run)} == {case.outcome for case in run.cases}
+    files = made(run, None, Asked("parquet")).files
+    struck = sum(len(case.strikes) for case in run.cases)
+    assert pq.read_table(io.BytesIO(files["strikes.parquet"])).num_rows == struck
 
 
 ANY = st.floats(allow_nan=False, allow_infinity=False)

@@ -175,6 +175,15 @@ def test_a_page_of_the_gate_becomes_the_comment(tmp_path: Path) -> None:
     assert "[The run and its files](https://example.org/run)" in told
 
 
+def test_a_page_that_the_gate_wrote_is_of_that_form_whatever_its_texts_are() -> None:
+    pages = pytest.importorskip("reports.gate.gate_markdown")
+    made_up = pytest.importorskip("tests.gate.made_up_trials")
+    hostile = "[x](http://e) @me #1 <b> `q` | www.evil.example \x1b[31m \u202e\n- * x"
+    for summary in ("No regression.", hostile):
+        page = pages.page(made_up.gate(summary=summary, notices=[summary]))
+        assert comment().harmless(page), page
+
+
 @pytest.mark.parametrize(
     "line",
     [

@@ -35,13 +35,18 @@ class Asked:
 
 @dataclass(frozen=True)
 class Made:
-    """An export. text: None where it is files, by name. left_out: which figures are not in it, a reason each."""
+    """An export: one text, or several files."""
 
     text: str | None
+    """The text; None where it is files."""
     files: Mapping[str, bytes]
+    """Contents by name, in the order in which they are to be written; empty where it is a text."""
     left_out: tuple[str, ...]
+    """Which figures are not in it, each in a line with the reason."""
     figures: int
     """How many figures are in it."""
+    empty: bool
+    """Whether it says nothing: it has no figure, and its format has no place to say why."""
 
 
 def made(run: RunResult, folder: Path | None, asked: Asked) -> Made:
@@ -58,7 +63,7 @@ def made(run: RunResult, folder: Path | None, asked: Asked) -> Made:
     exported = Exported(run, folder, choice, tuple(kept))
     text = export.text(exported) if export.text else None
     files = dict(export.files(exported)) if export.files else {}
-    return Made(text, files, tuple(left_out), len(kept))
+    return Made(text, files, tuple(left_out), len(kept), not kept and not export.marks)
 
 
 def write(made: Made, path: Path) -> None:

@@ -45,10 +45,34 @@ def test_the_command_prints_what_a_tool_reads_and_says_beside_it_what_was_left_o
     assert Path("out.csv").read_text().startswith("question,row,")
 
 
-def test_nothing_to_export_is_no_green_light(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
-    assert bench("export", "latest", "--to", "bencher", "--metric", "drain_rate", "-o", "out.json") == 6
-    assert "no figure can be exported" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("metric", "why"),
+    [
+        ("drain_rate", "alpha, drain: drain_rate: in brackets: the engine is not known to have been warm"),
+        ("recovery_caught_up", "alpha: recovery_caught_up: absent: it was not measured"),
+    ],
+)
+def test_nothing_to_export_is_no_green_light(
+    bench: Bench, capsys: pytest.CaptureFixture[str], metric: str, why: str
+) -> None:
+    assert bench("export", "latest", "--to", "bencher", "--metric", metric, "-o", "out.json") == 6
+    error = capsys.readouterr().err
+    assert f"left out: {TITLE}: {why}" in error
+    assert "error: no figure can be exported" in error
     assert not Path("out.json").exists()
+
+
+def test_a_run_of_which_nothing_ran_ends_as_the_run_did(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    stored = json.loads((bench.run / "result.json").read_text())
+    for outcome, code in (("unavailable", 5), ("fail", 3), ("unknown", 4)):
+        cases = [case | {"outcome": outcome, "reason": "why so"} for case in stored["cases"]]
+        (bench.run / "result.json").write_text(json.dumps(stored | {"cases": cases}))
+        assert bench("export", "latest", "--to", "bencher", "--bracketed") == code
+        assert f"every figure: the outcome is {outcome}: why so" in capsys.readouterr().err
+        assert bench("export", "latest", "--to", "csv") == 0
+        assert "why so" in capsys.readouterr().out
+    (bench.run / "result.json").write_text(json.dumps(stored | {"cases": []}))
+    assert bench("export", "latest", "--to", "bencher") == 5
 
 
 @pytest.mark.parametrize(

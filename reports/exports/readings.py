@@ -200,7 +200,8 @@ def _absent(run: RunResult, choice: Choice) -> Iterator[str]:
             there = {name for case in row.cases for name in case.metrics}
             missing: dict[str, list[str]] = {}
             for name in asked if row.outcome == "pass" else ():
-                why = next((case.absent[name] for case in row.cases if name in case.absent), None)
+                unsaid = "it was not measured" if choice.metrics and name != ALL else None
+                why = next((case.absent[name] for case in row.cases if name in case.absent), unsaid)
                 if name not in there and why is not None:
                     missing.setdefault(why, []).append(name)
             for why, names in missing.items():

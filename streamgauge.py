@@ -23,6 +23,20 @@ if TYPE_CHECKING:
 COMMAND = "STREAMGAUGE_COMMAND"
 """The environment variable that names another command than that of this Python's environment."""
 
+_TIED = """
+import ctypes, os, signal, sys
+ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+if os.getppid() != int(sys.argv[1]):
+    sys.exit(143)
+try:
+    os.execvp(sys.argv[2], sys.argv[2:])
+except OSError as error:
+    sys.stderr.write(f"{sys.argv[2]} cannot be started: {error.strerror}\\n")
+    sys.exit(127)
+"""
+"""Becomes a command that is asked to end (SIGTERM) when the process that started it is gone, also by SIGKILL. 1 is
+PR_SET_PDEATHSIG."""
+
 
 class LoadFailed(RuntimeError):
     """A run that cannot be loaded; the text is what the command said."""
@@ -96,12 +110,12 @@ def _command() -> list[str]:
 
 def _export(command: Sequence[str], timeout_s: float) -> None:
     """Raises LoadFailed."""
+    # A notebook that is restarted leaves nothing behind that still judges.
+    tied = [sys.executable, "-I", "-c", _TIED, str(os.getpid()), *command]
     try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_s, check=False)
+        done = subprocess.run(tied, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_s, check=False)
     except subprocess.TimeoutExpired as error:
         raise LoadFailed(f"the run was not judged within {timeout_s:g} s; more are given by timeout_s") from error
-    except OSError as error:
-        raise LoadFailed(f"{command[0]} cannot be started: {error.strerror}; see {COMMAND}") from error
     if done.returncode != 0:
         said = done.stderr.decode(errors="replace").strip()
         raise LoadFailed(said or f"{shlex.join(command)} ended with exit code {done.returncode}")

@@ -180,6 +180,13 @@ def test_a_command_that_says_nothing_that_can_be_read_fails_the_test(bench: Benc
     assert "Traceback" not in done.stdout
 
 
+def test_a_command_that_cannot_be_started_fails_the_test(bench: Bench) -> None:
+    done = bench.pytest(GREEN_IF_RIGHT, "--streamgauge-command=/nowhere/streamgauge", named=False)
+    assert done.returncode == 1
+    assert "/nowhere/streamgauge cannot be started: No such file or directory" in done.stdout
+    assert "threshold" not in done.stdout
+
+
 def test_without_the_command_a_test_fails_and_is_not_skipped(bench: Bench) -> None:
     done = bench.pytest(GREEN_IF_RIGHT, named=False)
     assert done.returncode == 1

@@ -40,7 +40,11 @@ import ctypes, os, signal, sys
 ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 if os.getppid() != int(sys.argv[1]):
     sys.exit(143)
-os.execvp(sys.argv[2], sys.argv[2:])
+try:
+    os.execvp(sys.argv[2], sys.argv[2:])
+except OSError as error:
+    sys.stderr.write(f"{sys.argv[2]} cannot be started: {error.strerror}\\n")
+    sys.exit(127)
 """
 """Becomes a command that is asked to end (SIGTERM) when the process that started it is gone, also by SIGKILL. 1 is
 PR_SET_PDEATHSIG."""
@@ -114,7 +118,7 @@ class Streamgauge:
 
     def _call(self, words: Sequence[str], timeout_s: float) -> tuple[int, str, str]:
         """Exit code, standard output and standard error of the command, in the folder that pytest was called in."""
-        started = [sys.executable, "-c", _TIED, str(os.getpid()), *self.command, *words]
+        started = [sys.executable, "-I", "-c", _TIED, str(os.getpid()), *self.command, *words]
         process = subprocess.Popen(
             started,
             cwd=self.node.config.invocation_params.dir,

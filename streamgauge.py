@@ -103,9 +103,13 @@ def load(run: str | os.PathLike[str] = "latest", *, timeout_s: float = 3600) -> 
 
 
 def _command() -> list[str]:
-    """The command line of the Streamgauge that this module came with, unless another one is named."""
+    """That of the Streamgauge that this module came with, unless another one is named. Raises LoadFailed."""
+    try:
+        named = shlex.split(os.environ.get(COMMAND, ""))
+    except ValueError as error:
+        raise LoadFailed(f"{COMMAND} is no command line: {error}") from error
     # Without the current folder and PYTHONPATH: a `results` or `reports` of yours is not ours.
-    return shlex.split(os.environ.get(COMMAND, "")) or [sys.executable, "-E", "-P", "-m", "harness.cli"]
+    return named or [sys.executable, "-E", "-P", "-m", "harness.cli"]
 
 
 def _export(command: Sequence[str], timeout_s: float) -> None:

@@ -20,7 +20,7 @@ from results.evidence.completeness import incomplete
 from results.evidence.phases import phases, unfinished
 from results.evidence.regenerated import CannotJudge
 from results.folder import LeadsOutside, within
-from results.history import DamagedHistory, History
+from results.history import METHOD_VERSION, DamagedHistory, History
 from results.metrics.basis import Basis
 from results.metrics.latency import counted
 from results.metrics.latency_parts import Parts, parts
@@ -228,20 +228,7 @@ def _of_histories(schema: pa.Schema, run: RunResult, folder: Path | None, read: 
     found = [schema.empty_table()]
     name = "rows" if schema is RESULT else "samples"
     for case in _one_a_trial(run.cases):
-        made: pa.Table | str
-        try:
-            history = within(folder, CASES, case.trial) if folder is not None else None
-            made = (
-                "its history is not there" if history is None or not history.is_dir() else read(case, History(history))
-            )
-        except LeadsOutside as error:
-            made = f"{error.what}, and is not followed"
-        except DamagedHistory as error:
-            made = f"damaged history: {error.what}"
-        except CannotJudge as error:
-            made = str(error)
-        except Unfit as error:
-            made = f"the events cannot be made again: {error.what}"
+        made = _of_history(case, folder, read)
         if isinstance(made, str):
             lacking.append(f"{case.trial}: no {name}: {made}")
         else:
@@ -249,11 +236,33 @@ def _of_histories(schema: pa.Schema, run: RunResult, folder: Path | None, read: 
     return pa.concat_tables(found, promote_options="default")
 
 
+def _of_history(case: CaseResult, folder: Path | None, read: _Read) -> pa.Table | str:
+    """What a trial's history has, or why it has nothing: one that cannot be read is no reason to lack the others."""
+    try:
+        there = None if folder is None else within(folder, CASES, case.trial)
+        if there is None or not there.is_dir():
+            return "its history is not there"
+        history = History(there)
+        if history.plan.method_version > METHOD_VERSION:
+            return f"recorded by method version {history.plan.method_version}; this one knows {METHOD_VERSION}"
+        return read(case, history)
+    except LeadsOutside as error:
+        return f"{error.what}, and is not followed"
+    except DamagedHistory as error:
+        return f"damaged history: {error.what}"
+    except CannotJudge as error:
+        return str(error)
+    except Unfit as error:
+        return f"the events cannot be made again: {error.what}"
+    except Exception as error:
+        return f"it cannot be read: {type(error).__name__}: {error}"
+
+
 def _one_a_trial(cases: Iterable[CaseResult]) -> list[CaseResult]:
-    """Of each trial that was judged the first case, which is of the paced phase where there is one."""
+    """Of each trial that ran the first case, which is of the paced phase where there is one."""
     first: dict[str, CaseResult] = {}
     for case in cases:
-        if case.outcome in ("pass", "fail") and case.trial:
+        if case.outcome in ("pass", "fail", "unknown") and case.trial:
             first.setdefault(case.trial, case)
     return list(first.values())
 
@@ -275,6 +284,8 @@ def _samples(case: CaseResult, history: History) -> pa.Table | str:
 def _results(case: CaseResult, history: History) -> pa.Table | str:
     if case.phase != "paced":
         return "it had no paced load"
+    if case.outcome == "unknown":
+        return f"the outcome is unknown: {case.reason}"
     began, why = phases(history), unfinished(history)
     missing = incomplete(history)
     if why is not None or missing:

@@ -74,6 +74,9 @@ def test_what_a_run_lacks_is_said(folder: Path) -> None:
 def test_a_run_that_cannot_be_loaded_says_why(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(streamgauge.LoadFailed, match="there is no such run"):
         streamgauge.load("nowhere")
+    monkeypatch.setenv(streamgauge.COMMAND, "'")
+    with pytest.raises(streamgauge.LoadFailed, match="is no command line: No closing quotation"):
+        streamgauge.load()
     monkeypatch.setenv(streamgauge.COMMAND, "/nowhere/streamgauge")
     with pytest.raises(streamgauge.LoadFailed, match="cannot be started"):
         streamgauge.load()

@@ -130,6 +130,14 @@ def test_a_history_that_is_not_there_or_is_damaged_lacks_its_tables_and_says_so(
         "alpha.default.sensors: no samples",
     ]
     assert len(pq.read_table("tables/rows.parquet")) == 0
+    (trial / "marks.jsonl").write_bytes(b"")
+    (trial / "trial.json").write_text(
+        (trial / "trial.json").read_text().replace('"method_version":', '"method_version":9')
+    )
+    assert bench("export", "latest", "--to", "parquet", "-o", "tables") == 0
+    assert all(
+        "recorded by method version 9" in line for line in json.loads(Path("tables/run.json").read_text())["lacking"]
+    )
     # What vouches for the tables is the last that is written, and goes first.
     Path("tables/cases.parquet").unlink()
     Path("tables/cases.parquet").mkdir()
@@ -141,3 +149,27 @@ def test_a_history_that_is_not_there_or_is_damaged_lacks_its_tables_and_says_so(
     assert bench("export", "latest", "--to", "parquet", "-o", "tables") == 0
     lacking = json.loads(Path("tables/run.json").read_text())["lacking"]
     assert all(line.endswith("is a symbolic link, and no folder, and is not followed") for line in lacking)
+
+
+def test_of_a_trial_without_a_verdict_there_are_samples_and_no_rows(bench: Bench) -> None:
+    stored = json.loads((bench.run / "result.json").read_text())
+    cases = [case | {"outcome": "unknown", "reason": "a worker died"} for case in stored["cases"]]
+    (bench.run / "result.json").write_text(json.dumps(stored | {"cases": cases}))
+    assert bench("export", "latest", "--to", "parquet", "-o", "tables") == 0
+    assert pq.read_table("tables/samples.parquet").num_rows > 0
+    assert pq.read_table("tables/rows.parquet").num_rows == 0
+    assert json.loads(Path("tables/run.json").read_text())["lacking"] == [
+        "alpha.default.sensors: no rows: the outcome is unknown: a worker died"
+    ]
+
+
+def test_a_history_that_breaks_the_reader_lacks_its_rows_only(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def crash(*_: object) -> None:
+        raise ZeroDivisionError("by chance")
+
+    monkeypatch.setattr("results.frames.examine", crash)
+    assert bench("export", "latest", "--to", "parquet", "-o", "tables") == 0
+    assert json.loads(Path("tables/run.json").read_text())["lacking"] == [
+        "alpha.default.sensors: no rows: it cannot be read: ZeroDivisionError: by chance"
+    ]
+    assert pq.read_table("tables/metrics.parquet").num_rows > 0

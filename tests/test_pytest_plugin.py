@@ -185,6 +185,9 @@ def test_a_command_that_cannot_be_started_fails_the_test(bench: Bench) -> None:
     assert done.returncode == 1
     assert "/nowhere/streamgauge cannot be started: No such file or directory" in done.stdout
     assert "threshold" not in done.stdout
+    done = bench.pytest(GREEN_IF_RIGHT, "--streamgauge-command='", named=False)
+    assert done.returncode == 1
+    assert "is no command line: No closing quotation" in done.stdout
 
 
 def test_without_the_command_a_test_fails_and_is_not_skipped(bench: Bench) -> None:

@@ -257,7 +257,10 @@ def _command(config: pytest.Config) -> list[str]:
     """Fails the test where there is none: a test that is skipped for that would be green forever."""
     named = config.getoption("--streamgauge-command") or config.getini("streamgauge_command") or os.environ.get(COMMAND)
     if named:
-        return shlex.split(named)
+        try:
+            return shlex.split(named)
+        except ValueError as error:
+            _fail(f"the command of Streamgauge, {named!r}, is no command line: {error}")
     found = shutil.which("streamgauge")
     if found is None:
         where = f"name it by --streamgauge-command or ${COMMAND}"

@@ -487,8 +487,8 @@ _FORMATS = "pytest-benchmark, github-action-benchmark, bencher, csv, junit or pa
 
 @app.command()
 def export(
-    run: RunArgument,
     to: Annotated[str, typer.Option("--to", metavar="FORMAT", help=_FORMATS)],
+    run: RunArgument = LATEST,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="PATH", help="Where to write it: a file, or for parquet a folder."),

@@ -35,7 +35,7 @@ def test_the_command_prints_what_a_tool_reads_and_says_beside_it_what_was_left_o
     bench: Bench, capsys: pytest.CaptureFixture[str]
 ) -> None:
     capsys.readouterr()
-    assert bench("export", "latest", "--to", "bencher") == 0
+    assert bench("export", "--to", "bencher") == 0
     out, err = capsys.readouterr()
     measures = json.loads(out)[f"{TITLE}: alpha, paced"]
     assert measures["latency-p50-s"]["value"] == pytest.approx(0.25)

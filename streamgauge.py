@@ -65,6 +65,8 @@ class Run:
     """Points of time series and curves, by the name in `series`."""
     strikes: DataFrame
     """A row for each strike."""
+    probes: DataFrame
+    """A row for each rate that was tried, where the largest that lasts was searched."""
     rows: DataFrame
     """A row for each result that latency counts; `latency_s` is NaN where it never could be read."""
     samples: DataFrame

@@ -1,5 +1,5 @@
-"""A run as tables, for who goes on to compute with it: cases, metrics, time series, strikes; and of its histories, if
-there are some, every result with its latency and the samples of CPU and memory.
+"""A run as tables, for who goes on to compute with it: cases, metrics, time series, strikes, probes; and of its
+histories, if there are some, every result with its latency and the samples of CPU and memory.
 
 Times count from the beginning of a trial's paced phase, in seconds, so that results, strikes and samples lie on one
 axis. Latencies are in seconds too; metrics are as in result.json.
@@ -24,7 +24,7 @@ from results.history import METHOD_VERSION, DamagedHistory, History
 from results.metrics.basis import Basis
 from results.metrics.latency import counted
 from results.metrics.latency_parts import Parts, parts
-from results.result import CaseResult, RunResult, StrikeResult
+from results.result import CaseResult, ProbeResult, RunResult, StrikeResult
 from results.store import CASES
 from results.verdict.matching import NEVER
 from results.verdict.slices import examine
@@ -102,6 +102,9 @@ STRIKE = pa.schema(
 )
 """As `results.result.StrikeResult`; `number` counts the strikes of a trial."""
 
+PROBE = pa.schema([*_KEYS, *((name, _arrow(field.annotation)) for name, field in ProbeResult.model_fields.items())])
+"""As `results.result.ProbeResult`; `number` counts the probes of a trial."""
+
 RESULT = pa.schema(
     [
         *_KEYS,
@@ -150,6 +153,7 @@ def frames(run: RunResult, folder: Path | None) -> Frames:
         "metrics": _table(METRIC, (line for case in run.cases for line in _metrics(case))),
         "series": _series(run.cases),
         "strikes": _table(STRIKE, (line for case in run.cases for line in _strikes(case))),
+        "probes": _table(PROBE, (line for case in run.cases for line in _probes(case))),
         "rows": _of_histories(RESULT, run, folder, _results, lacking),
         "samples": _of_histories(SAMPLE, run, folder, _samples, lacking),
     }
@@ -206,6 +210,12 @@ def _strikes(case: CaseResult) -> Iterator[dict[str, Any]]:
     keys = _keys(case)
     for strike in case.strikes:
         yield keys | strike.model_dump()
+
+
+def _probes(case: CaseResult) -> Iterator[dict[str, Any]]:
+    keys = _keys(case)
+    for probe in case.probes:
+        yield keys | probe.model_dump()
 
 
 def _filled(schema: pa.Schema, same: Mapping[str, Any], columns: Mapping[str, Any]) -> pa.Table:

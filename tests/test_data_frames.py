@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import streamgauge
-from results.frames import CASE, METRIC, RESULT, SAMPLE, SERIES, STRIKE
+from results.frames import CASE, METRIC, PROBE, RESULT, SAMPLE, SERIES, STRIKE
 from tests.judge.recording import perfect
 from tests.playback import set_up
 
@@ -40,6 +40,7 @@ def test_a_run_is_loaded_as_frames(folder: Path) -> None:
     assert list(run.metrics.columns) == METRIC.names
     assert list(run.series.columns) == SERIES.names
     assert list(run.strikes.columns) == STRIKE.names
+    assert list(run.probes.columns) == PROBE.names
     assert list(run.samples.columns) == SAMPLE.names
     assert list(run.rows.columns) == [*RESULT.names, "start", "end"]
     assert list(run.cases["outcome"]) == ["pass", "pass"]

@@ -103,7 +103,7 @@ def test_the_tables_hold_every_case_metric_series_result_and_sample(bench: Bench
     assert bench("export", "latest", "--to", "parquet", "-o", "tables") == 0
     tables = {path.stem: pq.read_table(path) for path in Path("tables").glob("*.parquet")}
     run = json.loads((bench.run / "result.json").read_text())
-    assert sorted(tables) == ["cases", "metrics", "rows", "samples", "series", "strikes"]
+    assert sorted(tables) == ["cases", "metrics", "probes", "rows", "samples", "series", "strikes"]
     assert tables["cases"]["outcome"].to_pylist() == ["pass", "pass"]
     assert tables["cases"]["delivery_seen"].to_pylist() == ["exact", "exact"]
     assert tables["cases"]["match"].to_pylist() == [case["verdict"]["match"] for case in run["cases"]]

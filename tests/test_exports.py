@@ -22,7 +22,7 @@ from reports.exporting import Asked, Refused, made, write
 from reports.exports.readings import exported_as
 from results.metrics import registry
 from results.plan import SetUp
-from results.result import CaseResult, MetricValue, RunResult, StrikeResult
+from results.result import CaseResult, MetricValue, ProbeResult, RunResult, StrikeResult
 from tests import made_up
 
 HOSTILE = "=cmd|'/c calc'!A1\x1b[31m\n<b>&\u2028\ufffe"
@@ -339,6 +339,21 @@ def test_an_export_is_written_whole_and_a_device_is_not_replaced(tmp_path: Path)
     write(export, tmp_path / "pipe")
     assert reader.communicate(timeout=60)[0] == export.text
     assert (tmp_path / "pipe").is_fifo()
+
+
+def test_the_rate_that_lasts_is_exported_and_each_rate_that_was_tried_is_in_the_tables() -> None:
+    held = {"sustained_rate": MetricValue(value=80_000, unit="events/s", better="higher", low=80_000, high=100_000)}
+    probes = [
+        ProbeResult(number=1, rate=80_000, seconds=10, outcome="held"),
+        ProbeResult(number=2, rate=100_000, seconds=10, outcome="failed", why="it fell behind", lag_growth=0.2),
+    ]
+    (paced, _) = made_up.pair("flink")
+    run = of([paced.model_copy(update={"phase": "probe", "metrics": held, "probes": probes})])
+    (entry,) = json.loads(text(run, "github-action-benchmark"))
+    assert entry["name"] == f"{TITLE}: flink, probe: sustained_seconds_per_event"
+    assert (entry["value"], entry["range"]) == (1.25e-05, "1e-05 to 1.25e-05")
+    table = pq.read_table(io.BytesIO(made(run, None, Asked("parquet")).files["probes.parquet"])).to_pydict()
+    assert (table["rate"], table["outcome"]) == ([80_000, 100_000], ["held", "failed"])
 
 
 def test_strikes_and_numbers_that_no_column_holds_are_in_the_tables_as_far_as_they_can_be() -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from reports.columns import columns
 from reports.comparison import Comparison, Row, compare
-from results.metrics import recovery
+from results.metrics import recovery, sustained_rate
 from results.result import Better, CaseResult, MetricValue, Outcome, PhaseKind, RepeatedCase, RunResult
 
 SECONDS = frozenset({"s", "s/event", "CPU-s/event"})
@@ -100,9 +100,12 @@ class Choice:
 
 
 def usual() -> tuple[str, ...]:
-    """The metrics that are exported unless others are named: those of the tables, and how long recovery took."""
+    """The metrics that are exported unless others are named: those of the tables, how long recovery took, and what rate
+    lasts.
+    """
     times = (recovery.DETECTED, recovery.RESTART, recovery.FIRST_OUTPUT, recovery.CAUGHT_UP)
-    return tuple(metric.name for metric in (*(column.metric for column in columns()), *times))
+    lasting = (sustained_rate.HELD, sustained_rate.P99)
+    return tuple(metric.name for metric in (*(column.metric for column in columns()), *times, *lasting))
 
 
 def readings(run: RunResult) -> list[Reading]:

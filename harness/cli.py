@@ -554,6 +554,60 @@ def _show_matrix(what: str, as_json: bool) -> None:
         _say(matrix.text(columns, _console(sys.stdout).width))
 
 
+_FORMATS = "pytest-benchmark, github-action-benchmark, bencher, csv, junit or parquet."
+
+
+@app.command()
+def export(
+    to: Annotated[str, typer.Option("--to", metavar="FORMAT", help=_FORMATS)],
+    run: RunArgument = LATEST,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="PATH", help="Where to write it: a file, or for parquet a folder."),
+    ] = None,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option("--metric", metavar="METRIC", help="Only this metric (`all`: every one); may be repeated."),
+    ] = None,
+    bracketed: Annotated[
+        bool, typer.Option("--bracketed", help="Also figures that stand in brackets, and mark them as such.")
+    ] = False,
+    _debug: DebugOption = False,
+) -> int:
+    """Give a run's figures to another tool, times in seconds."""
+    from reports import exporting
+    from results import store
+    from results.result import worst
+
+    folder = _folder(run)
+    result = store.load(folder) if (folder / store.RESULT).exists() else _judge(folder)
+    try:
+        made = exporting.made(result, folder, exporting.Asked(to, tuple(metric or ()), bracketed))
+    except exporting.Refused as error:
+        raise Problem(error.what, "in the command `streamgauge export`", error.remedy, ExitCode.USAGE) from error
+    for line in made.left_out:
+        sys.stderr.write(f"left out: {printable(line)}\n")
+    if made.empty:
+        # An empty file would be a green light to whoever reads it.
+        outcome = worst(result.cases)
+        code = ENDS[outcome] if outcome is not None else ExitCode.ENVIRONMENT
+        what = "no figure can be exported"
+        remedy = "Run it again, or export with --bracketed, or to csv, which says of each figure how far it goes"
+        return _tell([Problem(what, str(folder), remedy, code or ExitCode.INCONCLUSIVE)])
+    if output is None and made.text is None:
+        remedy = "Name the folder for them: -o FOLDER"
+        raise Problem("this format is several files", "option -o", remedy, ExitCode.USAGE)
+    if output is None:
+        sys.stdout.write(made.text or "")
+        return ExitCode.GOOD
+    try:
+        exporting.write(made, output)
+    except OSError as error:
+        raise Problem(f"the export cannot be written: {error.strerror}", str(output), "Choose another -o") from error
+    _say(printable(str(output)))
+    return ExitCode.GOOD
+
+
 @app.command()
 def doctor(as_json: JsonOption = False) -> int:
     """Say what can run here, and the command that repairs the rest."""

@@ -21,8 +21,6 @@ CALLED_FROM_OUTSIDE = {
     "budget_jvm": "a key of suite files, read by name",
     "embedded": "a key of suite files, read by name",
     "late_dropped": "a count of result.json, for who reads that",
-    "x_label": "stands in result.json beside a series, for who draws it",
-    "y_label": "stands in result.json beside a series, for who draws it",
     "limits": "the conformance suite asks an engine for it",
     "lossy": "the conformance suite asks a claim for it",
     "meet": "called by the lines that the continuous runner makes of a join",

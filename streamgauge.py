@@ -67,6 +67,8 @@ class Run:
     """A row for each strike."""
     probes: DataFrame
     """A row for each rate that was tried, where the largest that lasts was searched."""
+    thresholds: DataFrame
+    """A row for each threshold of the suite in each case that it is asked of: `crossed`, `met` or `undecided`."""
     rows: DataFrame
     """A row for each result that latency counts; `latency_s` is NaN where it never could be read."""
     samples: DataFrame
@@ -80,7 +82,8 @@ class Run:
 
 
 def load(run: str | os.PathLike[str] = "latest", *, timeout_s: float = 3600) -> Run:
-    """The run in this folder, or the newest in runs/ of the current folder for `latest`.
+    """The run in this folder, or the newest in runs/ of the current folder for `latest`; or a result.json, also packed
+    by xz, which has no rows and no samples.
 
     Where it was not judged yet, it is judged. Raises LoadFailed where it cannot be read or that takes longer than
     timeout_s seconds, and ImportError without pandas.

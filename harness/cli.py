@@ -576,13 +576,14 @@ def export(
 ) -> int:
     """Give a run's figures to another tool, times in seconds."""
     from reports import exporting
-    from results import store
     from results.result import worst
 
-    folder = _folder(run)
-    result = store.load(folder) if (folder / store.RESULT).exists() else _judge(folder)
+    source = _path(run)
+    result = _result(source)
     try:
-        made = exporting.made(result, folder, exporting.Asked(to, tuple(metric or ()), bracketed))
+        made = exporting.made(
+            result, source if source.is_dir() else None, exporting.Asked(to, tuple(metric or ()), bracketed)
+        )
     except exporting.Refused as error:
         raise Problem(error.what, "in the command `streamgauge export`", error.remedy, ExitCode.USAGE) from error
     for line in made.left_out:
@@ -593,7 +594,7 @@ def export(
         code = ENDS[outcome] if outcome is not None else ExitCode.ENVIRONMENT
         what = "no figure can be exported"
         remedy = "Run it again, or export with --bracketed, or to csv, which says of each figure how far it goes"
-        return _tell([Problem(what, str(folder), remedy, code or ExitCode.INCONCLUSIVE)])
+        return _tell([Problem(what, str(source), remedy, code or ExitCode.INCONCLUSIVE)])
     if output is None and made.text is None:
         remedy = "Name the folder for them: -o FOLDER"
         raise Problem("this format is several files", "option -o", remedy, ExitCode.USAGE)

@@ -24,7 +24,7 @@ from results.history import METHOD_VERSION, DamagedHistory, History
 from results.metrics.basis import Basis
 from results.metrics.latency import counted
 from results.metrics.latency_parts import Parts, parts
-from results.result import CaseResult, ProbeResult, RunResult, StrikeResult
+from results.result import CaseResult, CheckedThreshold, ProbeResult, RunResult, StrikeResult, Subject
 from results.store import CASES
 from results.verdict.matching import NEVER
 from results.verdict.slices import examine
@@ -105,6 +105,18 @@ STRIKE = pa.schema(
 PROBE = pa.schema([*_KEYS, *((name, _arrow(field.annotation)) for name, field in ProbeResult.model_fields.items())])
 """As `results.result.ProbeResult`; `number` counts the probes of a trial."""
 
+THRESHOLD = pa.schema(
+    [
+        *(field for field in _KEYS if field.name not in ("trial", "trial_number")),
+        *(
+            (name, pa.string() if name == "trials" else _arrow(field.annotation))
+            for name, field in CheckedThreshold.model_fields.items()
+            if name not in Subject.model_fields
+        ),
+    ]
+)
+"""As `results.result.CheckedThreshold`; `trials` are joined by commas."""
+
 RESULT = pa.schema(
     [
         *_KEYS,
@@ -154,6 +166,7 @@ def frames(run: RunResult, folder: Path | None) -> Frames:
         "series": _series(run.cases),
         "strikes": _table(STRIKE, (line for case in run.cases for line in _strikes(case))),
         "probes": _table(PROBE, (line for case in run.cases for line in _probes(case))),
+        "thresholds": _table(THRESHOLD, map(_threshold, run.thresholds)),
         "rows": _of_histories(RESULT, run, folder, _results, lacking),
         "samples": _of_histories(SAMPLE, run, folder, _samples, lacking),
     }
@@ -216,6 +229,11 @@ def _probes(case: CaseResult) -> Iterator[dict[str, Any]]:
     keys = _keys(case)
     for probe in case.probes:
         yield keys | probe.model_dump()
+
+
+def _threshold(check: CheckedThreshold) -> dict[str, Any]:
+    told = check.model_dump(exclude={"set_up", "trials"})
+    return told | {"set_up": ", ".join(check.set_up.parts), "trials": ", ".join(check.trials)}
 
 
 def _filled(schema: pa.Schema, same: Mapping[str, Any], columns: Mapping[str, Any]) -> pa.Table:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import lzma
 import pickle
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pyarrow.parquet as pq
 import pytest
@@ -103,7 +105,7 @@ def test_the_tables_hold_every_case_metric_series_result_and_sample(bench: Bench
     assert bench("export", "latest", "--to", "parquet", "-o", "tables") == 0
     tables = {path.stem: pq.read_table(path) for path in Path("tables").glob("*.parquet")}
     run = json.loads((bench.run / "result.json").read_text())
-    assert sorted(tables) == ["cases", "metrics", "probes", "rows", "samples", "series", "strikes"]
+    assert sorted(tables) == ["cases", "metrics", "probes", "rows", "samples", "series", "strikes", "thresholds"]
     assert tables["cases"]["outcome"].to_pylist() == ["pass", "pass"]
     assert tables["cases"]["delivery_seen"].to_pylist() == ["exact", "exact"]
     assert tables["cases"]["match"].to_pylist() == [case["verdict"]["match"] for case in run["cases"]]
@@ -173,3 +175,40 @@ def test_a_history_that_breaks_the_reader_lacks_its_rows_only(bench: Bench, monk
         "alpha.default.sensors: no rows: it cannot be read: ZeroDivisionError: by chance"
     ]
     assert pq.read_table("tables/metrics.parquet").num_rows > 0
+
+
+def test_a_result_by_itself_is_exported_too_and_what_it_lacks_is_said(
+    bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = (bench.run / "result.json").read_bytes()
+    Path("kept.json.xz").write_bytes(lzma.compress(content))
+    Path("kept.json").write_bytes(content)
+    capsys.readouterr()
+    for source in ("kept.json", "kept.json.xz", "latest"):
+        assert bench("export", source, "--to", "bencher") == 0
+    first, *others = capsys.readouterr().out.split("\n}\n")[:3]
+    assert others == [first, first]
+    assert bench("export", "kept.json.xz", "--to", "parquet", "-o", "tables") == 0
+    assert len(json.loads(Path("tables/run.json").read_text())["lacking"]) == 2
+
+
+def test_thresholds_are_in_the_report_for_ci_and_in_the_tables(bench: Bench) -> None:
+    bounds = ["--threshold", "p50 < 1ms", "--threshold", "drain_rate > 1", "--threshold", "p99 < 10s"]
+    assert bench("run", "mine.toml", "-e", "alpha", "--no-progress", *bounds) == 1
+    assert bench("export", "latest", "--to", "junit", "-o", "out.xml") == 0
+    (suite,) = ElementTree.parse("out.xml").getroot()  # noqa: S314  # we made it
+    ended = {case.get("name"): [child.tag for child in case if child.tag != "properties"] for case in suite}
+    assert ended == {
+        "alpha": [],
+        "alpha: p50 < 1ms": ["failure"],
+        "alpha: drain_rate > 1": ["skipped"],  # The figure stands in brackets.
+        "alpha: p99 < 10s": [],
+    }
+    assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("4", "1", "1")
+    assert bench("export", "latest", "--to", "parquet", "-o", "tables") == 0
+    table = pq.read_table("tables/thresholds.parquet").to_pydict()
+    assert dict(zip(table["text"], table["state"], strict=True)) == {
+        "p50 < 1ms": "crossed",
+        "drain_rate > 1": "undecided",
+        "p99 < 10s": "met",
+    }

@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 from reports.exporting import Asked, Refused, made, write
 from reports.exports.readings import exported_as
 from results.metrics import registry
-from results.plan import SetUp
-from results.result import CaseResult, MetricValue, ProbeResult, RunResult, StrikeResult
+from results.plan import Checkout, SetUp
+from results.result import CaseResult, MetricValue, ProbeResult, Provenance, RunResult, StrikeResult
 from tests import made_up
 
 HOSTILE = "=cmd|'/c calc'!A1\x1b[31m\n<b>&\u2028\ufffe"
@@ -208,6 +208,14 @@ def test_pytest_benchmark_itself_compares_two_exports(tmp_path: Path) -> None:
     assert "8.0000" in row  # us: the median of 10, 5 and 8 us an event
     assert "WARNING" not in compared.stderr
     assert "Failed" not in compared.stderr
+
+
+def test_pytest_benchmark_is_told_when_and_by_which_code_it_was() -> None:
+    told = Provenance(started="2026-11-30T10:15:00Z", checkout=Checkout(commit="a" * 40, dirty=True))
+    run = of(made_up.pair("flink")).model_copy(update={"provenance": told})
+    exported = json.loads(text(run, "pytest-benchmark"))
+    assert (exported["datetime"], exported["commit_info"]) == (told.started, {"id": "a" * 40, "dirty": True})
+    assert json.loads(text(of(), "pytest-benchmark"))["commit_info"] == {}
 
 
 def test_junit_says_of_each_engine_how_it_ended() -> None:

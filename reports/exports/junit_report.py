@@ -1,4 +1,6 @@
-"""JUnit XML: a test suite a comparison, a test case a row. What is wrong is a failure, what is unknown an error."""
+"""JUnit XML: a test suite a comparison, a test case a row and a threshold. What is wrong is a failure, what is unknown
+an error.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,9 @@ from xml.etree import ElementTree
 from reports.comparison import Comparison, Row, compare
 from reports.exports.export import Export, Exported
 from reports.exports.readings import Reading
+from reports.threshold_text import in_words, named
 from results.printable import printable
+from results.result import CheckedThreshold
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that no XML document may have."""
@@ -28,7 +32,10 @@ def text(exported: Exported) -> str:
 
 
 def _suite(comparison: Comparison, readings: Iterable[Reading]) -> ElementTree.Element:
-    cases = [_case(comparison, row, readings) for row in comparison.rows]
+    cases = [
+        *(_case(comparison, row, readings) for row in comparison.rows),
+        *(_threshold(comparison, check) for check in comparison.thresholds),
+    ]
     counts = {
         name: str(sum(case.find(element) is not None for case in cases))
         for name, element in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped"))
@@ -53,6 +60,16 @@ def _case(comparison: Comparison, row: Row, readings: Iterable[Reading]) -> Elem
         reasons = row.reasons or [row.outcome]
         why = ElementTree.SubElement(case, element, message=_text(reasons[0]), type=row.outcome)
         why.text = _text("\n".join([*reasons, *(offence.explanation for offence in row.offences), *row.last_lines]))
+    return case
+
+
+def _threshold(comparison: Comparison, check: CheckedThreshold) -> ElementTree.Element:
+    """A case of its own: one that is crossed is a failure, one that is not decided is skipped."""
+    name = f"{named(check)}: {check.text}"
+    case = ElementTree.Element("testcase", classname=_text(comparison.title), name=_text(name))
+    element = {"crossed": "failure", "undecided": "skipped"}.get(check.state)
+    if element is not None:
+        ElementTree.SubElement(case, element, message=_text(in_words(check)), type=check.state)
     return case
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from reports.exports.export import Export, Exported
@@ -20,9 +19,9 @@ def text(exported: Exported) -> str:
     document = {
         # No name of the host: results are handed on.
         "machine_info": {"node": "", "system": "Linux", **(machine.model_dump() if machine else {})},
-        "commit_info": {},
+        "commit_info": _commit(exported.run),
         "benchmarks": [_benchmark(reading) for reading in exported.readings],
-        "datetime": _began(exported.run),
+        "datetime": exported.run.provenance.started or "",
         "version": "5.3.1",
     }
     return json.dumps(printable_values(document), indent=1, ensure_ascii=False) + "\n"
@@ -71,15 +70,10 @@ def _stats(rounds: Sequence[float]) -> dict[str, Any]:
     }
 
 
-def _began(run: RunResult) -> str:
-    """When the first trial began, as ISO 8601; empty where nothing ran."""
-    walls = [case.asked.clock.wall_ns for case in run.cases if case.asked is not None]
-    if not walls:
-        return ""
-    try:
-        return datetime.fromtimestamp(min(walls) / 1e9, UTC).isoformat()
-    except (OverflowError, ValueError):
-        return ""
+def _commit(run: RunResult) -> dict[str, str | bool]:
+    """As pytest-benchmark names it; empty where that is not told."""
+    checkout = run.provenance.checkout
+    return {"id": checkout.commit, "dirty": checkout.dirty} if checkout else {}
 
 
 export = Export("pytest-benchmark", "a file that `pytest-benchmark compare` reads", text, units=SECONDS)

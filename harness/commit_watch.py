@@ -56,6 +56,7 @@ class CommitWatch:
         self._log, self._topic, self._progress = log, topic, progress
         self._group: CommittedOffsets | None = of_group(topic, group) if topic.log == "kafka" else None
         self._committed: Mapping[int, int] = {}
+        self._by_group = False
         self._rounds = Rounds()
 
     @property
@@ -85,12 +86,15 @@ class CommitWatch:
 
     def _positions(self) -> Mapping[int, int]:
         """Committed offsets by partition; under _ALL the sum of all where only that is told; empty: not known."""
-        told = self._progress()
-        if told.positions is not None:
-            return told.positions
-        if told.inputs is not None:
-            return {_ALL: told.inputs}
+        if not self._by_group:
+            told = self._progress()
+            if told.positions is not None:
+                return told.positions
+            if told.inputs is not None:
+                return {_ALL: told.inputs}
         found = self._group.positions() if self._group is not None else None
+        # From then on such a job is not asked again: Flink's answer takes milliseconds of two processes.
+        self._by_group = bool(found)
         return found or {}
 
     def close(self) -> None:

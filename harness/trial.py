@@ -341,7 +341,7 @@ class Trial:
         self._marks.write(Loaded(at_ns=time.monotonic_ns(), phase=phase, count=sent if cut else None))
         self._close(phase, replace(segment, count=sent) if cut else segment)
         seen = None if told is None else [Commit(each.at_ns / 1e9, each.lag) for each in told]
-        return Tried(ask.rate, outcome(seen, load.rate, late, cut), ask.confirming)
+        return Tried(ask.rate, outcome(seen, load.rate, late, cut, self._case.interval_ms), ask.confirming)
 
     def _campaign(self, stack: ExitStack) -> Campaign | None:
         """What strikes while the load goes on; None where nothing is to."""

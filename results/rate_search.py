@@ -63,17 +63,19 @@ def slope(commits: Sequence[Commit], rate: float) -> float | None:
 
 
 def breaks(commits: Sequence[Commit], rate: float) -> bool:
-    """Whether it fell behind so fast, over the last CUT_S at least, that the rest of the probe would tell no more."""
-    if not commits or commits[-1].at_s - commits[0].at_s < CUT_S:
-        return False
-    begin_s = commits[-1].at_s - CUT_S
-    last = [each for number, each in enumerate(commits) if _next_s(commits, number) > begin_s]
-    found = slope(last, rate)
-    return found is not None and found > BREAKS
+    """Whether it fell behind so fast, for CUT_S at least, that the rest of the probe would tell no more.
 
-
-def _next_s(commits: Sequence[Commit], number: int) -> float:
-    return commits[number + 1].at_s if number + 1 < len(commits) else math.inf
+    The slope is that of all commits so far, as it was after each of them: of those of the last seconds alone it would
+    be noise, since a commit comes sooner or later than another.
+    """
+    since_s = None
+    for number in range(COMMITS_NEEDED, len(commits) + 1):
+        found = slope(commits[:number], rate)
+        if found is None or found <= BREAKS:
+            since_s = None
+        elif since_s is None:
+            since_s = commits[number - 1].at_s
+    return since_s is not None and commits[-1].at_s - since_s >= CUT_S
 
 
 @dataclass(frozen=True)
@@ -86,16 +88,17 @@ class Late:
     at_end_ms: float
 
 
-def outcome(commits: Sequence[Commit] | None, rate: float, late: Late, cut: bool) -> Outcome:
+def outcome(commits: Sequence[Commit] | None, rate: float, late: Late, cut: bool, interval_ms: float) -> Outcome:
     """Of the load alone; that rows were right and in time is the judge's to add. commits: None where they cannot be
-    told. cut: whether the probe was cut short.
+    told. cut: whether the probe was cut short. interval_ms: the commit interval.
     """
     if late.at_end_ms > BEHIND_MS:
         return "ceiling"
     if cut:
         return "failed"
-    if late.p99_ms > BEHIND_MS:
-        # It was late for a moment and is not any more: the load was not as planned, and no limit was met.
+    if late.p99_ms > interval_ms:
+        # It was late for a while and is not any more: the load was not as planned, and no limit was met. What is late
+        # by less changes nothing between two commits, and its latency counts from its planned time.
         return "inconclusive"
     grew = None if commits is None else slope(commits, rate)
     if grew is None:

@@ -227,6 +227,8 @@ class ProbeResult(ResultModel):
     """The largest; of a short probe, whose closings make no percentile, there is no more than this."""
     cores: float | None = None
     """CPU seconds of the engine a second."""
+    late_ms: float | None = None
+    """How late the load generator was at p99; latencies count from planned times, so they contain it."""
     bracketed: str = ""
     """Why its figures say less than they seem to, such as other work beside it; empty where they stand."""
 

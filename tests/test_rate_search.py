@@ -127,18 +127,19 @@ def test_a_job_that_keeps_up_has_no_slope_and_one_that_does_not_has_what_it_lose
         (0.985, IN_TIME, False, "failed"),
         (1.0, Late(900, 900), False, "ceiling"),
         (1.0, Late(900, 900), True, "ceiling"),
-        (1.0, Late(900, 1), False, "inconclusive"),
+        (1.0, Late(900, 1), False, "held"),
+        (1.0, Late(1100, 1), False, "inconclusive"),
         (1.0, IN_TIME, True, "failed"),
     ],
 )
 def test_a_rate_is_held_if_the_lag_does_not_grow_and_the_generator_was_in_time(keeps, late, cut, told):
-    assert outcome(steady(5_000, keeps), 5_000, late, cut) == told
+    assert outcome(steady(5_000, keeps), 5_000, late, cut, 1000) == told
 
 
 def test_of_few_commits_nothing_is_told():
     few = steady(5_000, 1.0)[: COMMITS_NEEDED - 1]
     assert slope(few, 5_000) is None
-    assert outcome(few, 5_000, IN_TIME, False) == outcome(None, 5_000, IN_TIME, False) == "inconclusive"
+    assert outcome(few, 5_000, IN_TIME, False, 1000) == outcome(None, 5_000, IN_TIME, False, 1000) == "inconclusive"
 
 
 def test_a_probe_is_cut_once_it_has_been_falling_behind_for_four_seconds():

@@ -21,7 +21,7 @@ _HINT = (
     "longer probe confirms the one that held. Beside it the rate of a drain, which is no rate that lasts."
 )
 _HEAD = ("sustained", "held", "failed at", "p50", "p99", "cores", "drain", "probes")
-_PROBES = ("engine", "probe", "rate", "outcome", "lag grew by", "p50", "p99", "max", "cores", "why")
+_PROBES = ("engine", "probe", "rate", "outcome", "lag grew by", "p50", "p99", "max", "cores", "generator late", "why")
 
 
 def _page(report: Report) -> Iterator[Block]:
@@ -86,7 +86,8 @@ def _probe(each: ProbeResult) -> tuple[str, ...]:
     why = "; ".join(part for part in (each.why, each.bracketed) if part)
     latencies = tuple(units.milliseconds(value) for value in (each.p50_ms, each.p99_ms, each.max_ms))
     cores = units.quantity(each.cores, "cores")
-    return name, units.scaled(each.rate, "/s"), each.outcome, grew, *latencies, cores, why or units.NONE
+    late = units.milliseconds(each.late_ms)
+    return name, units.scaled(each.rate, "/s"), each.outcome, grew, *latencies, cores, late, why or units.NONE
 
 
 section = Section(

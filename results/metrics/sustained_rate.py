@@ -50,9 +50,9 @@ def _probe(basis: Basis, search: Search, phase: Phase, number: int) -> ProbeResu
     latencies, beside = latency.measure(one), foreign.measure(one)
     late = send_lag.judged(one)[1]
     p50, p99 = (_value(latencies, latency.RESULT[name]) for name in ("p50", "p99"))
-    verdict = outcome(seen, load.rate, late, mark.cut) if late else "inconclusive"
+    verdict = outcome(seen, load.rate, late, mark.cut, basis.history.plan.interval_ms) if late else "inconclusive"
     grew = slope(seen, load.rate) if seen is not None else None
-    why = _why(verdict, grew, seen, late, mark.cut)
+    why = _why(verdict, grew, seen, late, mark)
     bound_ms = search.p99_intervals * basis.history.plan.interval_ms
     worst_ms = _worst_ms(one)
     if verdict == "held" and p99 is not None and p99 > bound_ms:
@@ -75,21 +75,24 @@ def _probe(basis: Basis, search: Search, phase: Phase, number: int) -> ProbeResu
         max_ms=worst_ms,
         cores=_value(cores.measure(one), cores.BUSY) if one.has("samples") else None,
         bracketed=next((reason for figures, reason in beside.reserved if figures == "speeds"), ""),
+        late_ms=None if late is None else round(late.p99_ms, 3),
     )
 
 
-def _why(verdict: str, grew: float | None, seen: Sequence[Commit] | None, late: Late | None, cut: bool) -> str:
+def _why(
+    verdict: str, grew: float | None, seen: Sequence[Commit] | None, late: Late | None, cut: bool, interval_ms: float
+) -> str:
     if late is None:
         return "when events were handed over was not recorded"
     if verdict == "ceiling":
         return f"the load generator was behind its schedule, in the end by {late.at_end_ms:.0f} ms"
-    if verdict == "inconclusive" and late.p99_ms > BEHIND_MS:
-        return f"for a moment the load generator was late, by {late.p99_ms:.0f} ms (p99)"
+    if verdict == "inconclusive" and seen is not None and len(seen) >= COMMITS_NEEDED:
+        return f"for a while the load generator was late, by {late.p99_ms:.0f} ms (p99)"
     if verdict == "inconclusive":
         return f"{'no' if seen is None else len(seen)} commits were seen, and {COMMITS_NEEDED} are needed"
     if verdict == "failed":
         told = "" if grew is None else f" by {100 * grew:.1f} % of the load"
-        return f"its lag grew{told}{', and it was cut short' if cut else ''}"
+        return f"its lag grew{told}{', and it was cut short' if mark.cut else ''}"
     return ""
 
 
@@ -129,6 +132,8 @@ def _conclude(told: Measured, probes: Sequence[ProbeResult]) -> None:
     for metric, value in ((P50, at.p50_ms), (P99, at.p99_ms), (CORES, at.cores)):
         if value is not None:
             told.add(metric, value)
+    if at.late_ms is not None and at.late_ms > BEHIND_MS:
+        told.bracket([P50, P99], f"at the rate that was held the load generator was late by {at.late_ms:.0f} ms (p99)")
     if at.bracketed:
         told.bracket([HELD, P50, P99], at.bracketed)
     if not pair.confirmed:

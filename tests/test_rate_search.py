@@ -145,7 +145,8 @@ def test_of_few_commits_nothing_is_told():
 def test_a_probe_is_cut_once_it_has_been_falling_behind_for_four_seconds():
     losing = steady(5_000, 0.9)
     assert not breaks(losing[:4], 5_000)
-    assert breaks(losing[:6], 5_000)
+    assert not breaks(losing[:7], 5_000)
+    assert breaks(losing[:8], 5_000)
     assert not breaks(steady(5_000, 0.97), 5_000)
     assert not breaks(steady(5_000, 1.0), 5_000)
 

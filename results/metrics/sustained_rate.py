@@ -52,7 +52,7 @@ def _probe(basis: Basis, search: Search, phase: Phase, number: int) -> ProbeResu
     p50, p99 = (_value(latencies, latency.RESULT[name]) for name in ("p50", "p99"))
     verdict = outcome(seen, load.rate, late, mark.cut, basis.history.plan.interval_ms) if late else "inconclusive"
     grew = slope(seen, load.rate) if seen is not None else None
-    why = _why(verdict, grew, seen, late, mark)
+    why = _why(verdict, grew, seen, late, mark.cut)
     bound_ms = search.p99_intervals * basis.history.plan.interval_ms
     worst_ms = _worst_ms(one)
     if verdict == "held" and p99 is not None and p99 > bound_ms:
@@ -79,9 +79,7 @@ def _probe(basis: Basis, search: Search, phase: Phase, number: int) -> ProbeResu
     )
 
 
-def _why(
-    verdict: str, grew: float | None, seen: Sequence[Commit] | None, late: Late | None, cut: bool, interval_ms: float
-) -> str:
+def _why(verdict: str, grew: float | None, seen: Sequence[Commit] | None, late: Late | None, cut: bool) -> str:
     if late is None:
         return "when events were handed over was not recorded"
     if verdict == "ceiling":
@@ -92,7 +90,7 @@ def _why(
         return f"{'no' if seen is None else len(seen)} commits were seen, and {COMMITS_NEEDED} are needed"
     if verdict == "failed":
         told = "" if grew is None else f" by {100 * grew:.1f} % of the load"
-        return f"its lag grew{told}{', and it was cut short' if mark.cut else ''}"
+        return f"its lag grew{told}{', and it was cut short' if cut else ''}"
     return ""
 
 

@@ -22,8 +22,18 @@ HELD = Metric(
     "sustained_rate", "events/s", "higher", "The largest rate that the engine held; its interval ends where it failed"
 )
 FAILED = Metric("failed_rate", "events/s", "higher", "The smallest rate that the engine did not hold")
-P50 = Metric("sustained_latency_p50", "ms", "lower", "Median of the result latency at the largest rate that was held")
-P99 = Metric("sustained_latency_p99", "ms", "lower", "p99 of the result latency at the largest rate that was held")
+P50 = Metric(
+    "sustained_latency_p50",
+    "ms",
+    "lower",
+    "Within this time half of the results could be read, at the largest rate that was held",
+)
+P99 = Metric(
+    "sustained_latency_p99",
+    "ms",
+    "lower",
+    "Within this time 99 % of results could be read, at the largest rate that was held",
+)
 CORES = Metric(
     "sustained_cores", "cores", "lower", "CPU seconds a second of the engine at the largest rate that was held"
 )

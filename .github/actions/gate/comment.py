@@ -28,8 +28,9 @@ _ENDS = {
 }
 
 # What is markup stands in it by its number only; what could call somebody (@) or name an issue (#) with a word joiner.
+# A colon stands as it is before a space, where it begins no address.
 _TEXT = (
-    r"(?:[^\\`*_{}\[\]()<>#+!|~&@:-]"
+    r"(?:[^\\`*_\[\]<>#|~&@:]|:(?=\s|$)"
     r"|&#(?:92|96|42|95|123|125|91|93|40|41|60|62|43|33|124|126|38|58|45|46);|&#(?:64|35);&#8288;)*"
 )
 _LINE = re.compile(rf"|### Gate: {_TEXT}|- {_TEXT}|\|(?: {_TEXT} \|)+|\|(?: --- \|)+|\(cut\)")

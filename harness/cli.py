@@ -531,10 +531,11 @@ def list_(
         _say(json.dumps(entries, indent=2, ensure_ascii=False))
         return
     width = _console(sys.stdout).width
+    wide = max((len(entry["name"]) for entry in entries), default=0)
     for entry in entries:
         parameters = "  ".join(f"{name}={value!r}" for name, value in entry.get("parameters", {}).items())
-        for first, words in ((f"{entry['name']:<16} ", entry["about"]), (" " * 17, parameters)):
-            lines = textwrap.wrap(words, width, initial_indent=first, subsequent_indent=" " * 17)
+        for first, words in ((f"{entry['name']:<{wide}} ", entry["about"]), (" " * (wide + 1), parameters)):
+            lines = textwrap.wrap(words, width, initial_indent=first, subsequent_indent=" " * (wide + 1))
             if lines:
                 _say("\n".join(lines))
     if not entries:

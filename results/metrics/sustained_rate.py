@@ -152,9 +152,11 @@ def _untold(probes: Sequence[ProbeResult], held: float | None, by_harness: bool)
     if by_harness:
         beyond = "" if held is None else f"; the engine held {held:,.0f} events/s"
         return f"the harness's ceiling was met before the engine's{beyond}"
-    if held is not None:
-        return f"every rate was held, up to {held:,.0f} events/s"
     last = next((each.why for each in reversed(probes) if each.outcome != "held"), "")
+    if held is not None:
+        up_to = f"up to {held:,.0f} events/s"
+        unknown = f"no rate failed; {up_to} was held, and of another one it cannot be told: {last}"
+        return unknown if last else f"every rate was held, {up_to}"
     return f"no rate was held: {last}" if probes else "nothing was probed"
 
 

@@ -102,6 +102,15 @@ def test_a_rate_is_none_where_no_faster_one_failed(judged: Judged) -> None:
     assert "every rate was held, up to 200 events/s" in case.absent["sustained_rate"]
 
 
+def test_a_rate_that_cannot_be_told_is_not_called_held(judged: Judged) -> None:
+    recording = searched((200, HOLDS), (210, HOLDS))
+    change(recording, Probed, "probe-2", commits=[])
+    why = judged(recording)["probe"].absent["sustained_rate"]
+    assert "every rate was held" not in why
+    assert "up to 200 events/s was held" in why
+    assert "0 commits were seen" in why
+
+
 def test_where_nothing_was_held_there_is_no_rate(judged: Judged) -> None:
     case = judged(searched((200, LOSES)))["probe"]
     assert "sustained_rate" not in case.metrics

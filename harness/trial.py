@@ -259,17 +259,7 @@ class Trial:
         segment = Segment(first, count, self._base_ms, self._case.event_rate, paced.curve)
         start_ns = time.monotonic_ns() + _LEAD_NS
         self._begin("paced", segment, start_ns)
-        self._generator.send(
-            {
-                "do": "paced",
-                "phase": "paced",
-                "segment": asdict(segment),
-                "rate": paced.rate,
-                "start_ns": start_ns,
-                "decoys_s": self._decoys_s(paced),
-                "settle_s": paced.warmup_s,
-            }
-        )
+        self._send_paced(segment, paced, start_ns, self._decoys_s(paced))
         with ExitStack() as stack:
             campaign = self._campaign(stack)
             cut = False
@@ -312,25 +302,18 @@ class Trial:
         segment = Segment(self._next_id, round(load.duration_s * load.rate), self._base_ms, rate)
         start_ns = time.monotonic_ns() + _LEAD_NS
         self._begin("probe", segment, start_ns, load)
-        self._generator.send(
-            {
-                "do": "paced",
-                "phase": phase,
-                "segment": asdict(segment),
-                "rate": load.rate,
-                "start_ns": start_ns,
-                "decoys_s": None,
-                "settle_s": load.warmup_s,
-            }
-        )
+        self._send_paced(segment, load, start_ns, None)
         watch.seen.clear()
-        judged_ns, cut = start_ns + load.warmup_s * 1e9, False
+        judged_ns, cut, known = start_ns + load.warmup_s * 1e9, False, 0
         while (answered := self._generator.receive(_PROBE_LOOK_S)) is None:
             watch.look()
-            commits = [Commit(each.at_ns / 1e9, each.lag) for each in watch.seen if each.at_ns >= judged_ns]
-            if not cut and breaks(commits, load.rate):
-                self._generator.send({"do": "cut"})
-                cut = True
+            # Only a new commit tells something new; a look is made many times as often.
+            if not cut and len(watch.seen) > known:
+                known = len(watch.seen)
+                commits = [Commit(each.at_ns / 1e9, each.lag) for each in watch.seen if each.at_ns >= judged_ns]
+                cut = breaks(commits, load.rate)
+                if cut:
+                    self._generator.send({"do": "cut"})
             elapsed_s = max(0.0, (time.monotonic_ns() - start_ns) / 1e9)
             self._progress(min(elapsed_s, load.duration_s), load.duration_s, f"{load.rate:,.0f} events/s")
             self._attend()
@@ -525,6 +508,20 @@ class Trial:
                 load=LoadMark(rate=load.rate, warmup_s=load.warmup_s, measured_s=load.measured_s) if load else None,
                 start_ns=start_ns,
             )
+        )
+
+    def _send_paced(self, segment: Segment, load: Paced, start_ns: int, decoys_s: float | None) -> None:
+        """Have the generator send a segment of this phase on schedule."""
+        self._generator.send(
+            {
+                "do": "paced",
+                "phase": self._phase,
+                "segment": asdict(segment),
+                "rate": load.rate,
+                "start_ns": start_ns,
+                "decoys_s": decoys_s,
+                "settle_s": load.warmup_s,
+            }
         )
 
     def _topic(self, name: str) -> Topic:

@@ -35,14 +35,7 @@ def _together(trials: list[CaseResult]) -> RepeatedCase:
     first = next((trial for trial in trials if trial.asked is not None), trials[0])
     names = sorted({name for trial in trials for name in trial.metrics})
     return RepeatedCase(
-        engine=first.engine,
-        mode=first.mode,
-        set_up=first.set_up,
-        workload=first.workload,
-        log=first.log,
-        fault=first.fault,
-        guarantee=first.guarantee,
-        phase=first.phase,
+        **first.subject,
         outcome=worst(trials) or "unknown",
         trials=[trial.trial for trial in trials],
         metrics={name: _median([trial.metrics[name] for trial in trials if name in trial.metrics]) for name in names},

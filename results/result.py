@@ -6,7 +6,7 @@ Longer than most: every part of result.json, each field with what it says.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -252,6 +252,11 @@ class Subject(ResultModel):
     """Of delivery, as claimed in the mode that ran; where nothing ran, as asked for."""
     phase: PhaseKind
     """The kind of phases that is judged."""
+
+    @property
+    def subject(self) -> dict[str, Any]:
+        """These fields, for another result of the same subject."""
+        return {name: getattr(self, name) for name in Subject.model_fields}
 
 
 class CaseResult(Subject):

@@ -88,14 +88,7 @@ def _checked(threshold: Threshold, first: CaseResult, trials: list[list[CaseResu
     if not why and interval and interval[0] <= threshold.bound <= interval[1] and interval[0] < interval[1]:
         why = "the bound lies within the figure's interval"
     return CheckedThreshold(
-        engine=first.engine,
-        mode=first.mode,
-        set_up=first.set_up,
-        workload=first.workload,
-        log=first.log,
-        fault=first.fault,
-        guarantee=first.guarantee,
-        phase=_phase(threshold, trials),
+        **first.subject | {"phase": _phase(threshold, trials)},
         text=threshold.text,
         metric=threshold.metric,
         statistic=threshold.statistic,

@@ -6,6 +6,7 @@ Longer than most: every command is here, with its words for the user.
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import signal
 import sys
@@ -14,6 +15,7 @@ import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -676,15 +678,22 @@ def _folder(run: str) -> Path:
     """The folder of a run by its path, or the newest in runs/ for `latest`. Raises Problem."""
     if run != LATEST or Path(run).exists():
         if not Path(run).is_dir():
-            known = sorted(path.name for path in RUNS.glob("*/")) if RUNS.is_dir() else []
-            nearest = f"The newest is {RUNS / known[-1]}" if known else "`streamgauge run quick` makes one"
+            known = sorted(RUNS.glob("*/plan.json"), key=_begun)
+            nearest = f"The newest is {known[-1].parent}" if known else "`streamgauge run quick` makes one"
             raise Problem("there is no such run", run, nearest, ExitCode.USAGE)
         return Path(run)
-    # Names begin with their time, so the last by name is the newest.
-    folders = sorted(path.parent for path in RUNS.glob("*/plan.json"))
-    if not folders:
+    plans = sorted(RUNS.glob("*/plan.json"), key=_begun)
+    if not plans:
         raise Problem("there is no run yet", f"{RUNS}/", "Make one: streamgauge run quick", ExitCode.USAGE)
-    return folders[-1]
+    return plans[-1].parent
+
+
+def _begun(plan: Path) -> tuple[str, int]:
+    """What orders runs by their beginning: the second that a name begins with, and when the plan was written."""
+    written_ns = plan.stat().st_mtime_ns
+    # A folder that the user named (--out) tells no time.
+    named = re.match(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?=_)", plan.parent.name)
+    return named[0] if named else f"{datetime.fromtimestamp(written_ns / 1e9, UTC):%Y-%m-%dT%H-%M-%S}", written_ns
 
 
 def _result(path: Path) -> RunResult:

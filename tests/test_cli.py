@@ -10,8 +10,10 @@ import json
 import os
 import pickle
 import re
+import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import get_args
 
@@ -365,6 +367,23 @@ def test_misuse_is_a_few_lines_with_the_nearest_name(
     assert all(part in err for part in told), err
     assert len(err.splitlines()) == 3
     assert "Traceback" not in err
+
+
+def test_latest_is_the_run_that_began_last_also_within_a_second_and_in_a_folder_with_a_name(
+    bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert bench("run", "mine.toml", "-e", "alpha", "--no-progress") == 0
+    recorded = bench.run.rename("recorded")
+    second = "2026-01-01T00-00-00"
+    begun = {f"{second}_mine_ffff": 1, f"{second}_mine_0000": 2, "named": -1}
+    for name, s in begun.items():
+        shutil.copytree(recorded, Path("runs", name))
+        at_s = datetime(2026, 1, 1, tzinfo=UTC).timestamp() + s
+        os.utime(Path("runs", name, "plan.json"), (at_s, at_s))
+    assert bench("judge", "absent") == 2
+    assert f"The newest is runs/{second}_mine_0000" in capsys.readouterr().err
+    assert bench("judge", "latest", "--format", "json") == 0
+    assert json.loads(capsys.readouterr().out)["run"].endswith(f"{second}_mine_0000")
 
 
 def test_a_run_directory_that_cannot_be_made_says_so(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:

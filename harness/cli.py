@@ -24,6 +24,7 @@ from typer.exceptions import TyperException
 from harness.consoles import console as _console
 from harness.consoles import report as _report
 from harness.gate import command as gate
+from harness.invocation import again
 from harness.outlet import open_outlets
 from harness.problem import ExitCode, Problem
 from results.folder import write_whole
@@ -281,7 +282,7 @@ def _planned(asked: Request, out: Path) -> tuple[RunPlan, Readiness, Path]:
     log_choice = planner.choose_log(selection, loaded, readiness.has_java, readiness.without_kafka)
     readiness.own_broker = log_choice[0] == "kafka" and selection.kafka is None
     name = request.run_name(source)
-    command = shlex.join([_program(), *sys.argv[1:]])
+    command = again(*sys.argv[1:])
     planned = planner.make(name, content, selection, known, log_choice, readiness.available, command)
     return planned, readiness, running.new_folder(out, name)
 
@@ -338,10 +339,9 @@ def _execute(planned: RunPlan, readiness: Readiness, folder: Path, wish: _Wish) 
             running.execute(planned, tools, folder, display)
     except (KeyboardInterrupt, Exception) as error:
         what = "interrupted" if isinstance(error, KeyboardInterrupt) else "the run ended early"
-        where, program = printable(str(folder)), _program()
-        sys.stderr.write(
-            f"{what}; what is known is kept\n  {where}\n  {program} judge {where}\n  {program} run --resume {where}\n"
-        )
+        where = str(folder)
+        further = again("judge", where), again("run", "--resume", where)
+        sys.stderr.write("\n  ".join((f"{what}; what is known is kept", printable(where), *further)) + "\n")
         raise
     code = _conclude(folder, wish.output_format, wish.strict)
     _forget_disturbed(folder)
@@ -676,13 +676,13 @@ def _folder(run: str) -> Path:
     if run != LATEST or Path(run).exists():
         if not Path(run).is_dir():
             known = sorted(path.name for path in RUNS.glob("*/")) if RUNS.is_dir() else []
-            nearest = f"The newest is {RUNS / known[-1]}" if known else "`streamgauge run quick` makes one"
+            nearest = f"The newest is {shlex.quote(str(RUNS / known[-1]))}" if known else f"Make one: {again('run', 'quick')}"
             raise Problem("there is no such run", run, nearest, ExitCode.USAGE)
         return Path(run)
     # Names begin with their time, so the last by name is the newest.
     folders = sorted(path.parent for path in RUNS.glob("*/plan.json"))
     if not folders:
-        raise Problem("there is no run yet", f"{RUNS}/", "Make one: streamgauge run quick", ExitCode.USAGE)
+        raise Problem("there is no run yet", f"{RUNS}/", f"Make one: {again('run', 'quick')}", ExitCode.USAGE)
     return folders[-1]
 
 
@@ -718,7 +718,7 @@ def _show(result: RunResult, path: Path, output_format: Format, strict: bool) ->
         case "markdown":
             _say(markdown.page(result, str(path)))
         case "text":
-            terminal.render(result, str(path), _console(sys.stdout), _program())
+            terminal.render(result, str(path), _console(sys.stdout), again("report", str(path)))
     return _ending(result, path, strict)
 
 
@@ -737,7 +737,7 @@ def _ending(result: RunResult, path: Path, strict: bool) -> int:
     )
     problems = []
     if crossed:
-        remedy = f"All figures: {_program()} report {path}"
+        remedy = f"All figures: {again('report', where)}"
         problems.append(Problem(f"threshold crossed: {crossed}", where, remedy, ExitCode.REGRESSION))
     if undecided:
         remedy = "See why; where other work was beside it, run again with --wait-quiet 60s"
@@ -766,13 +766,6 @@ def _judge(folder: Path) -> RunResult:
         raise Problem(what, str(folder / store.RESULT), remedy) from error
 
 
-def _program() -> str:
-    """How Streamgauge is called here: in a checkout by its script."""
-    from harness.provisioning.folders import ROOT
-
-    return "./bench" if (ROOT / "bench").exists() else "streamgauge"
-
-
 def _command(source: Path, result: RunResult) -> str:
     """What was typed to make a run, where that is known."""
     from results import store
@@ -782,7 +775,7 @@ def _command(source: Path, result: RunResult) -> str:
     if not command and source.is_dir():
         with suppress(OSError, ValueError, AttributeError):
             command = json.loads(read_regular(source / store.PLAN, source)).get("command")
-    return command if isinstance(command, str) and command else shlex.join([_program(), "run", result.suite])
+    return command if isinstance(command, str) and command else again("run", result.suite)
 
 
 if __name__ == "__main__":

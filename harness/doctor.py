@@ -15,10 +15,11 @@ import psutil
 
 from engines.protocol import Engine
 from harness import broker
+from harness.invocation import again
 from harness.problem import Problem
 from harness.provisioning import system, uv
 from harness.provisioning.environments import ensure_environment, environment_state
-from harness.provisioning.folders import ROOT, home
+from harness.provisioning.folders import home
 from harness.provisioning.jars import ensure_jars, missing_jars
 from harness.provisioning.java import PREFERRED, Java, ensure_java, find_java
 from harness.provisioning.libpython import ensure_library
@@ -200,4 +201,4 @@ def _lacking_jars(name: str, owner: str) -> list[tuple[str, str]]:
 
 
 def _setup(name: str) -> str:
-    return f"{'./bench' if (ROOT / 'bench').exists() else 'streamgauge'} setup {name}"
+    return again("setup", name)

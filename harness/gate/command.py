@@ -287,7 +287,7 @@ def _after(top: Repository | None) -> GateSide:
 
 def _announced(wanted: Asked, run: GateRun, seed: int) -> str:
     """How many trials there will be, and about how many minutes they take."""
-    from harness.gate.duration import in_minutes
+    from harness.planning.duration import in_minutes
     from harness.gate.gate_run import STORED_TRIALS
     from results.gate.decision import FRESH_PAIRS, SCREEN_PAIRS
 

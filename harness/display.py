@@ -99,7 +99,7 @@ _BAR_COLUMNS = 18
 
 
 class _ShortLines(Progress):
-    """Of what runs: how far the run is, which case it is, and what it does; a line each, so that 60 columns are enough."""
+    """How far the run is, which case runs, and what it does: a line each, so that 60 columns are enough."""
 
     def get_renderables(self) -> Iterable[RenderableType]:
         for task in self.tasks:
@@ -159,9 +159,7 @@ class Live(Silent):
     def _update(self, case: str, text: str, total: float | None, done: float) -> None:
         self._countdown.begins(case)
         if case not in self._tasks:
-            self._tasks[case] = self._bar.add_task(
-                "", total=None, case=printable(case), far="", done=0.0, of=None
-            )
+            self._tasks[case] = self._bar.add_task("", total=None, case=printable(case), far="", done=0.0, of=None)
         far = self._countdown.text(case)
         self._bar.update(self._tasks[case], description=text, far=far, done=done, of=total)
 

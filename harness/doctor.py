@@ -86,6 +86,11 @@ def examine(engines: Mapping[str, Engine | Unavailable]) -> list[Finding]:
     return [*_machine(), *_tools(), log, *(_engine(name, engine, log.state) for name, engine in engines.items())]
 
 
+def look(engine: Engine) -> Finding:
+    """Whether an engine could run here, on a log that is there; nothing is changed or fetched."""
+    return _engine(engine.name, engine, "ok")
+
+
 def lines(findings: Iterable[Finding]) -> list[str]:
     """Findings as text, each on a line with what repairs it; then how many engines are ready."""
     found = list(findings)

@@ -13,7 +13,8 @@ import pytest
 import workloads
 from harness import faults
 from harness.planning import planner, quantity, suite
-from harness.planning.catalogue import Catalogue, discover, suites
+from harness.planning.catalogue import Catalogue, discover
+from harness.planning.suite_files import suites
 from harness.planning.planner import CasePlan, Selection
 from harness.planning.request import overrides
 from harness.planning.suite import InvalidRequest

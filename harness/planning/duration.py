@@ -137,7 +137,7 @@ def in_minutes(seconds: Sequence[float]) -> int:
 
 
 def in_words(seconds: float) -> str:
-    """About how long, such as "about 40 s", "about 16 min" or "about 17 h 20 min"; what is longer is told less exactly."""
+    """Such as "about 40 s", "about 16 min" or "about 17 h 20 min": what is longer is told less exactly."""
     if seconds < 55:
         return f"about {max(5, math.ceil(seconds / 5) * 5)} s"
     minutes = math.ceil(seconds / 60)

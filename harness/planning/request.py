@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.planning.catalogue import Catalogue, suites
+from harness.planning.catalogue import Catalogue
 from harness.planning.planner import Selection
 from harness.planning.suite import InvalidRequest, Suite, load
+from harness.planning.suite_files import suites
 from harness.planning.tables import unknown
 from harness.problem import ExitCode, Problem
 from results.printable import printable

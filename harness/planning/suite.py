@@ -17,9 +17,10 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_v
 from engines.configuration import Layout
 from engines.protocol import Guarantee, LogKind, Timeouts
 from harness.planning import quantity
-from harness.planning.catalogue import Catalogue, suites
+from harness.planning.catalogue import Catalogue
 from harness.planning.engine_table import EngineTable, SettingsChosen, unfit_engines
 from harness.planning.overrides import beside, keys, override, texts
+from harness.planning.suite_files import suites
 from harness.planning.tables import Table, nearest, several, table_of, unknown, words
 from harness.planning.threshold_table import KEY, ThresholdTable, add, unfit_thresholds
 from harness.problem import ExitCode, Problem

@@ -782,13 +782,22 @@ def _say(text: str) -> None:
 
 def _path(run: str) -> Path:
     """A run's folder, or the file of a result. Raises Problem."""
-    return Path(run) if Path(run).is_file() else _folder(run)
+    with suppress(OSError):  # Too long for a name.
+        if Path(run).is_file():
+            return Path(run)
+    return _folder(run)
+
+
+def _is_folder(run: str) -> bool:
+    with suppress(OSError):  # Too long for a name.
+        return Path(run).is_dir()
+    return False
 
 
 def _folder(run: str) -> Path:
     """The folder of a run by its path, or the newest in runs/ for `latest`. Raises Problem."""
     if run != LATEST or Path(run).exists():
-        if not Path(run).is_dir():
+        if not _is_folder(run):
             known = sorted(path.name for path in RUNS.glob("*/")) if RUNS.is_dir() else []
             nearest = (
                 f"The newest is {shlex.quote(str(RUNS / known[-1]))}" if known else f"Make one: {again('run', 'quick')}"

@@ -49,6 +49,9 @@ class Selection:
     """Only this one; None for the suite's own."""
 
 
+MOST_CASES = 20_000
+"""Trials of one run: more would take weeks."""
+
 Availability = Callable[[Engine, LogKind], Blocked | None]
 """Whether an engine can run on this machine on that log, and if not, why and what to type."""
 
@@ -94,7 +97,12 @@ def make(
     """
     _enough_strikes(suite, catalogue)
     try:
-        cases = in_blocks(_cases(suite, selection, catalogue, log, available), suite.trials, suite.seed)
+        once = _cases(suite, selection, catalogue, log, available)
+        if len(once) * suite.trials > MOST_CASES:
+            what = f"{len(once):,} cases, of {suite.trials:,} trials each: a run has at most {MOST_CASES:,}"
+            remedy = "Name fewer engines, workloads, guarantees or faults, or lower `trials`"
+            raise InvalidRequest([Problem(what, f"suite {name}", remedy, ExitCode.USAGE)])
+        cases = in_blocks(once, suite.trials, suite.seed)
         thresholds, undecidable = planned(suite.threshold, cases, selection.engines, selection.workloads)
         if undecidable:
             raise InvalidRequest(undecidable)

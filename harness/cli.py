@@ -644,12 +644,19 @@ def list_(
     width = _console(sys.stdout).width
     for entry in entries:
         parameters = "  ".join(f"{name}={value!r}" for name, value in entry.get("parameters", {}).items())
-        for first, words in ((f"{entry['name']:<16} ", entry["about"]), (" " * 17, parameters)):
-            lines = textwrap.wrap(words, width, initial_indent=first, subsequent_indent=" " * 17)
+        # Where there is little room, the name has a line of its own.
+        indent = " " * (_NAME_COLUMNS if width >= _NARROW else 2)
+        begin = f"{entry['name']:<{_NAME_COLUMNS - 1}} " if width >= _NARROW else f"{entry['name']}\n{indent}"
+        for first, words in ((begin, entry["about"]), (indent, parameters)):
+            lines = textwrap.wrap(words, width, initial_indent=indent, subsequent_indent=indent)
+            lines[:1] = [first + line[len(indent) :] for line in lines[:1]]
             if lines:
                 _say("\n".join(lines))
     if not entries:
         _say(f"no {what} yet")
+
+
+_NARROW, _NAME_COLUMNS = 60, 17
 
 
 def _show_matrix(what: str, as_json: bool) -> None:

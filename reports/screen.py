@@ -37,26 +37,26 @@ def tables(
     width: int,
     left: Collection[int] = (),
     breakable: Collection[int] = (),
+    names: int = 1,
 ) -> Iterator[Table]:
     """All columns of `rows` in tables no wider than `width`, side by side as many as fit. The first, the name, stands
     in each of them and may take a second line; the others stay whole, so that no number is cut.
 
     left: places of columns that begin at the left. breakable: places of columns of words, which may take a second line.
+    names: how many of the first columns tell together what a row is about.
     """
-    least = [
-        _least([Text(head[place]), *(row[place] for row in rows)], place == 0 or place in breakable)
-        for place in range(len(head))
-    ]
+    soft = {*range(names), *breakable}
+    least = [_least([Text(head[place]), *(row[place] for row in rows)], place in soft) for place in range(len(head))]
     # Its longest word, unless that is so long that no room would be left for figures.
     least[0] = min(max(least[0], _LEAST_NAME), max(_LEAST_NAME, width // 2))
-    for places in _packed(least, width):
+    for places in _packed(least, width, names):
         shown = table()
         for place in places:
-            to_left = place == 0 or place in left
+            to_left = place < names or place in left
             shown.add_column(
                 Text(head[place]),
                 justify="left" if to_left else "right",
-                no_wrap=place not in breakable and place != 0,
+                no_wrap=place not in soft,
                 min_width=least[place],
                 overflow="fold",
             )
@@ -71,12 +71,14 @@ def _least(cells: Sequence[Text], breakable: bool) -> int:
     return max((cell_len(part) for part in parts), default=0)
 
 
-def _packed(least: Sequence[int], width: int) -> Iterator[list[int]]:
-    """Places of columns, each time with the first and as many further ones as fit; at least one."""
-    places, used = [0], least[0]
-    for place in range(1, len(least)):
-        if len(places) > 1 and used + _GAP + least[place] > width:
+def _packed(least: Sequence[int], width: int, names: int) -> Iterator[list[int]]:
+    """Places of columns, each time those of the names and as many further ones as fit; at least one."""
+    first = list(range(names))
+    begin = sum(least[:names]) + _GAP * (names - 1)
+    places, used = first, begin
+    for place in range(names, len(least)):
+        if len(places) > names and used + _GAP + least[place] > width:
             yield places
-            places, used = [0], least[0]
+            places, used = first, begin
         places, used = [*places, place], used + _GAP + least[place]
     yield places

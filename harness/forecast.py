@@ -18,9 +18,10 @@ _TIME_COLUMNS = 13
 
 @dataclass(frozen=True)
 class Forecast:
-    """Of the cases that are left to run."""
+    """Of the cases of a plan that are left to run."""
 
     plan: RunPlan
+    """All that is asked; cases that are blocked stand in it too."""
     expected_s: Mapping[str, float]
     """About how many seconds each takes, by its name, in their order."""
     beside_s: float

@@ -46,14 +46,20 @@ _JUDGE_S = 3.0
 
 @dataclass(frozen=True)
 class Measured:
-    """What was measured of an engine, as durations.toml says; times in seconds."""
+    """What was measured of an engine: a table of durations.toml. Times in seconds."""
 
     start: float
+    """Until it is ready."""
     rate: float
+    """Events of a backlog that it works off in a second, once it is warm."""
     drain: float
+    """What each backlog takes whatever its size."""
     warm: float
+    """Until it is warm; infinite where it spends all of the budget."""
     strike: float
+    """From one strike to the next."""
     tries: float
+    """Strikes that are tried for each that exposes the guarantee."""
 
     def backlog_s(self, events: float) -> float:
         """How long it takes to write and work off a backlog."""

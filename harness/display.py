@@ -96,6 +96,7 @@ class Plain(Silent):
 
 
 _BAR_COLUMNS = 18
+_INDENT = (0, 0, 0, 2)
 
 
 class _ShortLines(Progress):
@@ -105,7 +106,7 @@ class _ShortLines(Progress):
         for task in self.tasks:
             far, clock = task.fields["far"], str(timedelta(seconds=int(task.elapsed or 0)))
             yield Text(f"  {clock}  {far}", "dim", no_wrap=True, overflow="ellipsis")
-            yield Text(f"  {task.fields['case']}", "bold", overflow="fold")
+            yield Padding(Text(task.fields["case"], "bold", overflow="fold"), _INDENT)
             yield Text(f"  {task.description}", no_wrap=True, overflow="ellipsis")
             yield _bar(task)
 
@@ -120,7 +121,7 @@ def _bar(task: Task) -> RenderableType:
         pulse=total is None,
         animation_time=task.get_time(),
     )
-    return Padding(bar, (0, 0, 0, 2))
+    return Padding(bar, _INDENT)
 
 
 class Live(Silent):
@@ -158,10 +159,11 @@ class Live(Silent):
 
     def _update(self, case: str, text: str, total: float | None, done: float) -> None:
         self._countdown.begins(case)
-        if case not in self._tasks:
-            self._tasks[case] = self._bar.add_task("", total=None, case=printable(case), far="", done=0.0, of=None)
         far = self._countdown.text(case)
-        self._bar.update(self._tasks[case], description=text, far=far, done=done, of=total)
+        if case not in self._tasks:
+            self._tasks[case] = self._bar.add_task(text, total=None, case=printable(case), far=far, done=done, of=total)
+        else:
+            self._bar.update(self._tasks[case], description=text, far=far, done=done, of=total)
 
 
 class Bars:

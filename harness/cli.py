@@ -5,6 +5,7 @@ Longer than most: every command is here, with its words for the user.
 
 from __future__ import annotations
 
+import errno
 import json
 import shlex
 import signal
@@ -200,6 +201,10 @@ def _problems(error: Exception) -> Sequence[Problem]:
             return [Problem(error.what, str(error.where), error.remedy, ExitCode.USAGE)]
         case NotStored():
             return [Problem(str(error.strerror), str(error.filename), "make room, or write elsewhere")]
+        case OSError(errno=errno.ENAMETOOLONG):
+            # Whichever word of the command named it: paths are looked at in many places.
+            what = f"a name is longer than a file's may be: {str(error.filename)[:60]}..."
+            return [Problem(what, "in the command line or the suite", "Choose a shorter one", ExitCode.USAGE)]
         case Unjudged():
             return [Problem(error.what, str(error.where), error.remedy, ExitCode.ENVIRONMENT)]
     where = traceback.extract_tb(error.__traceback__)[-1]

@@ -205,6 +205,13 @@ def test_a_name_that_no_file_can_have_is_no_suite(name: str) -> None:
     assert [problem.exit_code for problem in found] == [ExitCode.USAGE]
 
 
+@pytest.mark.parametrize("name", ["n" * 300, "n" * 5000, "a/" * 3000])
+def test_a_file_that_no_disk_can_have_is_refused(name: str) -> None:
+    found = answer(lambda: planned("quick", {"workload.replay.file": json.dumps(name)}, "replay"))
+    assert not isinstance(found, RunPlan)
+    assert all(problem.exit_code == ExitCode.USAGE for problem in found)
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [

@@ -346,7 +346,11 @@ def _ask(suite: Suite, names: Sequence[str], catalogue: Catalogue) -> list[_Aske
             asked.append(_Asked(name, workload, *_prepared(workload, {**workload.defaults, **own}, suite)))
         except Unfit as error:
             problems.append(Problem(error.what, f"workload {name}", error.remedy, ExitCode.USAGE))
-        except (ValueError, ZeroDivisionError) as error:
+        except OSError as error:
+            what = f"a file that it names cannot be read: {error.strerror}"
+            remedy = "Choose another file"
+            problems.append(Problem(what, f"workload {name}", remedy, ExitCode.USAGE))
+        except (ValueError, ArithmeticError) as error:
             remedy = f"See its parameters: streamgauge list workloads; given were {own or 'none'}"
             problems.append(Problem(f"its parameters do not fit: {error}", f"workload {name}", remedy, ExitCode.USAGE))
     if problems:

@@ -677,12 +677,19 @@ def _show_matrix(what: str, as_json: bool) -> None:
         _say(matrix.text(columns, _console(sys.stdout).width))
 
 
+def _export_formats(incomplete: str) -> list[str]:
+    """For completion."""
+    from reports import exports
+
+    return completion.fitting(exports.discover(), incomplete)
+
+
 _FORMATS = "pytest-benchmark, github-action-benchmark, bencher, csv, junit or parquet."
 
 
 @app.command(epilog=epilog("export"), short_help=_SHORT["export"])
 def export(
-    to: Annotated[str, typer.Option("--to", metavar="FORMAT", autocompletion=completion.export_format, help=_FORMATS)],
+    to: Annotated[str, typer.Option("--to", metavar="FORMAT", autocompletion=_export_formats, help=_FORMATS)],
     run: RunArgument = LATEST,
     output: Annotated[
         Path | None,

@@ -45,6 +45,7 @@ def test_bash_is_offered_what_exists(tmp_path: Path) -> None:
     assert set(offered("streamgauge run ", tmp_path)) >= set(suites())
     assert offered("streamgauge run quick -e kafka-s", tmp_path) == ["kafka-streams"]
     assert offered("streamgauge run --wor", tmp_path) == ["--workload"]
+    assert offered("streamgauge export --to c", tmp_path) == ["csv"]
 
 
 def test_each_thing_is_offered_by_its_beginning() -> None:
@@ -55,7 +56,6 @@ def test_each_thing_is_offered_by_its_beginning() -> None:
     assert set(completion.fault("")) == {*discover_faults(), "all"}
     assert set(completion.set_up("")) == {*discover_engines(), "kafka", "all"}
     assert completion.workload("word") == ["word-count"]
-    assert "csv" in completion.export_format("")
     assert completion.engine("nothing-like-it") == []
 
 

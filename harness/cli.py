@@ -27,7 +27,7 @@ from harness.completion import LATEST, RUNS
 from harness.consoles import console as _console
 from harness.consoles import report as _report
 from harness.gate import command as gate
-from harness.invocation import NAME, again, program
+from harness.invocation import NAME, again, program, short_name
 from harness.manual import epilog
 from harness.outlet import open_outlets
 from harness.planning.suite_files import suites
@@ -151,7 +151,7 @@ def execute(arguments: Sequence[str]) -> int:
 
 def _executed(arguments: Sequence[str]) -> int:
     try:
-        code: int | None = app(list(arguments) or ["--help"], prog_name=NAME, standalone_mode=False)
+        code: int | None = app(list(arguments) or ["--help"], prog_name=short_name(), standalone_mode=False)
     except TyperException as error:
         return _tell([_misuse(error)])
     except KeyboardInterrupt:
@@ -180,8 +180,10 @@ def _misuse(error: TyperException) -> Problem:
     what, mark, commands = what.partition(" Did you mean")
     advice = f"{mark.strip()}{commands} " if mark else advice
     context = getattr(error, "ctx", None)
-    command = context.command_path if context else "streamgauge"
-    return Problem(what, f"in the command `{command}`", f"{advice}See: {command} --help", ExitCode.USAGE)
+    command = context.command_path if context else short_name()
+    return Problem(
+        what, f"in the command `{command}`", f"{advice}See: {again(*command.split()[1:], '--help')}", ExitCode.USAGE
+    )
 
 
 def _problems(error: Exception) -> Sequence[Problem]:

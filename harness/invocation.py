@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -19,6 +20,12 @@ NAME = "streamgauge"
 def program() -> str:
     """The command as it is to be typed again, ready for a shell."""
     return shlex.quote(printable(_called()))
+
+
+def short_name() -> str:
+    """The last part of what was typed, for help, and for completion: a shell's functions are called by it."""
+    last = Path(_called()).name
+    return last if re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", last) else NAME
 
 
 def again(*words: str) -> str:

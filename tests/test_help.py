@@ -11,7 +11,7 @@ import pytest
 import typer.main
 
 from harness import cli, manual
-from harness.invocation import CALLED, again, program
+from harness.invocation import CALLED, again, program, short_name
 from harness.planning.catalogue import discover
 from harness.planning.planner import Selection
 from harness.planning.request import Request, overrides, resolve
@@ -65,6 +65,7 @@ def test_a_command_is_called_as_its_user_called_it(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("sys.argv", ["/no/where on/it/streamgauge"])
     assert program() == "'/no/where on/it/streamgauge'"
     monkeypatch.setenv(CALLED, "../a folder/bench")
+    assert short_name() == "bench"
     assert again("report", "runs/my run [1]") == "'../a folder/bench' report 'runs/my run [1]'"
     assert shlex.split(again("judge", "it's")) == ["../a folder/bench", "judge", "it's"]
 
@@ -82,3 +83,16 @@ def test_a_command_on_the_path_is_called_by_its_name(tmp_path: Path, monkeypatch
 def test_what_a_terminal_would_obey_is_shown_in_a_command_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(CALLED, raising=False)
     assert "\x1b" not in again("judge", "a\x1b[31mb")
+
+
+def test_a_name_that_no_shell_function_can_have_is_not_used_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(CALLED, "/x/my bench; reboot")
+    assert short_name() == "streamgauge"
+
+
+def test_advice_for_misuse_begins_as_the_command_did(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(CALLED, "../bench")
+    assert cli.execute(["run", "--bogus"]) == 2
+    assert "See: ../bench run --help" in capsys.readouterr().err

@@ -637,6 +637,7 @@ def list_(
     matrix: Annotated[
         bool, typer.Option("--matrix", help="Of engines: how each answers each workload, mode by mode.")
     ] = False,
+    _debug: DebugOption = False,
 ) -> None:
     """List what there is."""
     from harness.planning.catalogue import LISTS
@@ -742,7 +743,7 @@ def export(
 
 
 @app.command(epilog=epilog("doctor"), short_help=_SHORT["doctor"])
-def doctor(as_json: JsonOption = False) -> int:
+def doctor(as_json: JsonOption = False, _debug: DebugOption = False) -> int:
     """Say what can run here, and the command that repairs the rest."""
     from dataclasses import asdict
 

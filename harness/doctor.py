@@ -91,6 +91,11 @@ def look(engine: Engine) -> Finding:
     return _engine(engine.name, engine, "ok")
 
 
+def look_at_broker() -> Finding:
+    """Whether a broker of ours could run here; nothing is changed or fetched."""
+    return _broker()
+
+
 def lines(findings: Iterable[Finding]) -> list[str]:
     """Findings as text, each on a line with what repairs it; then how many engines are ready."""
     found = list(findings)

@@ -27,7 +27,7 @@ class Forecast:
     beside_s: float
     """About how many seconds the run takes beside them."""
     lacking: Mapping[str, str] = field(default_factory=dict)
-    """By engine, what must be brought before it can run; nothing of that is in the seconds."""
+    """By engine, or `kafka` for the broker, what must be brought before it can run. The seconds hold nothing of it."""
 
     @property
     def total_s(self) -> float:

@@ -66,9 +66,12 @@ class Outlook(Readiness):
     """Only looks, for a plan that is shown and not executed: what can be brought is taken for brought."""
 
     lacking: dict[str, str] = field(default_factory=dict)
-    """By engine that was asked for, what is to be brought."""
+    """By engine that was asked for, or `kafka` for the broker, what is to be brought."""
 
     def without_kafka(self) -> Blocked | None:
+        finding = doctor.look_at_broker()
+        if finding.state == "missing":
+            self.lacking[doctor.BROKER] = finding.what
         return None
 
     def available(self, engine: Engine, log: LogKind) -> Blocked | None:  # noqa: ARG002 - as the plan asks

@@ -373,7 +373,9 @@ def _prepared(workload: Workload, parameters: Parameters, suite: Suite) -> tuple
     largest = workload.largest(parameters) if isinstance(workload, Bounded) else {}
     if leaving := overflow(query, largest, _load(suite, parameters)):
         raise Unfit(leaving, "give smaller values, a lower rate or shorter windows")
-    workload.events(parameters, suite.seed, Segment(0, 1, 0, suite.events_per_second), np.array([0]))
+    # What numpy only warns of, a division by no keys for one, makes no events.
+    with np.errstate(divide="raise", invalid="raise"):
+        workload.events(parameters, suite.seed, Segment(0, 1, 0, suite.events_per_second), np.array([0]))
     return parameters, None
 
 

@@ -156,8 +156,8 @@ def _executed(arguments: Sequence[str]) -> int:
         return _tell([_misuse(error)])
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
-    except SystemExit as end:  # Completion ends so.
-        return end.code if isinstance(end.code, int) else ExitCode.GOOD
+    except SystemExit as end:  # Completion ends so, with 1 for a shell that it does not know.
+        return ExitCode.USAGE if end.code else ExitCode.GOOD
     except Exception as error:
         if "--debug" in arguments:
             sys.stderr.write(printable_lines(traceback.format_exc()))

@@ -162,7 +162,12 @@ def _executed(arguments: Sequence[str]) -> int:
         if "--debug" in arguments:
             sys.stderr.write(printable_lines(traceback.format_exc()))
         return _tell(_problems(error))
+    if code and arguments[0] in _COMPLETIONS:
+        return ExitCode.USAGE  # Typer's own code is 1: it does not know the shell.
     return ExitCode.GOOD if code is None else code
+
+
+_COMPLETIONS = ("--install-completion", "--show-completion")
 
 
 def _tell(problems: Sequence[Problem]) -> int:
@@ -311,7 +316,10 @@ def run(
     no_progress: Annotated[bool, typer.Option("--no-progress", help="Say nothing until there are results.")] = False,
     _debug: DebugOption = False,
 ) -> int:
-    """Run a suite, or one case for each engine and workload that is named."""
+    """Run a suite, or one case for each engine and workload that is named.
+
+    Longer than most: every option is here, with its words for the user.
+    """
     wish = _Wish(output_format, no_progress, strict, _wait_s(wait_quiet))
     if resume is not None:
         return _foretell_rest(_folder(resume), output_format) if dry_run else _resume(_folder(resume), wish)

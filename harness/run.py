@@ -1,4 +1,7 @@
-"""A run: every case of a plan, one after the other, on one log, each leaving a history in the run's folder."""
+"""A run: every case of a plan, one after the other, on one log, each leaving a history in the run's folder.
+
+Longer than most: all that is made ready for a case stands beside the case.
+"""
 
 from __future__ import annotations
 

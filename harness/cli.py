@@ -318,7 +318,7 @@ def run(
 ) -> int:
     """Run a suite, or one case for each engine and workload that is named.
 
-    Longer than most: every option is here, with its words for the user.
+    \fLonger than most: every option is here, with its words for the user.
     """
     wish = _Wish(output_format, no_progress, strict, _wait_s(wait_quiet))
     if resume is not None:

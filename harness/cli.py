@@ -242,7 +242,7 @@ def _streamgauge(
     pass
 
 
-@app.command(epilog=epilog("run"), short_help=_SHORT["run"])
+@app.command(epilog=epilog("run"), help="Run a suite, or one case for each engine and workload that is named.")
 def run(
     suite: Annotated[
         str | None,
@@ -318,7 +318,7 @@ def run(
 ) -> int:
     """Run a suite, or one case for each engine and workload that is named.
 
-    \fLonger than most: every option is here, with its words for the user.
+    Longer than most: every option is here, with its words for the user.
     """
     wish = _Wish(output_format, no_progress, strict, _wait_s(wait_quiet))
     if resume is not None:

@@ -118,7 +118,7 @@ def gate(
 ) -> int:
     """Compare this code with a baseline, side by side: first the answers, then the speed.
 
-    \fLonger than most: every option is here, with its words for the user.
+    Longer than most: every option is here, with its words for the user.
     """
     if context.invoked_subcommand is not None:
         return ExitCode.GOOD

@@ -242,7 +242,11 @@ def _streamgauge(
     pass
 
 
-@app.command(epilog=epilog("run"), help="Run a suite, or one case for each engine and workload that is named.")
+@app.command(
+    epilog=epilog("run"),
+    short_help=_SHORT["run"],
+    help="Run a suite, or one case for each engine and workload that is named.",
+)
 def run(
     suite: Annotated[
         str | None,

@@ -5,6 +5,7 @@ Longer than most: every command is here, with its words for the user.
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 import shlex
@@ -23,23 +24,26 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from typer.exceptions import TyperException
 
+from harness import completion
+from harness.completion import LATEST, RUNS
 from harness.consoles import console as _console
 from harness.consoles import report as _report
 from harness.gate import command as gate
+from harness.invocation import NAME, again, program, short_name
+from harness.manual import epilog
 from harness.outlet import open_outlets
+from harness.planning.suite_files import suites
 from harness.problem import ExitCode, Problem
 from results.folder import write_whole
 from results.printable import printable, printable_lines
 
 if TYPE_CHECKING:
     from harness.display import Display
+    from harness.forecast import Forecast
     from harness.planning.readiness import Readiness
     from harness.planning.request import Request
     from results.plan import RunPlan
     from results.result import Outcome, RunResult
-
-RUNS = Path("runs")
-LATEST = "latest"
 
 ENDS: Mapping[Outcome, ExitCode] = {
     "pass": ExitCode.GOOD,
@@ -64,14 +68,27 @@ _MOST_COMPARED = 26
 """They are called by letters."""
 
 app = typer.Typer(
-    name="streamgauge",
+    name=NAME,
     help="Measures stream processors: throughput, latency, exactly-once correctness and memory, with evidence.",
-    add_completion=False,
+    epilog=epilog(""),
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-app.add_typer(gate.app, name="gate")
+app.add_typer(gate.app, name="gate", epilog=epilog("gate"), short_help=gate.SUMMARY_LINE)
+
+_SHORT = {
+    "run": "Run a suite, or one case for each engine and workload named.",
+    "noise": "Try one case against itself: which changes can be seen here.",
+    "explain": "Show what an engine would run: its settings and its plan.",
+    "judge": "Judge a stored run again, from its histories.",
+    "report": "Make one HTML page of a run's results.",
+    "compare": "Say what changed from one result to others.",
+    "export": "Give a run's figures to another tool.",
+    "doctor": "Say what can run here, and what repairs the rest.",
+    "setup": "Bring what engines need now, instead of at first use.",
+}
+"""A line of the list of commands, whole at 80 columns."""
 
 Format = Literal["text", "json", "markdown"]
 FormatOption = Annotated[
@@ -88,7 +105,11 @@ ThresholdOption = Annotated[
 ]
 RunArgument = Annotated[
     str,
-    typer.Argument(metavar="RUN", help="A run's folder, `latest` of those in runs/, or a result.json (.xz)."),
+    typer.Argument(
+        metavar="RUN",
+        autocompletion=completion.run,
+        help="A run's folder, `latest` of those in runs/, or a result.json (.xz).",
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
 StrictOption = Annotated[bool, typer.Option("--strict", help="Exit with code 6 where a figure stands in brackets.")]
@@ -98,7 +119,10 @@ WaitOption = Annotated[
 FaultOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--fault", metavar="FAULT", help="Replace the faults that strike (`all`: every one); may be repeated."
+        "--fault",
+        metavar="FAULT",
+        autocompletion=completion.fault,
+        help="Replace the faults that strike (`all`: every one); may be repeated.",
     ),
 ]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
@@ -129,16 +153,23 @@ def execute(arguments: Sequence[str]) -> int:
 
 def _executed(arguments: Sequence[str]) -> int:
     try:
-        code: int | None = app(list(arguments) or ["--help"], prog_name="streamgauge", standalone_mode=False)
+        code: int | None = app(list(arguments) or ["--help"], prog_name=short_name(), standalone_mode=False)
     except TyperException as error:
         return _tell([_misuse(error)])
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
+    except SystemExit as end:  # Completion ends so, with 1 for a shell that it does not know.
+        return ExitCode.USAGE if end.code else ExitCode.GOOD
     except Exception as error:
         if "--debug" in arguments:
             sys.stderr.write(printable_lines(traceback.format_exc()))
         return _tell(_problems(error))
+    if code and arguments[0] in _COMPLETIONS:
+        return ExitCode.USAGE  # Typer's own code is 1: it does not know the shell.
     return ExitCode.GOOD if code is None else code
+
+
+_COMPLETIONS = ("--install-completion", "--show-completion")
 
 
 def _tell(problems: Sequence[Problem]) -> int:
@@ -156,8 +187,10 @@ def _misuse(error: TyperException) -> Problem:
     what, mark, commands = what.partition(" Did you mean")
     advice = f"{mark.strip()}{commands} " if mark else advice
     context = getattr(error, "ctx", None)
-    command = context.command_path if context else "streamgauge"
-    return Problem(what, f"in the command `{command}`", f"{advice}See: {command} --help", ExitCode.USAGE)
+    command = context.command_path if context else short_name()
+    return Problem(
+        what, f"in the command `{command}`", f"{advice}See: {again(*command.split()[1:], '--help')}", ExitCode.USAGE
+    )
 
 
 def _problems(error: Exception) -> Sequence[Problem]:
@@ -177,6 +210,10 @@ def _problems(error: Exception) -> Sequence[Problem]:
             return [Problem(error.what, str(error.where), error.remedy, ExitCode.USAGE)]
         case NotStored():
             return [Problem(str(error.strerror), str(error.filename), "make room, or write elsewhere")]
+        case OSError(errno=errno.ENAMETOOLONG):
+            # Whichever word of the command named it: paths are looked at in many places.
+            what = f"a name is longer than a file's may be: {str(error.filename)[:60]}..."
+            return [Problem(what, "in the command line or the suite", "Choose a shorter one", ExitCode.USAGE)]
         case Unjudged():
             return [Problem(error.what, str(error.where), error.remedy, ExitCode.ENVIRONMENT)]
     where = traceback.extract_tb(error.__traceback__)[-1]
@@ -207,15 +244,39 @@ def _streamgauge(
     pass
 
 
-@app.command()
+@app.command(
+    epilog=epilog("run"),
+    short_help=_SHORT["run"],
+    help="Run a suite, or one case for each engine and workload that is named.",
+)
 def run(
-    suite: Annotated[str | None, typer.Argument(metavar="SUITE", help="A suite's name, or a path to its file.")] = None,
+    suite: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="SUITE",
+            autocompletion=completion.suite,
+            help=f"A suite's name ({', '.join(suites())}), or a path to its file.",
+        ),
+    ] = None,
     engine: Annotated[
-        list[str] | None, typer.Option("-e", "--engine", metavar="ENGINE", help="Only this engine; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            "-e",
+            "--engine",
+            metavar="ENGINE",
+            autocompletion=completion.engine,
+            help="Only this engine; may be repeated.",
+        ),
     ] = None,
     workload: Annotated[
         list[str] | None,
-        typer.Option("-w", "--workload", metavar="WORKLOAD", help="Only this workload; may be repeated."),
+        typer.Option(
+            "-w",
+            "--workload",
+            metavar="WORKLOAD",
+            autocompletion=completion.workload,
+            help="Only this workload; may be repeated.",
+        ),
     ] = None,
     log: Annotated[
         Literal["embedded", "kafka", "auto"],
@@ -245,18 +306,29 @@ def run(
     threshold: ThresholdOption = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the run's folder is made.")] = RUNS,
     resume: Annotated[
-        str | None, typer.Option(metavar="RUN", help="Go on with a run that was interrupted, and nothing else.")
+        str | None,
+        typer.Option(
+            metavar="RUN",
+            autocompletion=completion.run,
+            help="Go on with a run that was interrupted, and nothing else.",
+        ),
     ] = None,
     strict: StrictOption = False,
     wait_quiet: WaitOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Start nothing: print the cases, and about how long each takes.")
+    ] = False,
     output_format: FormatOption = "text",
     no_progress: Annotated[bool, typer.Option("--no-progress", help="Say nothing until there are results.")] = False,
     _debug: DebugOption = False,
 ) -> int:
-    """Run a suite, or one case for each engine and workload that is named."""
+    """Run a suite, or one case for each engine and workload that is named.
+
+    Longer than most: every option is here, with its words for the user.
+    """
     wish = _Wish(output_format, no_progress, strict, _wait_s(wait_quiet))
     if resume is not None:
-        return _resume(_folder(resume), wish)
+        return _foretell_rest(_folder(resume), output_format) if dry_run else _resume(_folder(resume), wish)
     from harness.planning.planner import Selection
     from harness.planning.request import Request, overrides
 
@@ -265,27 +337,61 @@ def run(
     )
     replaced = overrides(settings or [], seed, fault or (), rate=rate, pin=pin)
     asked = Request(suite, selection, replaced, tuple(threshold or ()))
-    return _execute(*_planned(asked, out), wish)
+    return _foretell(asked, output_format) if dry_run else _execute(*_planned(asked, out), wish)
 
 
 def _planned(asked: Request, out: Path) -> tuple[RunPlan, Readiness, Path]:
     """What is asked, as a plan, with what this machine is ready for, and the folder that was made for it."""
     from harness import run as running
-    from harness.planning import catalogue, planner, request
     from harness.planning.readiness import Readiness
+
+    readiness = Readiness(_report())
+    planned = _plan(asked, readiness)
+    return planned, readiness, running.new_folder(out, planned.suite)
+
+
+def _plan(asked: Request, readiness: Readiness) -> RunPlan:
+    from harness.planning import catalogue, planner, request
 
     known = catalogue.discover()
     source, content, selection = request.resolve(asked, known)
-    readiness = Readiness(_report())
     loaded = [
         known.loaded[name] for name in planner.selected_engines(content, selection, known) if name in known.loaded
     ]
     log_choice = planner.choose_log(selection, loaded, readiness.has_java, readiness.without_kafka)
     readiness.own_broker = log_choice[0] == "kafka" and selection.kafka is None
     name = request.run_name(source)
-    command = shlex.join([_program(), *sys.argv[1:]])
-    planned = planner.make(name, content, selection, known, log_choice, readiness.available, command)
-    return planned, readiness, running.new_folder(out, name)
+    command = f"{program()} {shlex.join(sys.argv[1:])}"
+    return planner.make(name, content, selection, known, log_choice, readiness.available, command)
+
+
+def _foretell(asked: Request, output_format: Format) -> int:
+    """Say what would run; nothing is brought, started or written."""
+    from harness.forecast import forecast
+    from harness.planning.catalogue import discover
+    from harness.planning.readiness import Outlook
+
+    outlook = Outlook(_report())
+    planned = _plan(asked, outlook)
+    return _tell_forecast(forecast(planned, planned.runnable, discover().loaded, outlook.lacking), output_format)
+
+
+def _foretell_rest(folder: Path, output_format: Format) -> int:
+    """The same of a run that was interrupted."""
+    from harness import run as running
+    from harness.forecast import forecast
+    from harness.planning.catalogue import discover
+
+    planned = running.resumed(folder)
+    return _tell_forecast(forecast(planned, running.unrecorded(planned, folder), discover().loaded), output_format)
+
+
+def _tell_forecast(told: Forecast, output_format: Format) -> int:
+    from harness.forecast import document, lines
+
+    as_json = output_format == "json"
+    _say(json.dumps(document(told), indent=2, ensure_ascii=False) if as_json else "\n".join(lines(told)))
+    return ExitCode.GOOD if told.expected_s else ExitCode.ENVIRONMENT
 
 
 @dataclass(frozen=True)
@@ -330,6 +436,8 @@ def _resume(folder: Path, wish: _Wish) -> int:
 def _execute(planned: RunPlan, readiness: Readiness, folder: Path, wish: _Wish) -> int:
     from harness import run as running
     from harness.display import choose
+    from harness.forecast import forecast
+    from harness.planning.catalogue import discover
 
     consoles = _console(sys.stdout), _console(sys.stderr)
     try:
@@ -337,13 +445,15 @@ def _execute(planned: RunPlan, readiness: Readiness, folder: Path, wish: _Wish) 
             tools = readiness.provisioned(planned)
             if planned.runnable:
                 _look_around(display, wish.wait_s)
+            told = forecast(planned, running.unrecorded(planned, folder), discover().loaded)
+            display.finished("run", told.summary())
+            display.expect(told.expected_s)
             running.execute(planned, tools, folder, display)
     except (KeyboardInterrupt, Exception) as error:
         what = "interrupted" if isinstance(error, KeyboardInterrupt) else "the run ended early"
-        where, program = printable(str(folder)), _program()
-        sys.stderr.write(
-            f"{what}; what is known is kept\n  {where}\n  {program} judge {where}\n  {program} run --resume {where}\n"
-        )
+        where = str(folder)
+        further = again("judge", where), again("run", "--resume", where)
+        sys.stderr.write("\n  ".join((f"{what}; what is known is kept", printable(where), *further)) + "\n")
         raise
     code = _conclude(folder, wish.output_format, wish.strict)
     _forget_disturbed(folder)
@@ -373,11 +483,19 @@ def _look_around(display: Display, wait_s: float) -> None:
         display.finished("machine", "calm" if calm else f"not calm within {wait_s:g} s: the run begins all the same")
 
 
-@app.command()
+@app.command(epilog=epilog("noise"), short_help=_SHORT["noise"])
 def noise(
-    engine: Annotated[str, typer.Option("-e", "--engine", metavar="ENGINE", help="The engine that is tried.")],
+    engine: Annotated[
+        str,
+        typer.Option(
+            "-e", "--engine", metavar="ENGINE", autocompletion=completion.engine, help="The engine that is tried."
+        ),
+    ],
     trials: Annotated[int, typer.Option("-n", "--trials", metavar="N", min=5, max=1000, help="How many trials.")] = 10,
-    workload: Annotated[str, typer.Option("-w", "--workload", metavar="WORKLOAD", help="The workload.")] = "sensors",
+    workload: Annotated[
+        str,
+        typer.Option("-w", "--workload", metavar="WORKLOAD", autocompletion=completion.workload, help="The workload."),
+    ] = "sensors",
     log: Annotated[
         Literal["embedded", "kafka", "auto"], typer.Option(help="As of `run`: noise is known for each kind by itself.")
     ] = "auto",
@@ -417,12 +535,20 @@ def noise(
     return code
 
 
-@app.command()
+@app.command(epilog=epilog("explain"), short_help=_SHORT["explain"])
 def explain(
     case: Annotated[
-        str, typer.Argument(metavar="CASE", help="ENGINE.WORKLOAD, ENGINE.MODE.WORKLOAD, or a case's whole name.")
+        str,
+        typer.Argument(
+            metavar="CASE",
+            autocompletion=completion.case,
+            help="ENGINE.WORKLOAD, ENGINE.MODE.WORKLOAD, or a case's whole name.",
+        ),
     ],
-    suite: Annotated[str, typer.Option(metavar="SUITE", help="The suite that it is a case of.")] = "quick",
+    suite: Annotated[
+        str,
+        typer.Option(metavar="SUITE", autocompletion=completion.suite, help="The suite that it is a case of."),
+    ] = "quick",
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Replace a value of the suite; may be repeated."),
@@ -437,7 +563,7 @@ def explain(
         _say(printable_lines(part))
 
 
-@app.command()
+@app.command(epilog=epilog("judge"), short_help=_SHORT["judge"])
 def judge(
     run: RunArgument,
     threshold: ThresholdOption = None,
@@ -459,7 +585,7 @@ def judge(
     return _show(result.model_copy(update={"thresholds": told}), path, output_format, strict)
 
 
-@app.command()
+@app.command(epilog=epilog("report"), short_help=_SHORT["report"])
 def report(
     run: RunArgument,
     output: Annotated[
@@ -486,11 +612,15 @@ def report(
     _say(printable(str(path)))
 
 
-@app.command()
+@app.command(epilog=epilog("compare"), short_help=_SHORT["compare"])
 def compare(
     runs: Annotated[
         list[str],
-        typer.Argument(metavar="RUN...", help="Two or more, each as of `judge`: the first against each of the others."),
+        typer.Argument(
+            metavar="RUN...",
+            autocompletion=completion.run,
+            help="Two or more, each as of `judge`: the first against each of the others.",
+        ),
     ],
     output_format: FormatOption = "text",
     _debug: DebugOption = False,
@@ -514,13 +644,14 @@ def compare(
             change_text.render(found, _console(sys.stdout))
 
 
-@app.command("list")
+@app.command("list", epilog=epilog("list"))
 def list_(
     what: Annotated[Literal["engines", "workloads", "faults", "suites"], typer.Argument(help="What to list.")],
     as_json: JsonOption = False,
     matrix: Annotated[
         bool, typer.Option("--matrix", help="Of engines: how each answers each workload, mode by mode.")
     ] = False,
+    _debug: DebugOption = False,
 ) -> None:
     """List what there is."""
     from harness.planning.catalogue import LISTS
@@ -536,12 +667,19 @@ def list_(
     wide = max((len(entry["name"]) for entry in entries), default=0)
     for entry in entries:
         parameters = "  ".join(f"{name}={value!r}" for name, value in entry.get("parameters", {}).items())
-        for first, words in ((f"{entry['name']:<{wide}} ", entry["about"]), (" " * (wide + 1), parameters)):
-            lines = textwrap.wrap(words, width, initial_indent=first, subsequent_indent=" " * (wide + 1))
+        # Where there is little room, the name has a line of its own.
+        indent = " " * (wide + 1 if width >= _NARROW else 2)
+        begin = f"{entry['name']:<{wide}} " if width >= _NARROW else f"{entry['name']}\n{indent}"
+        for first, words in ((begin, entry["about"]), (indent, parameters)):
+            lines = textwrap.wrap(words, width, initial_indent=indent, subsequent_indent=indent)
+            lines[:1] = [first + line[len(indent) :] for line in lines[:1]]
             if lines:
                 _say("\n".join(lines))
     if not entries:
         _say(f"no {what} yet")
+
+
+_NARROW = 60
 
 
 def _show_matrix(what: str, as_json: bool) -> None:
@@ -557,12 +695,19 @@ def _show_matrix(what: str, as_json: bool) -> None:
         _say(matrix.text(columns, _console(sys.stdout).width))
 
 
+def _export_formats(incomplete: str) -> list[str]:
+    """For completion."""
+    from reports import exports
+
+    return completion.fitting(exports.discover(), incomplete)
+
+
 _FORMATS = "pytest-benchmark, github-action-benchmark, bencher, csv, junit or parquet."
 
 
-@app.command()
+@app.command(epilog=epilog("export"), short_help=_SHORT["export"])
 def export(
-    to: Annotated[str, typer.Option("--to", metavar="FORMAT", help=_FORMATS)],
+    to: Annotated[str, typer.Option("--to", metavar="FORMAT", autocompletion=_export_formats, help=_FORMATS)],
     run: RunArgument = LATEST,
     output: Annotated[
         Path | None,
@@ -612,8 +757,8 @@ def export(
     return ExitCode.GOOD
 
 
-@app.command()
-def doctor(as_json: JsonOption = False) -> int:
+@app.command(epilog=epilog("doctor"), short_help=_SHORT["doctor"])
+def doctor(as_json: JsonOption = False, _debug: DebugOption = False) -> int:
     """Say what can run here, and the command that repairs the rest."""
     from dataclasses import asdict
 
@@ -629,10 +774,13 @@ def doctor(as_json: JsonOption = False) -> int:
     return ExitCode.GOOD if ready else ExitCode.ENVIRONMENT
 
 
-@app.command()
+@app.command(epilog=epilog("setup"), short_help=_SHORT["setup"])
 def setup(
     names: Annotated[
-        list[str], typer.Argument(metavar="ENGINE...|all", help="Engines, `kafka` for a broker, or `all`.")
+        list[str],
+        typer.Argument(
+            metavar="ENGINE...", autocompletion=completion.set_up, help="Engines, `kafka` for a broker, or `all`."
+        ),
     ],
     _debug: DebugOption = False,
 ) -> int:
@@ -671,20 +819,31 @@ def _say(text: str) -> None:
 
 def _path(run: str) -> Path:
     """A run's folder, or the file of a result. Raises Problem."""
-    return Path(run) if Path(run).is_file() else _folder(run)
+    with suppress(OSError):  # Too long for a name.
+        if Path(run).is_file():
+            return Path(run)
+    return _folder(run)
+
+
+def _is_folder(run: str) -> bool:
+    with suppress(OSError):  # Too long for a name.
+        return Path(run).is_dir()
+    return False
 
 
 def _folder(run: str) -> Path:
     """The folder of a run by its path, or the newest in runs/ for `latest`. Raises Problem."""
     if run != LATEST or Path(run).exists():
-        if not Path(run).is_dir():
+        if not _is_folder(run):
             known = sorted(RUNS.glob("*/plan.json"), key=_begun)
-            nearest = f"The newest is {known[-1].parent}" if known else "`streamgauge run quick` makes one"
+            nearest = (
+                f"The newest is {shlex.quote(str(known[-1].parent))}" if known else f"Make one: {again('run', 'quick')}"
+            )
             raise Problem("there is no such run", run, nearest, ExitCode.USAGE)
         return Path(run)
     plans = sorted(RUNS.glob("*/plan.json"), key=_begun)
     if not plans:
-        raise Problem("there is no run yet", f"{RUNS}/", "Make one: streamgauge run quick", ExitCode.USAGE)
+        raise Problem("there is no run yet", f"{RUNS}/", f"Make one: {again('run', 'quick')}", ExitCode.USAGE)
     return plans[-1].parent
 
 
@@ -728,7 +887,7 @@ def _show(result: RunResult, path: Path, output_format: Format, strict: bool) ->
         case "markdown":
             _say(markdown.page(result, str(path)))
         case "text":
-            terminal.render(result, str(path), _console(sys.stdout), _program())
+            terminal.render(result, str(path), _console(sys.stdout), again("report", str(path)))
     return _ending(result, path, strict)
 
 
@@ -747,7 +906,7 @@ def _ending(result: RunResult, path: Path, strict: bool) -> int:
     )
     problems = []
     if crossed:
-        remedy = f"All figures: {_program()} report {path}"
+        remedy = f"All figures: {again('report', where)}"
         problems.append(Problem(f"threshold crossed: {crossed}", where, remedy, ExitCode.REGRESSION))
     if undecided:
         remedy = "See why; where other work was beside it, run again with --wait-quiet 60s"
@@ -776,13 +935,6 @@ def _judge(folder: Path) -> RunResult:
         raise Problem(what, str(folder / store.RESULT), remedy) from error
 
 
-def _program() -> str:
-    """How Streamgauge is called here: in a checkout by its script."""
-    from harness.provisioning.folders import ROOT
-
-    return "./bench" if (ROOT / "bench").exists() else "streamgauge"
-
-
 def _command(source: Path, result: RunResult) -> str:
     """What was typed to make a run, where that is known."""
     from results import store
@@ -792,7 +944,7 @@ def _command(source: Path, result: RunResult) -> str:
     if not command and source.is_dir():
         with suppress(OSError, ValueError, AttributeError):
             command = json.loads(read_regular(source / store.PLAN, source)).get("command")
-    return command if isinstance(command, str) and command else shlex.join([_program(), "run", result.suite])
+    return command if isinstance(command, str) and command else again("run", result.suite)
 
 
 if __name__ == "__main__":

@@ -15,10 +15,11 @@ import psutil
 
 from engines.protocol import Engine
 from harness import broker
+from harness.invocation import again
 from harness.problem import Problem
 from harness.provisioning import system, uv
 from harness.provisioning.environments import ensure_environment, environment_state
-from harness.provisioning.folders import ROOT, home
+from harness.provisioning.folders import home
 from harness.provisioning.jars import ensure_jars, missing_jars
 from harness.provisioning.java import PREFERRED, Java, ensure_java, find_java
 from harness.provisioning.libpython import ensure_library
@@ -83,6 +84,16 @@ def examine(engines: Mapping[str, Engine | Unavailable]) -> list[Finding]:
     """Look at the machine, the tools, the broker and every engine; nothing is changed or fetched."""
     log = _broker()
     return [*_machine(), *_tools(), log, *(_engine(name, engine, log.state) for name, engine in engines.items())]
+
+
+def look(engine: Engine) -> Finding:
+    """Whether an engine could run here, on a log that is there; nothing is changed or fetched."""
+    return _engine(engine.name, engine, "ok")
+
+
+def look_at_broker() -> Finding:
+    """Whether a broker of ours could run here; nothing is changed or fetched."""
+    return _broker()
 
 
 def lines(findings: Iterable[Finding]) -> list[str]:
@@ -200,4 +211,4 @@ def _lacking_jars(name: str, owner: str) -> list[tuple[str, str]]:
 
 
 def _setup(name: str) -> str:
-    return f"{'./bench' if (ROOT / 'bench').exists() else 'streamgauge'} setup {name}"
+    return again("setup", name)

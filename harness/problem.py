@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
 
 from results.printable import printable
@@ -18,6 +19,19 @@ class ExitCode(IntEnum):
     ENVIRONMENT = 5
     INCONCLUSIVE = 6
     INTERRUPTED = 130
+
+
+MEANINGS: Mapping[ExitCode, str] = {
+    ExitCode.GOOD: "everything that ran was right",
+    ExitCode.REGRESSION: "a regression, or a threshold was crossed",
+    ExitCode.USAGE: "the command or the suite is not valid",
+    ExitCode.WRONG_RESULTS: "wrong results or a broken guarantee",
+    ExitCode.UNFINISHED: "an engine did not finish, or standard output cannot be written",
+    ExitCode.ENVIRONMENT: "nothing could run here, or something needed is missing",
+    ExitCode.INCONCLUSIVE: "inconclusive, where --strict was asked for",
+    ExitCode.INTERRUPTED: "interrupted; what is known is kept",
+}
+"""What each says, for help."""
 
 
 class Problem(Exception):

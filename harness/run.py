@@ -1,4 +1,7 @@
-"""A run: every case of a plan, one after the other, on one log, each leaving a history in the run's folder."""
+"""A run: every case of a plan, one after the other, on one log, each leaving a history in the run's folder.
+
+Longer than most: all that is made ready for a case stands beside the case.
+"""
 
 from __future__ import annotations
 
@@ -89,7 +92,7 @@ def execute(plan: RunPlan, provisioned: Mapping[str, Provisioned], folder: Path,
     folder = folder.resolve()  # Engines run elsewhere and are given its parts.
     if not (folder / _PLAN).exists():
         write_whole(folder / _PLAN, plan.model_dump_json(indent=2).encode())
-    left = [case for case in plan.runnable if not _recorded(_history(folder, case))]
+    left = unrecorded(plan, folder)
     if not left:
         return
     known = catalogue.discover()
@@ -106,6 +109,11 @@ def execute(plan: RunPlan, provisioned: Mapping[str, Provisioned], folder: Path,
             _calibrate(plan, left, known, next(iter(provisioned.values())), log, folder, scratch, display)
         for case, (engine, workload, fault) in zip(left, parts, strict=True):
             _run_case(case, engine, workload, fault, provisioned[case.engine], log, folder, scratch, display)
+
+
+def unrecorded(plan: RunPlan, folder: Path) -> list[CasePlan]:
+    """The cases that are to run and have no complete history yet, in their order. Raises LeadsOutside."""
+    return [case for case in plan.runnable if not _recorded(_history(folder, case))]
 
 
 def resumed(folder: Path) -> RunPlan:
@@ -231,6 +239,7 @@ def _broker(
     )
     stack.callback(broker.stop)
     broker.start()
+    display.finished("kafka", "a broker is there")
     return _RunLog(broker, broker, link)
 
 

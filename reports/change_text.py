@@ -22,9 +22,7 @@ from results.printable import printable, printable_lines
 _SAID = {"better": "better", "worse": "WORSE", "inconclusive": "no difference"}
 _STYLES = {"better": "green", "worse": "bold red", "inconclusive": "", "unknown": "dim"}
 _HEAD = ("engine", "figure", "before", "after", "after / before", "")
-_LEAST = {"engine": 13, "": 13}
-"""Columns of characters, so that words stay whole where there is little room."""
-_NUMBERS = ("before", "after", "after / before")
+_LAST = len(_HEAD) - 1
 _CHANCE = (
     "A figure is called better or worse where the intervals of both medians are apart.",
     "Of figures that are the same, up to three in a hundred look different by chance.",
@@ -62,19 +60,12 @@ def render(changes: Changes, console: Console) -> None:
             for line in part.lines:
                 console.print(Text(printable(line), part.style), soft_wrap=not console.is_terminal)
             continue
-        table = screen.table()
-        for heading in _HEAD:
-            table.add_column(
-                Text(heading),
-                justify="right" if heading in _NUMBERS else "left",
-                overflow="fold",
-                no_wrap=heading == _HEAD[1],
-                min_width=_LEAST.get(heading),
-            )
-        for cells, style in zip(part.rows, part.styles, strict=True):
-            *others, said = (printable_lines(cell) for cell in cells)
-            table.add_row(*map(Text, others), Text(said, style))
-        console.print(table)
+        rows = [
+            [*(Text(printable_lines(cell)) for cell in cells[:-1]), Text(printable_lines(cells[-1]), style)]
+            for cells, style in zip(part.rows, part.styles, strict=True)
+        ]
+        for table in screen.tables(_HEAD, rows, console.width, left=(_LAST,), breakable=(_LAST,), names=2):
+            console.print(table)
 
 
 def page(changes: Changes) -> str:

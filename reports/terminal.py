@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator
 
 from rich.console import Console, RenderableType
@@ -16,8 +17,10 @@ from results.printable import printable, printable_lines, printable_values
 from results.result import RunResult
 
 
-def render(run: RunResult, path: str, console: Console, program: str = "streamgauge") -> None:
-    """Print the run. path: how its user calls the folder that it is stored in. program: how they call Streamgauge."""
+def render(run: RunResult, path: str, console: Console, remake: str = "") -> None:
+    """Print the run. path: how its user calls the folder that it is stored in. remake: what to type for its page, where
+    that is not the usual command.
+    """
     found = sections.discover().values()
     parts = [(section.name, section.terminal) for section in found if isinstance(section, Section) and section.terminal]
     parts.sort(key=lambda named: (named[1].order, named[0]))
@@ -34,7 +37,7 @@ def render(run: RunResult, path: str, console: Console, program: str = "streamga
         console,
     )
     console.print()
-    for label, value in (("results", path), ("report", f"{program} report {path}")):
+    for label, value in (("results", path), ("report", remake or shlex.join(["streamgauge", "report", path]))):
         console.print(Text.assemble((f"{label:<9}", "dim"), printable(value)), soft_wrap=True)
 
 

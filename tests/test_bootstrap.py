@@ -102,6 +102,11 @@ def test_bench_alone_runs_the_main_job_and_hands_on_arguments_otherwise(checkout
     assert checkout.run("bench", "report", "a b", "").stdout.startswith("report:a b:: in ")
 
 
+def test_a_shell_that_asks_for_completions_is_not_kept_waiting_until_all_is_brought(checkout: Checkout):
+    done = checkout.run("bench", _BENCH_COMPLETE="complete_bash")
+    assert (done.returncode, done.stdout, checkout.calls) == (0, "", [])
+
+
 def test_bench_keeps_the_callers_folder_and_hands_on_the_exit_code(checkout: Checkout, tmp_path: Path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()

@@ -523,3 +523,30 @@ def test_a_sum_that_would_leave_64_bits_is_refused_when_it_is_planned(
         error = capsys.readouterr().err
         said = re.escape(f"mine.ndjson: column 'Value!': its largest value, {first + 8:,}, {why}")
         assert re.match(f"error: /.*/{said}, which is not below 2\\*\\*63\n  workload replay\n  give smaller", error)
+
+
+@pytest.mark.parametrize("words", [["judge"], ["report"], ["export", "--to", "csv"], ["run", "--resume"], ["run"]])
+def test_a_name_that_no_file_can_have_is_misuse(
+    words: list[str], bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("n" * 300, "n" * 5000, "a/" * 3000):
+        assert bench(*words, name) == 2
+        assert "not foreseen" not in capsys.readouterr().err
+
+
+def test_a_path_that_is_to_be_typed_is_quoted(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench("run", "mine.toml", "-e", "alpha", "--out", "my runs [1]") == 0
+    (run,) = (bench.folder / "my runs [1]").iterdir()
+    assert f"report   streamgauge report 'my runs [1]/{run.name}'\n" in capsys.readouterr().out
+
+
+def test_an_interrupted_run_says_what_can_be_typed(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupt(_folder: Path) -> None:
+        raise KeyboardInterrupt
+
+    bench.during = interrupt
+    assert bench("run", "mine.toml", "-e", "alpha", "--out", "my runs") == 130
+    (run,) = (bench.folder / "my runs").iterdir()
+    err = capsys.readouterr().err
+    assert f"\n  streamgauge run --resume 'my runs/{run.name}'\n" in err
+    assert f"\n  streamgauge judge 'my runs/{run.name}'\n" in err

@@ -13,10 +13,11 @@ import pytest
 import workloads
 from harness import faults
 from harness.planning import planner, quantity, suite
-from harness.planning.catalogue import Catalogue, discover, suites
+from harness.planning.catalogue import Catalogue, discover
 from harness.planning.planner import CasePlan, Selection
 from harness.planning.request import overrides
 from harness.planning.suite import InvalidRequest
+from harness.planning.suite_files import suites
 from harness.problem import ExitCode, Problem
 from results.warmth import LEAST
 from workloads.discovery import Unavailable

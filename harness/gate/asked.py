@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Literal
 
 from engines.protocol import LogKind
-from harness.gate.duration import trial_s
 from harness.gate.side import Unit
 from harness.planning import catalogue, planner, request
+from harness.planning.duration import trial_s
 from harness.planning.planner import Selection
 from harness.planning.readiness import Readiness
 from harness.planning.request import Request, overrides

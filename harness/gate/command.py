@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from harness import consoles
+from harness import completion, consoles
+from harness.manual import epilog
 from harness.problem import ExitCode, Problem
 from results.folder import write_whole
 from results.printable import printable, printable_lines
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from harness.gate.opponent import Opponent
     from harness.gate.repository import Repository
     from results.gate.gate_result import Acceptance, GateResult, GateSide
+
+SUMMARY_LINE = "Is this slower than it was, or wrong?"
+"""In the list of commands."""
 
 app = typer.Typer(
     help="Is this slower than it was, or wrong? Exit code 1 for a regression, 3 for wrong rows.",
@@ -72,12 +76,28 @@ def gate(
     allow_missing_baseline: Annotated[
         bool, typer.Option("--allow-missing-baseline", help="Without a baseline pass, and store one.")
     ] = False,
-    suite: Annotated[str, typer.Option(metavar="SUITE", help="The suite that is tried.")] = "gate",
+    suite: Annotated[
+        str, typer.Option(metavar="SUITE", autocompletion=completion.suite, help="The suite that is tried.")
+    ] = "gate",
     engine: Annotated[
-        list[str] | None, typer.Option("-e", "--engine", metavar="ENGINE", help="Only this engine; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            "-e",
+            "--engine",
+            metavar="ENGINE",
+            autocompletion=completion.engine,
+            help="Only this engine; may be repeated.",
+        ),
     ] = None,
     workload: Annotated[
-        list[str] | None, typer.Option("-w", "--workload", metavar="WORKLOAD", help="Only this one; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            "-w",
+            "--workload",
+            metavar="WORKLOAD",
+            autocompletion=completion.workload,
+            help="Only this one; may be repeated.",
+        ),
     ] = None,
     log: Annotated[
         Literal["auto", "embedded", "kafka"], typer.Option(help="auto: the embedded one where all engines have it.")
@@ -134,7 +154,7 @@ def gate(
     return ENDS[result.verdict]
 
 
-@app.command()
+@app.command(epilog=epilog("accept"))
 def accept(
     case: Annotated[str, typer.Argument(metavar="CASE", help="ENGINE.MODE.WORKLOAD, as the gate's table names it.")],
     until: Annotated[str, typer.Option(metavar="DATE", help="The last day on which it counts, as 2027-01-31.")],
@@ -287,8 +307,8 @@ def _after(top: Repository | None) -> GateSide:
 
 def _announced(wanted: Asked, run: GateRun, seed: int) -> str:
     """How many trials there will be, and about how many minutes they take."""
-    from harness.gate.duration import in_minutes
     from harness.gate.gate_run import STORED_TRIALS
+    from harness.planning.duration import in_minutes
     from results.gate.decision import FRESH_PAIRS, SCREEN_PAIRS
 
     one = list(wanted.seconds.values())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from engines.configuration import Configurable
@@ -13,11 +12,10 @@ from engines.discovery import discover as discover_engines
 from engines.protocol import Engine
 from harness.faults import discover as discover_faults
 from harness.faults.fault import Fault
+from harness.planning.suite_files import suites
 from workloads.discovery import Unavailable
 from workloads.workload import Workload
 from workloads.workload import discover as discover_workloads
-
-SUITES = Path(__file__).parent.parent / "suites"
 
 Entry = Mapping[str, Any]
 """One thing in a list: its `name`, a line `about` it, and what a program may want to know."""
@@ -39,11 +37,6 @@ class Catalogue:
 
 def discover() -> Catalogue:
     return Catalogue(discover_engines(), discover_workloads(), discover_faults())
-
-
-def suites() -> dict[str, Path]:
-    """The suites that come with Streamgauge, by name."""
-    return {path.stem: path for path in sorted(SUITES.glob("*.toml"))}
 
 
 def _engines() -> list[Entry]:

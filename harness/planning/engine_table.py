@@ -6,15 +6,15 @@ import difflib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from engines.configuration import LAYOUTS, SETTINGS, Configurable, Layout, Settings
 from harness.planning.catalogue import Catalogue
-from harness.planning.tables import Table, several, table_of, unknown, words
+from harness.planning.tables import Table, once, several, table_of, unknown, words
 from harness.problem import ExitCode, Problem
 from workloads.discovery import Unavailable
 
-SettingsChosen = Annotated[tuple[Settings, ...], BeforeValidator(several), Field(min_length=1)]
+SettingsChosen = Annotated[tuple[Settings, ...], BeforeValidator(several), Field(min_length=1), AfterValidator(once)]
 
 Where = Callable[[tuple[str, ...]], str]
 """Where a value of the suite was written, by the keys that lead to it."""

@@ -8,13 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from harness.planning.catalogue import Catalogue
+from harness.planning.quantity import said
 from harness.problem import ExitCode, Problem
+
+MOST_DEPTH = 10
+"""Tables in tables: none that is asked for lies deeper."""
 
 
 def override(content: dict[str, Any], overrides: Mapping[str, str], texts: Collection[str]) -> Iterator[Problem]:
     """Replace values by dotted key. texts: keys whose values are texts, so that 2020 and true are such there too."""
     for key, written in overrides.items():
         *tables, last = keys(key)
+        if len(tables) >= MOST_DEPTH:
+            what = f"a key of {len(tables) + 1} parts: there is none of more than {MOST_DEPTH}"
+            yield Problem(what, "option --set", "For example: --set paced.rate=10k", ExitCode.USAGE)
+            continue
         table = content
         for name in tables:
             inner = table.setdefault(name, {})
@@ -25,7 +33,11 @@ def override(content: dict[str, Any], overrides: Mapping[str, str], texts: Colle
                 break
             table = inner
         else:
-            table[last] = _value(written, text=key in texts or _names_an_option(tables))
+            try:
+                table[last] = _value(written, text=key in texts or _names_an_option(tables))
+            except (ValueError, RecursionError):
+                what = f"this is no value: {said(written)}"
+                yield Problem(what, f"--set {key}", "Write a number, a text or a list", ExitCode.USAGE)
 
 
 _OPTIONS = "options"

@@ -49,6 +49,9 @@ class Selection:
     """Only this one; None for the suite's own."""
 
 
+MOST_CASES = 20_000
+"""Trials of one run: more would take weeks."""
+
 Availability = Callable[[Engine, LogKind], Blocked | None]
 """Whether an engine can run on this machine on that log, and if not, why and what to type."""
 
@@ -94,7 +97,12 @@ def make(
     """
     _enough_strikes(suite, catalogue)
     try:
-        cases = in_blocks(_cases(suite, selection, catalogue, log, available), suite.trials, suite.seed)
+        once = _cases(suite, selection, catalogue, log, available)
+        if len(once) * suite.trials > MOST_CASES:
+            what = f"{len(once):,} cases, of {suite.trials:,} trials each: a run has at most {MOST_CASES:,}"
+            remedy = "Name fewer engines, workloads, guarantees or faults, or lower `trials`"
+            raise InvalidRequest([Problem(what, f"suite {name}", remedy, ExitCode.USAGE)])
+        cases = in_blocks(once, suite.trials, suite.seed)
         thresholds, undecidable = planned(suite.threshold, cases, selection.engines, selection.workloads)
         if undecidable:
             raise InvalidRequest(undecidable)
@@ -338,7 +346,11 @@ def _ask(suite: Suite, names: Sequence[str], catalogue: Catalogue) -> list[_Aske
             asked.append(_Asked(name, workload, *_prepared(workload, {**workload.defaults, **own}, suite)))
         except Unfit as error:
             problems.append(Problem(error.what, f"workload {name}", error.remedy, ExitCode.USAGE))
-        except (ValueError, ZeroDivisionError) as error:
+        except OSError as error:
+            what = f"a file that it names cannot be read: {error.strerror}"
+            remedy = "Choose another file"
+            problems.append(Problem(what, f"workload {name}", remedy, ExitCode.USAGE))
+        except (ValueError, ArithmeticError) as error:
             remedy = f"See its parameters: streamgauge list workloads; given were {own or 'none'}"
             problems.append(Problem(f"its parameters do not fit: {error}", f"workload {name}", remedy, ExitCode.USAGE))
     if problems:
@@ -361,7 +373,9 @@ def _prepared(workload: Workload, parameters: Parameters, suite: Suite) -> tuple
     largest = workload.largest(parameters) if isinstance(workload, Bounded) else {}
     if leaving := overflow(query, largest, _load(suite, parameters)):
         raise Unfit(leaving, "give smaller values, a lower rate or shorter windows")
-    workload.events(parameters, suite.seed, Segment(0, 1, 0, suite.events_per_second), np.array([0]))
+    # What numpy only warns of, a division by no keys for one, makes no events.
+    with np.errstate(divide="raise", invalid="raise"):
+        workload.events(parameters, suite.seed, Segment(0, 1, 0, suite.events_per_second), np.array([0]))
     return parameters, None
 
 

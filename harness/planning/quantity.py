@@ -26,17 +26,29 @@ planning busy for ever."""
 _WRITTEN = re.compile(r"\s*(\d+(?:_\d+)*(?:\.\d+)?)\s*([A-Za-z]*)\s*")
 
 
+_LONGEST = 60
+
+
+def said(value: object) -> str:
+    """A value as it was written, for a message: shortened where it is long, whatever it is."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # An integer of thousands of digits, or tables in tables.
+        return "what was given"
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
 def _parse(value: object, units: Mapping[str, float], expected: str) -> float:
     match = _WRITTEN.fullmatch(value) if isinstance(value, str) else None
     if match is None or match[2] not in units:
-        raise ValueError(f"{value!r} is not {expected}")
+        raise ValueError(f"{said(value)} is not {expected}")
     return float(match[1].replace("_", "")) * units[match[2]]
 
 
 def _at_most(number: float, most: float, value: object, told: str) -> float:
-    """Raises ValueError for what is larger, or no number."""
-    if not number <= most:
-        raise ValueError(f"{value!r} is more than {told}")
+    """Raises ValueError for what is larger, or so far below nothing, or no number."""
+    if not -most <= number <= most:
+        raise ValueError(f"{said(value)} is more than {told}" if number > 0 else f"{said(value)} is no amount")
     return number
 
 
@@ -52,7 +64,7 @@ def count(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         number = _parse(value, _COUNTS, expected)
         if not number.is_integer():
-            raise ValueError(f"{value!r} is not {expected}")
+            raise ValueError(f"{said(value)} is not {expected}")
         value = int(number)
     _at_most(value, MOST_COUNT, value, f"{MOST_COUNT:,}")
     return value
@@ -71,7 +83,9 @@ def rate(value: object) -> float:
 def number(value: object, most: float) -> float:
     """A number from 0 to `most`. Raises ValueError."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{value!r} is not a number")
+        raise ValueError(f"{said(value)} is not a number")
+    if value < 0:
+        raise ValueError(f"{said(value)} is less than 0")
     return float(_at_most(value, most, value, f"{most:g}"))
 
 

@@ -61,6 +61,30 @@ class Readiness:
         return {name: known for name in names if not isinstance(known := self._known[name], Problem)}
 
 
+@dataclass
+class Outlook(Readiness):
+    """Only looks, for a plan that is shown and not executed: what can be brought is taken for brought."""
+
+    lacking: dict[str, str] = field(default_factory=dict)
+    """By engine that was asked for, or `kafka` for the broker, what is to be brought."""
+
+    def without_kafka(self) -> Blocked | None:
+        finding = doctor.look_at_broker()
+        if finding.state == "missing":
+            self.lacking[doctor.BROKER] = finding.what
+        return None
+
+    def available(self, engine: Engine, log: LogKind) -> Blocked | None:  # noqa: ARG002 - as the plan asks
+        if engine.name not in self._looked_at:
+            self._looked_at.add(engine.name)
+            finding = doctor.look(engine)
+            if finding.state == "missing":
+                self.lacking[engine.name] = finding.what
+        return None
+
+    _looked_at: set[str] = field(default_factory=set)
+
+
 def _blocked(problem: Problem, before: str = "") -> Blocked:
     where = f" ({problem.where})" if problem.where else ""
     return Blocked(outcome="unavailable", reason=f"{before}{problem.what}{where}", remedy=problem.remedy)

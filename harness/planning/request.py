@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.planning.catalogue import Catalogue, suites
+from harness.planning.catalogue import Catalogue
 from harness.planning.planner import Selection
 from harness.planning.suite import InvalidRequest, Suite, load
+from harness.planning.suite_files import suites
 from harness.planning.tables import unknown
 from harness.problem import ExitCode, Problem
 from results.printable import printable
@@ -93,6 +94,12 @@ def resolve(request: Request, catalogue: Catalogue) -> tuple[str, Suite, Selecti
     return source, suite, selection
 
 
+def _is_address(text: str) -> bool:
+    """HOST:PORT, or several with commas between them."""
+    ports = (int(each.rpartition(":")[2]) for each in text.split(","))
+    return _ADDRESS.fullmatch(text) is not None and all(0 < port < 2**16 for port in ports)
+
+
 def run_name(source: str) -> str:
     """What a run of the suite is called: its file's name without the ending. Raises Problem if no folder can be called
     so.
@@ -126,7 +133,7 @@ def _unfit(selection: Selection, catalogue: Catalogue) -> Iterator[Problem]:
         if name not in catalogue.workloads:
             yield unknown("workload", name, catalogue.workloads, "option -w")
     if selection.kafka is not None:
-        if not _ADDRESS.fullmatch(selection.kafka):
+        if not _is_address(selection.kafka):
             yield Problem(
                 f"{selection.kafka!r} is not HOST:PORT",
                 "option --kafka",

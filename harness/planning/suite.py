@@ -9,18 +9,21 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
 from engines.configuration import Layout
 from engines.protocol import Guarantee, LogKind, Timeouts
 from harness.planning import quantity
-from harness.planning.catalogue import Catalogue, suites
+from harness.planning.catalogue import Catalogue
 from harness.planning.engine_table import EngineTable, SettingsChosen, unfit_engines
-from harness.planning.overrides import beside, keys, override, texts
-from harness.planning.tables import Table, nearest, several, table_of, unknown, words
+from harness.planning.overrides import MOST_DEPTH, beside, keys, override, texts
+from harness.planning.suite_files import suites
+from harness.planning.tables import Table, nearest, once, several, table_of, unknown, words
 from harness.planning.threshold_table import KEY, ThresholdTable, add, unfit_thresholds
 from harness.problem import ExitCode, Problem
 from results.plan import Drain, Paced, Search
@@ -38,7 +41,14 @@ Rate = Annotated[float, BeforeValidator(quantity.rate)]
 Size = Annotated[int, BeforeValidator(quantity.size)]
 Intervals = Annotated[float, BeforeValidator(lambda value: quantity.number(value, MOST_INTERVALS))]
 
+Ratio = Annotated[float, BeforeValidator(lambda value: quantity.number(value, 1000.0))]
+
 MOST_INTERVALS = 1e6
+MOST_EVENTS = 10_000_000_000
+"""Of a phase: more would fill any disk and be judged for days."""
+MOST_STRIKES = 1_000
+MOST_PERIODS = 10_000
+"""Of a profile, in one phase: each is several pieces of a curve that the plan holds."""
 MOST_PARTITIONS = 10_000
 MOST_WORKERS = 1_000
 MOST_OF_A_PARAMETER = 10_000_000
@@ -60,7 +70,11 @@ def _for_all(value: Any) -> Any:
     return value if isinstance(value, dict) else {_ALL: value}
 
 
-Names = Annotated[tuple[str, ...], BeforeValidator(several), Field(min_length=1)]
+MOST_NAMES = 200
+Names = Annotated[
+    tuple[str, ...], BeforeValidator(several), Field(min_length=1, max_length=MOST_NAMES), AfterValidator(once)
+]
+Switch = Annotated[bool, Field(strict=True)]
 
 SuiteAim = Literal["share", "outputs", "interval", "row", "committing", "restore"]
 """The aims of `results.plan.Aim` that a suite may ask for."""
@@ -80,11 +94,11 @@ class ProfileTable(Table):
 
     kind: Kind
     """The shape of the rate."""
-    factor: float | None = None
+    factor: Ratio | None = None
     """How many times as fast the high rate is as the low one."""
-    at: float | None = None
+    at: Ratio | None = None
     """When the step comes, as a share of the whole time."""
-    share: float | None = None
+    share: Ratio | None = None
     """How much of each period the burst, or the `on` part, takes."""
     period: Seconds | None = None
     """Length of one period, in seconds."""
@@ -118,17 +132,26 @@ class PacedTable(Table):
     warmup: Seconds = Field(ge=0)
     measured: Seconds = Field(gt=0)
 
+    @model_validator(mode="after")
+    def _is_bearable(self) -> PacedTable:
+        lasts_s = self.warmup + self.measured
+        if self.rate * lasts_s > MOST_EVENTS:
+            raise ValueError(f"`rate` times `warmup` and `measured` is more than {MOST_EVENTS:,} events")
+        if self.profile is not None and lasts_s > MOST_PERIODS * self.profile.resolved().period_s:
+            raise ValueError(f"the profile has more than {MOST_PERIODS:,} periods: lengthen `period`")
+        return self
+
 
 class DrainOnLog(Table):
     """What differs on one log. None: as it stands for all logs."""
 
     events: Count | None = Field(default=None, gt=0)
     """Events of each of the equal backlogs, by which the engine becomes warm."""
-    backlogs: Count | None = Field(default=None, ge=1)
+    backlogs: Count | None = Field(default=None, ge=1, le=1000)
     """How many of these there are at least; of fewer than six nothing is called warm."""
     intervals: Intervals | None = Field(default=None, gt=0)
     """How many commit intervals the last backlog is to last, which is measured."""
-    measured: Count | None = Field(default=None, ge=1)
+    measured: Count | None = Field(default=None, ge=1, le=1000)
     """So many more of the equal size are measured together, in place of a last one that is larger."""
     max_events: Count | None = Field(default=None, gt=0)
     """The most events that the last backlog may have."""
@@ -155,7 +178,7 @@ class SearchTable(Table):
     """No probe is faster than this."""
     p99_intervals: Intervals = Field(default=10.0, gt=0)
     """A rate holds only if p99 is within so many commit intervals."""
-    shares: tuple[float, ...] = (0.1, 0.25, 0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25)
+    shares: Annotated[tuple[Ratio, ...], Field(max_length=100)] = (0.1, 0.25, 0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25)
     """Of a sweep: rates, as shares of the rate at which the last backlog was drained."""
 
     @model_validator(mode="after")
@@ -164,6 +187,8 @@ class SearchTable(Table):
             raise ValueError("`confirm` is shorter than `probe`: what confirms lasts longer")
         if not self.shares or not all(0 < share <= 10 for share in self.shares):
             raise ValueError("`shares` are above 0, and at most 10")
+        if self.most * (self.settle + self.confirm) > quantity.MOST_SECONDS:
+            raise ValueError("`most` probes of `settle` and `confirm` would last longer than seven days")
         return self
 
 
@@ -182,11 +207,16 @@ class DrainTable(DrainOnLog):
 
     @model_validator(mode="after")
     def _complete(self) -> DrainTable:
-        for log in ("embedded", "kafka"):
+        for log in get_args(LogKind):
             absent = [name for name, value in self._on(log).items() if value is None and name not in _NOT_NEEDED]
             if absent:
                 names = ", ".join(f"`{name}`" for name in absent)
                 raise ValueError(f"no value for {names} on log {log}")
+            given = self._on(log)
+            if given["events"] > given["max_events"]:
+                raise ValueError(f"`events` is more than `max_events` on log {log}: an equal backlog is no larger")
+            if self.on(log).total_events > MOST_EVENTS:
+                raise ValueError(f"all backlogs together may have more than {MOST_EVENTS:,} events on log {log}")
         return self
 
     def _on(self, log: str) -> dict[str, Any]:
@@ -212,15 +242,17 @@ class FaultsTable(Table):
     """By engine or ENGINE.MODE, the faults that strike it in place of those."""
     aim: SuiteAim = "interval"
     """At what moment a strike falls."""
-    exposed: Count = Field(default=5, ge=1)
+    exposed: Count = Field(default=5, ge=1, le=MOST_STRIKES)
     """How many strikes must expose the guarantee, in each case; then no more fall."""
-    most: Count = Field(default=8, ge=1)
+    most: Count = Field(default=8, ge=1, le=MOST_STRIKES)
     """So many are tried at most, in each case."""
-    rows: Count = Field(default=0, ge=0)
+    rows: Count = Field(default=0, ge=0, le=MOST_STRIKES)
     """The last so many strikes fall as soon as a new row is visible."""
     hold: Annotated[dict[str, Annotated[Seconds, Field(ge=0)]], BeforeValidator(_for_all)] = Field(default={})
     """How many seconds a fault lasts, for all or by fault; the fault's own time where none is given."""
-    timeouts: Annotated[tuple[Timeouts, ...], BeforeValidator(several), Field(min_length=1)] = ("default",)
+    timeouts: Annotated[tuple[Timeouts, ...], BeforeValidator(several), Field(min_length=1), AfterValidator(once)] = (
+        "default",
+    )
     """One or both sets of engine time-outs to run with: `default`, `tuned`."""
 
     def of(self, engine: str, mode: str) -> Names:
@@ -251,7 +283,7 @@ class Suite(Table):
     layout: Layout | None = None
     """How tasks are spread over worker processes; where nothing is given, `process-per-task` where faults strike and
     `one-process` elsewhere."""
-    own_interval: bool = False
+    own_interval: Switch = False
     """Whether an engine that has a commit interval of its own runs with that as well, in a table of its own."""
     engine: dict[str, EngineTable] = Field(default={})
     """What differs for an engine, by its name."""
@@ -263,17 +295,17 @@ class Suite(Table):
     """How many workers or tasks each job has."""
     interval: Seconds = Field(ge=0.001)
     """The trigger, checkpoint and commit interval, in seconds."""
-    intervals: tuple[Seconds, ...] = ()
+    intervals: Annotated[tuple[Seconds, ...], Field(max_length=20)] = ()
     """Further commit intervals, in seconds; exactly-once is run at each of them as well."""
     worker_memory: Size = Field(ge=64 * 1024**2)
     """Limit of one worker process, in bytes."""
-    guarantee: Annotated[tuple[Guarantee, ...], BeforeValidator(several), Field(min_length=1)]
+    guarantee: Annotated[tuple[Guarantee, ...], BeforeValidator(several), Field(min_length=1), AfterValidator(once)]
     """One, or several to run one after the other."""
     trials: Count = Field(default=1, ge=1, le=1000)
     """How many trials each case has. Of fewer than five nothing is ranked."""
     pin: Literal["off", "auto"] = "off"
     """`auto`: where there are four CPUs or more, half of the cores are the engine's, and the rest is on the others."""
-    calibrate: bool = True
+    calibrate: Switch = True
     """Whether what the harness itself takes is measured first, or was within a day."""
     event_rate: Rate | None = Field(default=None, gt=0)
     """Events per second of event time; 0.96 of the paced rate where none is given (see SWEEP), so that event time
@@ -303,6 +335,10 @@ class Suite(Table):
             raise ValueError("neither `paced` nor `drain`: there would be nothing to do")
         if self.paced is None and self.event_rate is None:
             raise ValueError("without `paced`, `event_rate` must say how fast event time passes")
+        if self.drain is not None and any(
+            self.drain.on(log).intervals * self.interval > quantity.MOST_SECONDS for log in get_args(LogKind)
+        ):
+            raise ValueError("`drain.intervals` times `interval` is longer than seven days")
         if self.search is not None and (self.drain is None or self.faults is not None):
             raise ValueError("`search` begins at the rate of a drain: it needs `drain`, and no `faults`")
         if self.faults is not None and (self.paced is None or self.drain is not None or self.paced.profile):
@@ -377,8 +413,9 @@ def find(source: str) -> Path:
     if source in named:
         return named[source]
     path = Path(source)
-    if path.is_file():
-        return path
+    with suppress(OSError):  # Too long for a name.
+        if path.is_file():
+            return path
     if path.suffix == ".toml" or len(path.parts) > 1:
         raise Problem(
             "there is no such suite file", source, f"Suites that exist by name: {', '.join(named)}", ExitCode.USAGE
@@ -391,13 +428,7 @@ def load(source: str, overrides: Mapping[str, str], catalogue: Catalogue, thresh
     Where it says `all`, the suite has the names of what exists. Raises Problem or InvalidRequest.
     """
     path = find(source)
-    try:
-        text = path.read_text(encoding="utf-8")
-        content = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Problem("the suite file is not TOML", str(path), str(error), ExitCode.USAGE) from error
-    except OSError as error:
-        raise Problem("the suite file cannot be read", str(path), str(error), ExitCode.USAGE) from error
+    text, content = _read(path)
     beside(content, path, catalogue)
     problems = list(override(content, overrides, texts(catalogue)))
     _name_all(content, catalogue)
@@ -406,11 +437,57 @@ def load(source: str, overrides: Mapping[str, str], catalogue: Catalogue, thresh
     try:
         suite = Suite.model_validate(content)
     except ValidationError as error:
-        problems += [_explain(dict(entry), places) for entry in error.errors()]
-    problems += _unknown_names(content, catalogue, places)
+        found = error.errors()
+        problems += [_explain(dict(entry), places) for entry in found[:_MOST_TOLD]]
+        if len(found) > _MOST_TOLD:
+            what = f"{len(found) - _MOST_TOLD:,} more problems of this kind"
+            problems.append(Problem(what, str(path), "Correct those above first", ExitCode.USAGE))
+    problems += islice(_unknown_names(content, catalogue, places), _MOST_TOLD)
     if problems or suite is None:
         raise InvalidRequest(problems)
     return suite
+
+
+_MOST_TOLD = 50
+"""Problems of one kind that are told; more help nobody."""
+
+_MOST_BYTES = 1 << 20
+
+
+def _read(path: Path) -> tuple[str, dict[str, Any]]:
+    """A suite's text, and what it holds. Raises Problem."""
+    try:
+        with path.open("rb") as file:
+            written = file.read(_MOST_BYTES + 1)
+        if len(written) > _MOST_BYTES:
+            remedy = "Name a suite file: they are short"
+            raise Problem(f"this file has more than {_MOST_BYTES:,} bytes", str(path), remedy, ExitCode.USAGE)
+        text = written.decode()
+        content = tomllib.loads(text)
+    except RecursionError:
+        raise _too_deep(path) from None
+    except ValueError as error:  # Not TOML, not UTF-8, or an integer of thousands of digits.
+        raise Problem("the suite file is not TOML", str(path), str(error), ExitCode.USAGE) from error
+    except OSError as error:
+        raise Problem("the suite file cannot be read", str(path), str(error), ExitCode.USAGE) from error
+    if _depth(content) > MOST_DEPTH:
+        raise _too_deep(path)
+    return text, content
+
+
+def _too_deep(path: Path) -> Problem:
+    what = f"tables or lists are nested more than {MOST_DEPTH} deep"
+    return Problem(what, str(path), "Write them as in harness/suites/quick.toml", ExitCode.USAGE)
+
+
+def _depth(content: Any) -> int:
+    """How deep tables and lists are nested; looked at no further than is allowed."""
+    depth, level = 0, [content]
+    while level and depth <= MOST_DEPTH:
+        inner = [list(each.values()) if isinstance(each, dict) else each for each in level]
+        level = [value for each in inner for value in each if isinstance(value, dict | list)]
+        depth += 1
+    return depth
 
 
 def _name_all(content: dict[str, Any], catalogue: Catalogue) -> None:
@@ -475,7 +552,10 @@ def _explain(error: dict[str, Any], places: _Places) -> Problem:
         return Problem(f"the key `{path[-1]}` is missing", where, f"Add `{path[-1]} = ...`", ExitCode.USAGE)
     if error["type"] == "literal_error":
         return Problem(
-            f"`{path[-1]}` cannot be {error['input']!r}", where, f"Allowed: {error['ctx']['expected']}", ExitCode.USAGE
+            f"`{path[-1]}` cannot be {quantity.said(error['input'])}",
+            where,
+            f"Allowed: {error['ctx']['expected']}",
+            ExitCode.USAGE,
         )
     told = str(error["msg"]).removeprefix("Value error, ")
     subject = f"`{path[-1]}`: " if path else ""

@@ -11,7 +11,7 @@ from results.gate.gate_result import GateResult
 from results.printable import printable, printable_values
 
 _STYLES = {"regression": "bold red", "pass": "green", "accepted": "cyan"}
-_RIGHT = ("baseline", "candidate", "change", "limit")
+_VERDICT = len(gate_table.HEADINGS) - 1
 
 
 def render(result: GateResult, path: str, console: Console) -> None:
@@ -21,13 +21,13 @@ def render(result: GateResult, path: str, console: Console) -> None:
     console.print(Text(f"{shown.suite}: {gate_table.side(shown.candidate)} against {gate_table.side(shown.baseline)}"))
     console.print(Text(units.machine(shown.machine), "dim"))
     if shown.figures:
-        table = screen.table()
-        for heading in gate_table.HEADINGS:
-            table.add_column(heading, justify="right" if heading in _RIGHT else "left")
-        for figure, row in zip(shown.figures, gate_table.rows(shown), strict=True):
-            table.add_row(*map(Text, row[:-1]), Text(row[-1], _STYLES.get(figure.verdict, "yellow")))
+        rows = [
+            [*map(Text, row[:-1]), Text(row[-1], _STYLES.get(figure.verdict, "yellow"))]
+            for figure, row in zip(shown.figures, gate_table.rows(shown), strict=True)
+        ]
         console.print()
-        console.print(table)
+        for table in screen.tables(gate_table.HEADINGS, rows, console.width, left=(_VERDICT,), names=2):
+            console.print(table)
     console.print()
     for line in gate_table.told(shown):
         console.print(Text(printable(line)), soft_wrap=not console.is_terminal)

@@ -50,13 +50,8 @@ def _terminal(comparison: Comparison, width: int) -> Iterator[TerminalTable]:
     if not _rows(comparison):
         return
     shown = [each for each in _COLUMNS if width >= screen.WIDE or each[1] in _NARROW]
-    table = screen.table()
-    table.add_column(Text("cold and warm"), min_width=13)
-    for heading, _ in shown:
-        table.add_column(Text(heading), justify="right", no_wrap=True)
-    for row in _rows(comparison):
-        table.add_row(Text(row.name), *(Text(_shown(row, metric)) for _, metric in shown))
-    yield table
+    cells = [(Text(row.name), *(Text(_shown(row, metric)) for _, metric in shown)) for row in _rows(comparison)]
+    yield from screen.tables(("cold and warm", *(heading for heading, _ in shown)), cells, width)
 
 
 def _rows(comparison: Comparison) -> list[Row]:

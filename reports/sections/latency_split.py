@@ -46,19 +46,13 @@ def _page(report: Report) -> Iterator[Block]:
         yield Table(f"Where latency goes: {comparison.title}", head, cells)
 
 
-def _terminal(comparison: Comparison, _width: int) -> Iterator[TerminalTable]:
+def _terminal(comparison: Comparison, width: int) -> Iterator[TerminalTable]:
     rows = _told(comparison)
     if not rows:
         return
-    table = screen.table()
-    table.add_column(Text("engine"), min_width=13)
-    for heading in _HEAD:
-        table.add_column(Text(heading), justify="right", no_wrap=True)
-    for row in rows:
-        style = "dim" if row.suspect else ""
-        cells = (_shown(row, metric) for metric in _METRICS)
-        table.add_row(Text(row.name), *(Text(cell, style) for cell in cells))
-    yield table
+    styled = [(row, "dim" if row.suspect else "") for row in rows]
+    cells = [(Text(row.name), *(Text(_shown(row, metric), style) for metric in _METRICS)) for row, style in styled]
+    yield from screen.tables(("engine", *_HEAD), cells, width)
 
 
 def _told(comparison: Comparison) -> list[Row]:

@@ -65,20 +65,12 @@ def _page(report: Report) -> Iterator[Block]:
 
 
 def _terminal(comparison: Comparison, width: int) -> Iterator[TerminalTable]:
-    """One table or, where there is no room for it, two."""
-    rows = list(_recoveries(comparison, screen.SHORT))
-    if not rows:
-        return
-    # The title over the tables has said which fault it is, and with which time-outs.
-    for shown in (range(7),) if width >= screen.WIDE else (range(5), (0, 5, 6)):
-        table = screen.table()
-        for place in shown:
-            # Guarantees and counts stay whole; names and intervals may take a second line.
-            longest = max((len(word) for row in rows for word in row[place].split()), default=0)
-            table.add_column(_HEAD[place], no_wrap=1 <= place <= 4, min_width=longest)
-        for row in rows:
-            table.add_row(*(Text(row[place]) for place in shown))
-        yield table
+    """One table or, where there is no room for it, several."""
+    rows = [[Text(cell) for cell in row[:7]] for row in _recoveries(comparison, screen.SHORT)]
+    if rows:
+        # The title over the tables has said which fault it is, and with which time-outs. Guarantees and counts stay
+        # whole; intervals may take a second line.
+        yield from screen.tables(_HEAD[:7], rows, width, left=range(7), breakable=(5, 6))
 
 
 def _recoveries(comparison: Comparison, short: Mapping[str, str]) -> Iterator[_Cells]:

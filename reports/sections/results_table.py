@@ -66,38 +66,26 @@ def _counts(row: Row, between: str, form: str) -> str:
 
 
 def _terminal(comparison: Comparison, width: int) -> Iterator[TerminalTable]:
-    """One table where there is room for it, else the answers' before the speeds'."""
+    """One table where there is room for it, else the answers' before the speeds', each in as many as it takes."""
     shown = columns()
     speeds = [column.short_heading for column in shown]
     if width >= screen.WIDE:
-        table = _table("engine", "outcome", *speeds, _COUNTS, _DELIVERY)
-        for row in comparison.rows:
-            answers = _counted(row), _delivery(row, screen.SHORT)
-            table.add_row(Text(row.name), _outcome(row), *_speeds(row, shown), *answers)
-        yield table
+        rows = [
+            (Text(row.name), _outcome(row), *_speeds(row, shown), _counted(row), _delivery(row, screen.SHORT))
+            for row in comparison.rows
+        ]
+        yield from _tables(("engine", "outcome", *speeds, _COUNTS, _DELIVERY), rows, width)
         return
-    table = _table("engine", "outcome", _COUNTS, _DELIVERY)
-    for row in comparison.rows:
-        table.add_row(Text(row.name), _outcome(row), _counted(row), _delivery(row, {}))
-    yield table
-    table = _table("engine", *speeds)
-    for row in comparison.ran:
-        name = Text(f"✗ {row.name}", "bold red") if row.suspect else Text(row.name)
-        table.add_row(name, *_speeds(row, shown))
-    if table.row_count:
-        yield table
+    answers = [(Text(row.name), _outcome(row), _counted(row), _delivery(row, {})) for row in comparison.rows]
+    yield from _tables(("engine", "outcome", _COUNTS, _DELIVERY), answers, width)
+    if comparison.ran:
+        named = [Text(f"✗ {row.name}", "bold red") if row.suspect else Text(row.name) for row in comparison.ran]
+        told = [(name, *_speeds(row, shown)) for name, row in zip(named, comparison.ran, strict=True)]
+        yield from _tables(("engine", *speeds), told, width)
 
 
-def _table(*headings: str) -> TerminalTable:
-    table = screen.table()
-    for heading in headings:
-        table.add_column(
-            Text(heading),
-            justify="left" if heading in _LEFT else "right",
-            no_wrap=heading != "engine",
-            min_width=13 if heading == "engine" else None,
-        )
-    return table
+def _tables(head: Sequence[str], rows: Sequence[Sequence[Text]], width: int) -> Iterator[TerminalTable]:
+    return screen.tables(head, rows, width, left=[place for place, heading in enumerate(head) if heading in _LEFT])
 
 
 def _outcome(row: Row) -> Text:

@@ -37,12 +37,9 @@ def _terminal(comparison: Comparison, width: int) -> Iterator[TerminalTable]:
     if not _rows(comparison):
         return
     shown = len(_HEAD) if width >= screen.WIDE else 4
-    table = screen.table()
-    for number, heading in enumerate(_HEAD[:shown]):
-        table.add_column(Text(heading), min_width=13 if number == 0 else None)
-    for row in _rows(comparison):
-        table.add_row(*(Text(cell) for cell in _cells(row)[:shown]))
-    yield table
+    cells = [[Text(cell) for cell in _cells(row)[:shown]] for row in _rows(comparison)]
+    places = range(1, shown)
+    yield from screen.tables(_HEAD[:shown], cells, width, left=places, breakable=places)
 
 
 def _rows(comparison: Comparison) -> list[Row]:

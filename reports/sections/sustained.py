@@ -42,14 +42,7 @@ def _terminal(comparison: Comparison, width: int) -> Iterator[TerminalTable]:
     if not rows:
         return
     shown = len(_HEAD) if width >= screen.WIDE else 5
-    table = screen.table()
-    for number, heading in enumerate(_HEAD[:shown]):
-        table.add_column(
-            Text(heading), min_width=13 if number == 0 else None, justify="left" if number == 0 else "right"
-        )
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in _cells(row)[:shown]))
-    yield table
+    yield from screen.tables(_HEAD[:shown], [[Text(cell) for cell in _cells(row)[:shown]] for row in rows], width)
 
 
 def _rows(comparison: Comparison) -> list[Row]:

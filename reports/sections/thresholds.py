@@ -36,16 +36,14 @@ def _page(report: Report) -> Iterator[Block]:
         yield Table(comparison.title, _HEAD, rows, label=f"Thresholds: {comparison.title}")
 
 
-def _terminal(comparison: Comparison, _width: int) -> Iterator[TerminalTable | Text]:
+def _terminal(comparison: Comparison, width: int) -> Iterator[TerminalTable | Text]:
     if not comparison.thresholds:
         return
-    table = screen.table()
-    for heading in _HEAD:
-        table.add_column(Text(heading), no_wrap=heading == "state", overflow="fold")
-    for check in ordered(comparison.thresholds):
-        state = Text(STATES[check.state], _STYLES[check.state])
-        table.add_row(Text(check.text), Text(named(check)), state, Text(figure(check)))
-    yield table
+    rows = [
+        (Text(check.text), Text(named(check)), Text(STATES[check.state], _STYLES[check.state]), Text(figure(check)))
+        for check in ordered(comparison.thresholds)
+    ]
+    yield from screen.tables(_HEAD, rows, width, left=range(4), breakable=(1, 3))
     for check in ordered(comparison.thresholds):
         if check.why:
             yield Text.assemble((f"{check.text}, {named(check)}: ", "dim"), check.why)

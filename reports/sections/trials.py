@@ -50,18 +50,11 @@ def _terminal(comparison: Comparison, width: int) -> Iterator[TerminalTable]:
     if not rows:
         return
     shown = [column for column in columns() if column.metric.name in _SHOWN]
-    half = len(shown) // 2
-    for part in (shown,) if width >= screen.WIDE else (shown[:half], shown[half:]):
-        table = screen.table()
-        table.add_column(Text("engine"), min_width=13)
-        table.add_column(Text("trials"), justify="right")
-        for column in part:
-            table.add_column(
-                Text(f"{column.short_heading}:\nmedian\n[{_between(rows)}]"), justify="right", no_wrap=True
-            )
-        for row in rows:
-            table.add_row(Text(row.name), str(len(row.trials)), *(Text(_spread(row, column)) for column in part))
-        yield table
+    headings = [f"{column.short_heading}:\nmedian\n[{_between(rows)}]" for column in shown]
+    cells = [
+        (Text(row.name), Text(str(len(row.trials))), *(Text(_spread(row, column)) for column in shown)) for row in rows
+    ]
+    yield from screen.tables(("engine", "trials", *headings), cells, width)
 
 
 def _between(rows: Sequence[Row]) -> str:

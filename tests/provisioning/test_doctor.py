@@ -38,7 +38,7 @@ def test_the_doctor_tells_what_each_engine_lacks_and_the_command_for_it(project:
     )
     assert finding(findings, "built-in").state == "ok"
     client, jvm, broken = (finding(findings, name) for name in ("client", "jvm", "broken"))
-    assert (client.state, client.what, client.repair) == ("missing", "environment missing", "./bench setup client")
+    assert (client.state, client.what, client.repair) == ("missing", "environment missing", "streamgauge setup client")
     assert jvm.state == "missing"
     assert "there is no Java" in jvm.what
     assert "flink-kafka jars missing (files: 1, 11 MB)" in jvm.what
@@ -48,13 +48,13 @@ def test_the_doctor_tells_what_each_engine_lacks_and_the_command_for_it(project:
     json.dumps([asdict(found) for found in findings])
     text = doctor.lines(findings)
     assert text[-1] == "1 of 4 engines ready."
-    assert "[✗] client    environment missing  -> ./bench setup client" in text
+    assert "[✗] client    environment missing  -> streamgauge setup client" in text
 
 
 def test_where_a_jdk_may_be_installed_setting_up_the_engine_is_the_repair(project, monkeypatch: pytest.MonkeyPatch):
     debian(monkeypatch, 0)
     findings = doctor.examine({"jvm": engine("jvm", Environment(java=17))})
-    assert finding(findings, "jvm").repair == "./bench setup jvm"
+    assert finding(findings, "jvm").repair == "streamgauge setup jvm"
     assert finding(findings, "java").repair == "apt-get install openjdk-17-jdk-headless"
 
 

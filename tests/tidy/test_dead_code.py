@@ -37,6 +37,7 @@ CALLED_FROM_OUTSIDE = {
     "on_partitions_revoked": "kafka-python calls it",
     "on_partitions_lost": "kafka-python calls it",
     "on_partitions_assigned": "kafka-python calls it",
+    "get_renderables": "Rich calls it",
 }
 """Names that nothing in the product uses, with who does."""
 

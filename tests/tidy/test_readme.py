@@ -10,9 +10,10 @@ import pytest
 import typer.main
 
 from harness import cli
-from harness.planning.catalogue import LISTS, discover, suites
+from harness.planning.catalogue import LISTS, discover
 from harness.planning.planner import Selection
 from harness.planning.request import Request, overrides, resolve
+from harness.planning.suite_files import suites
 from harness.problem import ExitCode
 from tests.tidy.sources import ROOT, text_of
 

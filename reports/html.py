@@ -8,26 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import vl_convert
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
-from reports import sections, summary
+from reports import sections, summary, units
 from reports.blocks import Block, Paragraph, Table
 from reports.comparison import compare
 from reports.sections import Unavailable
 from reports.sections.section import PagePart, Report, Section, failure
+from results import provenance
 from results.printable import printable, printable_lines
 from results.result import RunResult
 
 _FOLDER = Path(__file__).parent
 
-_SNIPPET = "window.vegaEmbed = vegaEmbed;"
+_BUNDLE = "vega_bundle.js"
+"""Vega, Vega-Lite and Vega-Embed as one script, ready for a page; made by `bundled` of tests/test_vega_bundle.py."""
 
 
 @dataclass(frozen=True)
@@ -57,15 +57,30 @@ def render(run: RunResult, command: str) -> str:
             charts += section.charts
     return environment.get_template("page.html").render(
         run=run,
+        facts=_facts(run),
         title=summary.title(report.comparisons),
-        leads=[(comparison.title, summary.headline(comparison)) for comparison in report.comparisons],
+        leads=summary.leads(report.comparisons),
         sections=made,
-        style=Markup((_FOLDER / "page.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
-        bundle=Markup(_bundle()),  # noqa: S704 - our own libraries
+        style=_own("page.css"),
+        script=_own("page.js"),
+        bundle=_own(_BUNDLE),
         # Both are safe within a script element: no character that could end it is left.
         run_json=htmlsafe_json_dumps(run.model_dump(mode="json")),
         charts_json=Markup("[{}]").format(Markup(", ").join(charts)),
     )
+
+
+def _facts(run: RunResult) -> list[str]:
+    """What, when and on what, for the line over the title."""
+    told = provenance.of(run)
+    machine = run.machine
+    where = f"{machine.cpu}, {machine.cores} cores, {units.size(machine.memory_bytes)}" if machine else ""
+    return list(filter(None, (f"suite {run.suite}", units.date(told.started), where)))
+
+
+def _own(name: str) -> Markup:
+    """A file of ours as it stands: no result is in it."""
+    return Markup((_FOLDER / name).read_text(encoding="utf-8"))  # noqa: S704 - our own file
 
 
 def _visible(value: Any) -> Any:
@@ -104,10 +119,3 @@ def _make(template: Template, name: str, part: PagePart, report: Report, first_c
         charts.clear()
         made = escaped([Paragraph(failure(error))])
     return None if made is None else _Made(name, part.short_title, made, charts)
-
-
-@lru_cache(maxsize=1)
-def _bundle() -> str:
-    """Vega, Vega-Lite and Vega-Embed as one script."""
-    bundle: str = vl_convert.javascript_bundle(_SNIPPET)
-    return bundle.replace("</script", r"<\/script")

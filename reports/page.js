@@ -4,7 +4,7 @@
   const embedded = (id) => JSON.parse(document.querySelector(`script#${id}`).textContent);
   const specs = embedded("charts-json");
 
-  // Charts. One in a folded part has no width: it is drawn when that part is opened.
+  // Charts. One in a folded part is drawn when that part is opened.
   const draw = (place) => {
     if (place.dataset.drawn) return;
     place.dataset.drawn = "yes";
@@ -18,7 +18,9 @@
     });
   };
   const drawVisible = (root) => {
-    for (const place of root.querySelectorAll("[data-chart]")) if (place.clientWidth > 0) draw(place);
+    for (const place of root.querySelectorAll("[data-chart]")) {
+      if (!place.closest("details:not([open])")) draw(place);
+    }
   };
   drawVisible(document);
   for (const part of document.querySelectorAll("details")) part.addEventListener("toggle", () => drawVisible(part));

@@ -424,7 +424,8 @@ def _legend(symbol: str) -> Spec:
         "symbolType": symbol,
         "symbolStrokeWidth": 3,
         "symbolSize": 180,
-        "labelLimit": 190,
+        "labelLimit": {"expr": "max(60, min(190, width - 34))"},
+        "labelFontSize": {"expr": "width < 260 ? 11 : 13"},
         "columnPadding": 20,
         # More of them in a row would be cut off at the right.
         "columns": {"expr": "max(1, floor(width / 250))"},
@@ -437,7 +438,8 @@ def _finish(chart: Spec, height: int | None = None, description: str = "", autos
     config = {
         "background": "transparent",
         "font": _FONT,
-        "padding": 0,
+        # What descends below a line of text, and half a letter of the last label, need room.
+        "padding": {"left": 0, "right": 4, "top": 5, "bottom": 8},
         "view": {"stroke": None},
         "axis": {
             "labelColor": "var(--ink)",

@@ -59,6 +59,7 @@ def render(run: RunResult, command: str) -> str:
         run=run,
         facts=_facts(run),
         title=summary.title(report.comparisons),
+        recoveries=summary.recoveries(report.comparisons),
         leads=summary.leads(report.comparisons),
         sections=made,
         style=_own("page.css"),

@@ -13,6 +13,9 @@ from results.result import MetricValue
 NEVER_LEFT = "band never left"
 """Latency and lag stayed within what they were before: a wide band says little of how short the break was."""
 
+_LISTED = 2
+"""So many are named of those that the first or the last cannot be told from."""
+
 
 def counted(comparisons: Sequence[Comparison]) -> str:
     """How many engines, faults and strikes there were, and how many strikes were exposed; empty without strikes."""
@@ -64,13 +67,11 @@ def ranking(comparison: Comparison) -> str:
     ordered = sorted((row for row in struck if _rankable(row)), key=lambda row: row.value(CAUGHT_UP) or 0.0)
     said = []
     if len(ordered) > 1:
-        first, last = (
-            [row for row in ordered if _overlap(_metric(row), _metric(end))] for end in (ordered[0], ordered[-1])
-        )
-        if ordered[-1] in first:
-            said.append(f"{ordered[0].name} and {ordered[-1].name} cannot be told apart in how fast they caught up")
+        first, last = ordered[0], ordered[-1]
+        if _overlap(_metric(first), _metric(last)):
+            said.append(f"{first.name} and {last.name} cannot be told apart in how fast they caught up")
         else:
-            said.append(f"first to catch up: {_listed(first)}; last: {_listed(last)}")
+            said.append(f"caught up first: {_named(first, ordered)}; last: {_named(last, ordered)}")
     short = [(row, told) for row in struck if (told := recovered(row)) and told[0] < told[1]]
     if short:
         some = words(f"{row.name} ({back} of {injected})" for row, (back, injected) in short)
@@ -104,6 +105,12 @@ def _overlap(one: MetricValue, other: MetricValue) -> bool:
     return (one.low or 0.0) <= (other.high or 0.0) and (other.low or 0.0) <= (one.high or 0.0)
 
 
-def _listed(rows: Sequence[Row]) -> str:
-    named = words(f"{row.name} ({units.quantity(row.value(CAUGHT_UP), 's')})" for row in rows)
-    return named if len(rows) == 1 else f"{named}, which cannot be told apart"
+def _named(end: Row, ordered: Sequence[Row]) -> str:
+    """The first or the last with its figure, and those that it cannot be told from."""
+    like = [row.name for row in ordered if row is not end and _overlap(_metric(row), _metric(end))]
+    also = (
+        f", which cannot be told from {words(like[:_LISTED])}"
+        if len(like) <= _LISTED
+        else (f", which cannot be told from {len(like)} others")
+    )
+    return f"{end.name} ({units.quantity(end.value(CAUGHT_UP), 's')}){also if like else ''}"

@@ -29,12 +29,11 @@ def title(comparisons: Sequence[Comparison]) -> str:
 
 
 def leads(comparisons: Sequence[Comparison]) -> list[str]:
-    """What follows the title, a paragraph each: what was wrong, and the answer to what the run asks."""
-    struck = _recoveries(comparisons)
+    """What follows the title, a paragraph each: what was wrong, and what is to be said of all tables."""
     if len(comparisons) == 1:
-        told = [" ".join(headline(comparisons[0])[1:]), *struck]
+        told = [" ".join(headline(comparisons[0])[1:])]
     else:
-        told = [*_wrong(comparisons), *struck, *_said_of_all(comparisons)]
+        told = [*_wrong(comparisons), *_said_of_all(comparisons)]
     return [paragraph for paragraph in told if paragraph]
 
 
@@ -49,16 +48,13 @@ def _wrong(comparisons: Sequence[Comparison]) -> list[str]:
     return found
 
 
-def _recoveries(comparisons: Sequence[Comparison]) -> list[str]:
-    """Who caught up first and last, for each fault."""
+def recoveries(comparisons: Sequence[Comparison]) -> list[tuple[str, str]]:
+    """The label of each table with strikes (empty for the only one), and who caught up first and last."""
     named = zip(labels(comparisons), comparisons, strict=True)
-    told = [(label, said) for label, comparison in named if (said := recovery_text.ranking(comparison))]
-    if not told:
-        return []
-    each = "; ".join(f"{label}: {said}" if label else said for label, said in told)
-    differ = any(recovery_text.kinds_differ(comparison) for comparison in comparisons)
-    note = " Not all of them are set alike or keep their state in the same kind of store." if differ else ""
-    return [f"Median time until caught up: {each}.{note}"]
+    told = [(label, f"{said}.") for label, comparison in named if (said := recovery_text.ranking(comparison))]
+    if any(recovery_text.kinds_differ(comparison) for comparison in comparisons):
+        told.append(("", "Not all of them are set alike, or keep their state in the same kind of store."))
+    return [(label, said if label else f"{said[0].upper()}{said[1:]}") for label, said in told]
 
 
 def _said_of_all(comparisons: Sequence[Comparison]) -> list[str]:

@@ -171,12 +171,11 @@ class Figure:
 
 @dataclass(frozen=True)
 class Figures:
-    """Charts beside each other. title: over them; none if it is empty."""
+    """Charts beside each other."""
 
     kind: ClassVar = "figures"
 
     figures: Sequence[Figure]
-    title: str = ""
 
 
 @dataclass(frozen=True)

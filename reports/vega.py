@@ -10,28 +10,17 @@ has as many columns as there is room for.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from results.printable import printable_values
+from reports import vega_parts
+from reports.vega_parts import Spec
 
-SERIES_COLOURS = 8
-"""The page defines --series-1 .. --series-8; further series begin again at 1."""
-
-Spec = dict[str, Any]
-
-_SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
-# The page's own; named here because the width of a label is measured with it.
-_FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Liberation Sans", Arial, sans-serif'
 _QUANTILES = (0.0, 0.5, 0.9, 0.99, 0.999, 0.9999)
 _BAR_STEP = 44
-_BAR_DOWN = 9
-"""How far below the middle of its place a bar is drawn, px; what is written stands as far above."""
 _LABEL_ROOM = 84
 """What the value above a bar takes at most of its width, px; the name has the rest."""
-_DASHES = ([1, 0], [7, 3], [2, 2], [9, 3, 2, 3])
 _MOMENTS = ("circle", "triangle-up", "square", "diamond")
 
 
@@ -86,32 +75,32 @@ def bars(rows: Sequence[Bar], names: Sequence[str], unit: str, description: str)
     is a dot, and the interval of their median a line.
     """
     values = [{"name": r.name, "value": r.value, "label": r.label, "sound": r.sound} for r in rows]
-    place = _place([row.name for row in rows])
+    place = vega_parts.place([row.name for row in rows])
     length = {"axis": None, "scale": {"domain": [0, 1.02 * max((r.end for r in rows), default=1) or 1]}}
-    tooltip = [_tooltip("name", "engine"), _tooltip("label", unit)]
+    tooltip = [vega_parts.tooltip("name", "engine"), vega_parts.tooltip("label", unit)]
     drawn = {
-        "mark": {"type": "bar", "height": 14, "cornerRadiusEnd": 3, "yOffset": _BAR_DOWN},
+        "mark": {"type": "bar", "height": 14, "cornerRadiusEnd": 3, "yOffset": vega_parts.BAR_DOWN},
         "encoding": {
             "y": place,
-            "x": _quantity("value", **length),
-            "color": _named("name", _colours(names, names), None),
-            "opacity": _PALENESS,
+            "x": vega_parts.quantity("value", **length),
+            "color": vega_parts.named("name", vega_parts.colours(names, names), None),
+            "opacity": vega_parts.PALENESS,
             "tooltip": tooltip,
         },
     }
     said = {
-        "mark": _text(align="right"),
+        "mark": vega_parts.text(align="right"),
         "encoding": {
             "y": place,
             "x": {"value": "width"},
             "text": {"field": "label", "type": "nominal"},
-            "color": _named("sound", {"domain": [True, False], "range": ["var(--ink)", "var(--bad)"]}, None),
+            "color": vega_parts.named("sound", {"domain": [True, False], "range": ["var(--ink)", "var(--bad)"]}, None),
             "tooltip": tooltip,
         },
     }
-    layers = [drawn, *_trials(rows, place, length), _names_above(place, f"width - {_LABEL_ROOM}"), said]
+    layers = [drawn, *_trials(rows, place, length), vega_parts.names_above(place, f"width - {_LABEL_ROOM}"), said]
     chart = {"data": {"values": values}, "layer": layers, "resolve": {"scale": {"color": "independent"}}}
-    return _finish(chart, height=_BAR_STEP * max(len(rows), 1), description=description)
+    return vega_parts.finish(chart, height=_BAR_STEP * max(len(rows), 1), description=description)
 
 
 def _trials(rows: Sequence[Bar], place: Spec, length: Spec) -> list[Spec]:
@@ -123,19 +112,19 @@ def _trials(rows: Sequence[Bar], place: Spec, length: Spec) -> list[Spec]:
         drawn.append(
             {
                 "data": {"values": lines},
-                "mark": {"type": "rule", "color": "var(--ink)", "strokeWidth": 2, "yOffset": _BAR_DOWN},
-                "encoding": {"y": place, "x": _quantity("low", **length), "x2": {"field": "high"}},
+                "mark": {"type": "rule", "color": "var(--ink)", "strokeWidth": 2, "yOffset": vega_parts.BAR_DOWN},
+                "encoding": {"y": place, "x": vega_parts.quantity("low", **length), "x2": {"field": "high"}},
             }
         )
     if dots:
         drawn.append(
             {
                 "data": {"values": dots},
-                "mark": _POINT | {"size": 34, "color": "var(--ink)", "yOffset": _BAR_DOWN},
+                "mark": vega_parts.POINT | {"size": 34, "color": "var(--ink)", "yOffset": vega_parts.BAR_DOWN},
                 "encoding": {
                     "y": place,
-                    "x": _quantity("value", **length),
-                    "tooltip": [_tooltip("trial", "trial"), _number_tooltip("value", "")],
+                    "x": vega_parts.quantity("value", **length),
+                    "tooltip": [vega_parts.tooltip("trial", "trial"), vega_parts.number_tooltip("value", "")],
                 },
             }
         )
@@ -153,27 +142,37 @@ class Moments:
 def moments(rows: Sequence[Moments], kinds: Sequence[str], description: str) -> Spec:
     """A line from zero for each name, with a sign where each kind of moment falls."""
     values = [{"name": row.name, "kind": kind, "second": second} for row in rows for kind, second in row.points]
-    ends = [{"name": row.name, "end": max((second for _, second in row.points), default=0.0)} for row in rows]
-    place = _place([row.name for row in rows])
+    ends = [
+        {"name": row.name, "begin": 0, "end": max((second for _, second in row.points), default=0.0)} for row in rows
+    ]
+    place = vega_parts.place([row.name for row in rows])
     where = {"title": "seconds after the injection", "axis": {"tickCount": 5}, "scale": {"zero": True}}
     line = {
         "data": {"values": ends},
-        "mark": {"type": "rule", "color": "var(--line)", "strokeWidth": 3, "yOffset": _BAR_DOWN},
-        "encoding": {"y": place, "x": {"datum": 0, "type": "quantitative"}, "x2": {"field": "end"}},
+        "mark": {"type": "rule", "color": "var(--line)", "strokeWidth": 3, "yOffset": vega_parts.BAR_DOWN},
+        "encoding": {"y": place, "x": vega_parts.quantity("begin", **where), "x2": {"field": "end"}},
     }
     point = {
         "data": {"values": values},
-        "mark": _POINT | {"size": 90, "yOffset": _BAR_DOWN},
+        "mark": vega_parts.POINT | {"size": 90, "yOffset": vega_parts.BAR_DOWN},
         "encoding": {
             "y": place,
-            "x": _quantity("second", **where),
-            "color": _named("kind", _colours(kinds, kinds), _legend("circle")),
-            "shape": _named("kind", {"domain": list(kinds), "range": list(_MOMENTS[: len(kinds)])}, _legend("circle")),
-            "tooltip": [_tooltip("name", "engine"), _tooltip("kind", "what"), _number_tooltip("second", "seconds")],
+            "x": vega_parts.quantity("second", **where),
+            "color": vega_parts.named("kind", vega_parts.colours(kinds, kinds), vega_parts.legend("circle")),
+            "shape": vega_parts.named(
+                "kind", {"domain": list(kinds), "range": list(_MOMENTS[: len(kinds)])}, vega_parts.legend("circle")
+            ),
+            "tooltip": [
+                vega_parts.tooltip("name", "engine"),
+                vega_parts.tooltip("kind", "what"),
+                vega_parts.number_tooltip("second", "seconds"),
+            ],
         },
     }
-    named = {"data": {"values": ends}} | _names_above(place, "width")
-    return _finish({"layer": [line, point, named]}, height=_BAR_STEP * max(len(rows), 1), description=description)
+    named = {"data": {"values": ends}} | vega_parts.names_above(place, "width")
+    return vega_parts.finish(
+        {"layer": [line, point, named]}, height=_BAR_STEP * max(len(rows), 1), description=description
+    )
 
 
 def stacks(rows: Sequence[Part], names: Sequence[str], parts: Sequence[str], unit: str, description: str) -> Spec:
@@ -182,20 +181,24 @@ def stacks(rows: Sequence[Part], names: Sequence[str], parts: Sequence[str], uni
         {"name": r.name, "part": r.part, "value": r.value, "label": r.label, "order": parts.index(r.part)} for r in rows
     ]
     there = [name for name in names if any(row.name == name for row in rows)]
-    place = _place(there)
+    place = vega_parts.place(there)
     drawn = {
-        "mark": {"type": "bar", "height": 14, "yOffset": _BAR_DOWN},
+        "mark": {"type": "bar", "height": 14, "yOffset": vega_parts.BAR_DOWN},
         "encoding": {
             "y": place,
-            "x": _quantity("value", aggregate="sum", title=unit, axis={"tickCount": 4, "format": ",d"}),
-            "color": _named("part", _colours(parts, parts), _legend("square")),
+            "x": vega_parts.quantity("value", aggregate="sum", title=unit, axis={"tickCount": 4, "format": ",d"}),
+            "color": vega_parts.named("part", vega_parts.colours(parts, parts), vega_parts.legend("square")),
             "order": {"field": "order", "type": "quantitative"},
-            "tooltip": [_tooltip("name", "engine"), _tooltip("part", "role"), _tooltip("label", "memory")],
+            "tooltip": [
+                vega_parts.tooltip("name", "engine"),
+                vega_parts.tooltip("part", "role"),
+                vega_parts.tooltip("label", "memory"),
+            ],
         },
     }
-    named = {"data": {"values": [{"name": name} for name in there]}} | _names_above(place, "width")
+    named = {"data": {"values": [{"name": name} for name in there]}} | vega_parts.names_above(place, "width")
     chart = {"data": {"values": values}, "layer": [drawn, named]}
-    return _finish(chart, height=_BAR_STEP * max(len(there), 1), description=description)
+    return vega_parts.finish(chart, height=_BAR_STEP * max(len(there), 1), description=description)
 
 
 def curves(rows: Sequence[Curve], names: Sequence[str], description: str) -> Spec:
@@ -204,7 +207,7 @@ def curves(rows: Sequence[Curve], names: Sequence[str], description: str) -> Spe
         {
             "name": row.name,
             "trial": row.trial,
-            "nines": _nines(share),
+            "nines": vega_parts.nines(share),
             "percentile": f"p{100 * share:.6g}",
             "latency": latency,
             "sound": row.sound,
@@ -214,33 +217,33 @@ def curves(rows: Sequence[Curve], names: Sequence[str], description: str) -> Spe
         if latency > 0
     ]
     deepest = max((value["nines"] for value in values), default=1.0)
-    ticks = [_nines(share) for share in _QUANTILES if _nines(share) <= deepest + 0.01]
+    ticks = [vega_parts.nines(share) for share in _QUANTILES if vega_parts.nines(share) <= deepest + 0.01]
     drawn = list(dict.fromkeys(row.name for row in rows))
     axis = {"values": ticks, "labelExpr": "'p' + format(100 * (1 - pow(10, -datum.value)), '.6~r')"}
     shown = {
-        "x": _quantity(
+        "x": vega_parts.quantity(
             "nines",
             title="share of results at least as fast",
             scale={"domain": [0, deepest], "nice": False},
             axis=axis,
         ),
-        "y": _latency_axis([value["latency"] for value in values]),
+        "y": vega_parts.latency_axis([value["latency"] for value in values]),
         "detail": {"field": "trial", "type": "nominal"},
-        "color": _named("name", _colours(names, drawn), _legend("stroke")),
-        "strokeDash": _named("name", _dashes(names, drawn), _legend("stroke")),
+        "color": vega_parts.named("name", vega_parts.colours(names, drawn), vega_parts.legend("stroke")),
+        "strokeDash": vega_parts.named("name", vega_parts.dashes(names, drawn), vega_parts.legend("stroke")),
     }
     tooltip = [
-        _tooltip("name", "engine"),
-        *([_tooltip("trial", "trial")] if any(row.trial for row in rows) else []),
-        _tooltip("percentile", "share"),
-        _number_tooltip("latency", "ms"),
+        vega_parts.tooltip("name", "engine"),
+        *([vega_parts.tooltip("trial", "trial")] if any(row.trial for row in rows) else []),
+        vega_parts.tooltip("percentile", "share"),
+        vega_parts.number_tooltip("latency", "ms"),
     ]
-    line = {"mark": _LINE | {"interpolate": "monotone"}, "encoding": shown | {"opacity": _PALENESS}}
+    line = {"mark": vega_parts.LINE | {"interpolate": "monotone"}, "encoding": shown | {"opacity": vega_parts.PALENESS}}
     hover = {
         "mark": {"type": "point", "filled": True, "size": 70, "opacity": 0},
         "encoding": shown | {"tooltip": tooltip},
     }
-    return _finish({"data": {"values": values}, "layer": [line, hover]}, height=320, description=description)
+    return vega_parts.finish({"data": {"values": values}, "layer": [line, hover]}, height=320, description=description)
 
 
 @dataclass(frozen=True)
@@ -262,28 +265,28 @@ def offered(rows: Sequence[Offered], names: Sequence[str], description: str) -> 
     ]
     drawn = list(dict.fromkeys(row.name for row in rows))
     shown = {
-        "x": _quantity(
+        "x": vega_parts.quantity(
             "rate",
             title="offered events per second",
             scale={"type": "log", "nice": False},
             axis={"labelOverlap": "greedy", "format": "~s"},
         ),
-        "y": _latency_axis([value["latency"] for value in values]),
-        "color": _named("name", _colours(names, drawn), _legend("stroke")),
+        "y": vega_parts.latency_axis([value["latency"] for value in values]),
+        "color": vega_parts.named("name", vega_parts.colours(names, drawn), vega_parts.legend("stroke")),
     }
-    shape = _named("held", {"domain": [True, False], "range": ["circle", "cross"]}, None)
+    shape = vega_parts.named("held", {"domain": [True, False], "range": ["circle", "cross"]}, None)
     tooltip = [
-        _tooltip("name", "engine"),
-        _number_tooltip("rate", "events/s", ".3~s"),
-        _number_tooltip("latency", "p99, ms"),
-        _tooltip("held", "held"),
+        vega_parts.tooltip("name", "engine"),
+        vega_parts.number_tooltip("rate", "events/s", ".3~s"),
+        vega_parts.number_tooltip("latency", "p99, ms"),
+        vega_parts.tooltip("held", "held"),
     ]
-    line = {"mark": _LINE, "encoding": shown}
+    line = {"mark": vega_parts.LINE, "encoding": shown}
     point = {
         "mark": {"type": "point", "filled": True, "size": 70},
         "encoding": shown | {"shape": shape, "tooltip": tooltip},
     }
-    return _finish({"data": {"values": values}, "layer": [line, point]}, height=320, description=description)
+    return vega_parts.finish({"data": {"values": values}, "layer": [line, point]}, height=320, description=description)
 
 
 @dataclass(frozen=True)
@@ -308,21 +311,27 @@ def timelines(rows: Sequence[Timeline], names: Sequence[str], description: str) 
     ]
     rules = [{"name": row.name, "second": second, "done": done} for row in rows for second, done in row.strikes]
     drawn = [row.name for row in rows]
-    where = _quantity("second", title="second after warm-up", scale={"nice": False})
+    where = vega_parts.quantity("second", title="second after warm-up", scale={"nice": False})
     line = {
         "transform": [{"filter": "isValid(datum.latency)"}],
         "mark": {"type": "line", "strokeWidth": 2, "interpolate": "step-after"},
         "encoding": {
             "x": where,
-            "y": _latency_axis([point["latency"] for point in points]),
-            "color": _named("name", _colours(names, drawn), None),
-            "tooltip": [_number_tooltip("second", "second", ".0f"), _number_tooltip("latency", "ms")],
+            "y": vega_parts.latency_axis([point["latency"] for point in points]),
+            "color": vega_parts.named("name", vega_parts.colours(names, drawn), None),
+            "tooltip": [
+                vega_parts.number_tooltip("second", "second", ".0f"),
+                vega_parts.number_tooltip("latency", "ms"),
+            ],
         },
     }
     rule = {
         "transform": [{"filter": "isValid(datum.done)"}],
         "mark": {"type": "rule", "strokeDash": [4, 3], "strokeWidth": 1.5, "color": "var(--bad)"},
-        "encoding": {"x": where, "tooltip": [_number_tooltip("second", "second", ".1f"), _tooltip("done", "done")]},
+        "encoding": {
+            "x": where,
+            "tooltip": [vega_parts.number_tooltip("second", "second", ".1f"), vega_parts.tooltip("done", "done")],
+        },
     }
     header = {"labelAngle": 0, "labelAlign": "left", "labelAnchor": "start", "labelOrient": "top", "labelLimit": 230}
     panels = {
@@ -331,130 +340,4 @@ def timelines(rows: Sequence[Timeline], names: Sequence[str], description: str) 
         "spec": {"layer": [line, rule], "width": 780, "height": 90},
         "description": description,
     }
-    return _finish(panels, autosize="pad")
-
-
-def _nines(share: float) -> float:
-    return -math.log10(1 - share)
-
-
-def _steps(values: Sequence[float]) -> list[float]:
-    """Round values, a factor of two or so apart (of ten where they span more than three decades), around `values`."""
-    low, high = (min(values), max(values)) if values else (1.0, 10.0)
-    wide = high > 1000 * low
-    exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    ladder = [digit * 10.0**exponent for exponent in exponents for digit in ((1,) if wide else (1, 2, 5))]
-    first = max((step for step in ladder if step <= low), default=ladder[0])
-    last = min((step for step in ladder if step >= high), default=ladder[-1])
-    return [step for step in ladder if first <= step <= last]
-
-
-def _latency_axis(latencies: Sequence[float]) -> Spec:
-    """Latencies in ms on a logarithmic axis around them."""
-    steps = _steps(latencies)
-    return _quantity(
-        "latency",
-        title=None,
-        scale={"type": "log", "domain": [steps[0], steps[-1]], "nice": False},
-        axis={
-            "values": steps,
-            "labelExpr": "datum.value < 1000 ? datum.value + ' ms' : datum.value / 1000 + ' s'",
-        },
-    )
-
-
-def _colours(names: Sequence[str], drawn: Sequence[str]) -> Spec:
-    """The colour of a name is that of its place among all `names`, whichever are drawn."""
-    colours = {name: f"var(--series-{number % SERIES_COLOURS + 1})" for number, name in enumerate(names)}
-    return {"domain": list(drawn), "range": [colours[name] for name in drawn]}
-
-
-def _dashes(names: Sequence[str], drawn: Sequence[str]) -> Spec:
-    dashes = {name: _DASHES[number % len(_DASHES)] for number, name in enumerate(names)}
-    return {"domain": list(drawn), "range": [dashes[name] for name in drawn]}
-
-
-_PALENESS: Spec = {
-    "field": "sound",
-    "type": "ordinal",
-    "legend": None,
-    "scale": {"domain": [True, False], "range": [1, 0.3]},
-}
-"""What was wrong is drawn pale."""
-
-_LINE: Spec = {"type": "line", "strokeWidth": 2.25}
-_POINT: Spec = {"type": "point", "filled": True, "stroke": "var(--surface)", "strokeWidth": 1, "opacity": 1}
-
-
-def _place(order: Sequence[str]) -> Spec:
-    """A row for each name, in that order; the names are written above, and not at an axis."""
-    return {"field": "name", "type": "nominal", "sort": list(order), "axis": None}
-
-
-def _quantity(field: str, **more: Any) -> Spec:
-    return {"field": field, "type": "quantitative"} | more
-
-
-def _named(field: str, scale: Spec, legend: Spec | None) -> Spec:
-    return {"field": field, "type": "nominal", "scale": scale, "legend": legend}
-
-
-def _tooltip(field: str, title: str) -> Spec:
-    return {"field": field, "type": "nominal", "title": title}
-
-
-def _number_tooltip(field: str, title: str, form: str = ".3~r") -> Spec:
-    return {"field": field, "type": "quantitative", "title": title, "format": form}
-
-
-def _text(align: str) -> Spec:
-    return {"type": "text", "align": align, "dy": -_BAR_DOWN, "fontSize": 13}
-
-
-def _names_above(place: Spec, room: str) -> Spec:
-    """Each name at the left above its bar. room: an expression for its width, beyond which it ends in dots."""
-    mark = _text(align="left") | {"limit": {"expr": room}, "color": "var(--ink)"}
-    return {"mark": mark, "encoding": {"y": place, "x": {"value": 0}, "text": {"field": "name", "type": "nominal"}}}
-
-
-def _legend(symbol: str) -> Spec:
-    return {
-        "title": None,
-        "orient": "top",
-        "symbolType": symbol,
-        "symbolStrokeWidth": 3,
-        "symbolSize": 180,
-        "labelLimit": {"expr": "max(60, min(190, width - 34))"},
-        "labelFontSize": {"expr": "width < 260 ? 11 : 13"},
-        "columnPadding": 20,
-        # More of them in a row would be cut off at the right.
-        "columns": {"expr": "max(1, floor(width / 250))"},
-    }
-
-
-def _finish(chart: Spec, height: int | None = None, description: str = "", autosize: str = "") -> Spec:
-    """The whole specification. height, description: of a chart that is as wide as its place."""
-    fitted = {} if height is None else {"width": "container", "height": height, "description": description}
-    config = {
-        "background": "transparent",
-        "font": _FONT,
-        # What descends below a line of text, and half a letter of the last label, need room.
-        "padding": {"left": 0, "right": 4, "top": 5, "bottom": 8},
-        "view": {"stroke": None},
-        "axis": {
-            "labelColor": "var(--ink)",
-            "titleColor": "var(--muted)",
-            "gridColor": "var(--line)",
-            "domainColor": "var(--line)",
-            "tickColor": "var(--line)",
-            "labelFontSize": 13,
-            "titleFontSize": 12,
-            "titleFontWeight": "normal",
-            "titlePadding": 10,
-        },
-        "header": {"labelColor": "var(--ink)", "labelFontSize": 13},
-        "legend": {"labelColor": "var(--ink)", "labelFontSize": 13},
-    }
-    shaped = autosize or {"type": "fit-x", "contains": "padding"}
-    spec: Spec = printable_values({"$schema": _SCHEMA, "config": config} | chart | fitted)
-    return spec | {"autosize": shaped}
+    return vega_parts.finish(panels, autosize="pad")

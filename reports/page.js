@@ -45,7 +45,7 @@
   const rendered = (svg) => new Promise((resolve, reject) => {
     const { text, width, height, background } = drawing(svg);
     const image = new Image();
-    image.onerror = () => reject(new Error("the chart could not be made an image"));
+    image.onerror = () => reject(new Error("no image came of the chart"));
     image.onload = () => {
       const canvas = document.createElement("canvas");
       canvas.width = 2 * width + 48;

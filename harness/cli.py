@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from typer.exceptions import TyperException
 
+from harness import history_command
 from harness.consoles import console as _console
 from harness.consoles import report as _report
 from harness.gate import command as gate
@@ -70,6 +71,7 @@ app = typer.Typer(
 )
 
 app.add_typer(gate.app, name="gate")
+app.add_typer(history_command.app, name="history")
 
 Format = Literal["text", "json", "markdown"]
 FormatOption = Annotated[

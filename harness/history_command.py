@@ -11,10 +11,12 @@ import typer
 
 from harness import consoles, machine_noise
 from harness.problem import ExitCode, Problem
+from results.folder import write_whole
 from results.printable import printable
 
 if TYPE_CHECKING:
     from results.trend.ledger import Accepted, Ledger, Reading
+    from results.trend.series import Trend
 
 app = typer.Typer(
     help="How figures go over runs of one machine, and where their level changed.",
@@ -57,7 +59,11 @@ def add(
 
 
 @app.command()
-def show(file: FileOption = None) -> None:
+def show(
+    file: FileOption = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every metric that is kept.")] = False,
+    page: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write it as a page.")] = None,
+) -> None:
     """Show each case and metric with its trend, what became worse first.
 
     For example: streamgauge history show
@@ -66,8 +72,12 @@ def show(file: FileOption = None) -> None:
     from results.trend.series import trends
 
     kept = _read(file)
+    found = trends(kept)
+    if page is not None:
+        _write_page(page, found)
+        return
     console = consoles.console(sys.stdout)
-    for item in trend_text.shown(trends(kept), kept.unread):
+    for item in trend_text.shown(found, kept.unread, everything):
         console.print(item)
 
 
@@ -114,6 +124,17 @@ def _read(file: Path | None) -> Ledger:
         return ledger.read(path)
     except OSError as error:
         raise Problem(f"the history cannot be read: {error.strerror}", str(path), "Choose a file by --file") from error
+
+
+def _write_page(path: Path, found: Sequence[Trend]) -> None:
+    """Raises Problem where it cannot be written."""
+    from reports import trend_page
+
+    try:
+        write_whole(path, trend_page.render(found).encode())
+    except OSError as error:
+        raise Problem(f"the page cannot be written: {error.strerror}", str(path), "Choose a file by -o") from error
+    _say(str(path))
 
 
 def _append(path: Path, lines: Sequence[Reading | Accepted]) -> None:

@@ -6,7 +6,7 @@ move figures from cell to cell.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,33 +40,61 @@ class _Made:
     charts: list[Markup]
 
 
+@dataclass(frozen=True)
+class Head:
+    """What stands over the sections of a page, and what the page carries."""
+
+    name: str
+    """The page's, for a browser's tab."""
+    facts: Sequence[str]
+    """What, when and on what: a line over the title."""
+    title: str
+    told: Sequence[tuple[str, str]]
+    """Sentences under the title, each with what it is about, which may be empty."""
+    leads: Sequence[str]
+    """Paragraphs that follow them."""
+    results: dict[str, Any]
+    """Plain data that the page holds, to be taken out of it."""
+    footer: str
+
+
 def render(run: RunResult, command: str) -> str:
     """The page. command: what to type to run the same again."""
     # On one line: what is copied from a page and pasted into a shell must not run by itself.
     report = Report(run, tuple(compare(run)), printable(command))
+    head = Head(
+        name=f"{run.suite} · {run.run}",
+        facts=_facts(run),
+        title=summary.title(report.comparisons),
+        told=summary.recoveries(report.comparisons),
+        leads=summary.leads(report.comparisons),
+        results=run.model_dump(mode="json"),
+        footer=f"method version {run.method_version}",
+    )
+    return assembled(head, _parts(), report)
+
+
+def assembled(head: Head, parts: Iterable[tuple[str, PagePart]], report: Report) -> str:
+    """A page of these parts, each with its anchor, in their order. report: what they are given."""
     environment = Environment(
         loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined, finalize=_visible
     )
     template = environment.get_template("section.html")
     made: list[_Made] = []
     charts: list[Markup] = []
-    for name, part in _parts():
+    for name, part in parts:
         section = _make(template, name, part, report, len(charts))
         if section is not None:
             made.append(section)
             charts += section.charts
     return environment.get_template("page.html").render(
-        run=run,
-        facts=_facts(run),
-        title=summary.title(report.comparisons),
-        recoveries=summary.recoveries(report.comparisons),
-        leads=summary.leads(report.comparisons),
+        head=head,
         sections=made,
         style=_own("page.css"),
         script=_own("page.js"),
         bundle=_own(_BUNDLE),
         # Both are safe within a script element: no character that could end it is left.
-        run_json=htmlsafe_json_dumps(run.model_dump(mode="json")),
+        results_json=htmlsafe_json_dumps(head.results),
         charts_json=Markup("[{}]").format(Markup(", ").join(charts)),
     )
 
@@ -76,7 +104,7 @@ def _facts(run: RunResult) -> list[str]:
     told = provenance.of(run)
     machine = run.machine
     where = f"{machine.cpu}, {machine.cores} cores, {units.size(machine.memory_bytes)}" if machine else ""
-    return list(filter(None, (f"suite {run.suite}", units.date(told.started), where)))
+    return list(filter(None, (f"suite {run.suite}", units.date(told.started), where, f"run {run.run}")))
 
 
 def _own(name: str) -> Markup:

@@ -341,3 +341,25 @@ def timelines(rows: Sequence[Timeline], names: Sequence[str], description: str) 
         "description": description,
     }
     return vega_parts.finish(panels, autosize="pad")
+
+
+def levels(values: Sequence[tuple[str, float]], begins: Sequence[int], unit: str, description: str) -> Spec:
+    """A figure over runs, a dot each in order; a rule stands where a new level begins. values: of each run its name and
+    its figure. begins: places among them.
+    """
+    dots = [{"place": place, "run": run, "value": value} for place, (run, value) in enumerate(values, 1)]
+    rules = [{"place": begin + 0.5} for begin in begins]
+    where = vega_parts.quantity("place", title="run", scale={"nice": False, "zero": False}, axis={"tickMinStep": 1})
+    height = vega_parts.quantity("value", title=unit, scale={"zero": False}, axis={"format": "~s", "tickCount": 4})
+    tooltip = [vega_parts.tooltip("run", "run"), vega_parts.number_tooltip("value", unit)]
+    line = {
+        "data": {"values": dots},
+        "mark": {"type": "line", "point": True, "color": "var(--series-1)"},
+        "encoding": {"x": where, "y": height, "tooltip": tooltip},
+    }
+    rule = {
+        "data": {"values": rules},
+        "mark": {"type": "rule", "strokeDash": [4, 3], "strokeWidth": 1.5, "color": "var(--bad)"},
+        "encoding": {"x": where},
+    }
+    return vega_parts.finish({"layer": [line, rule]}, height=150, description=description)

@@ -36,7 +36,9 @@ def strike(number: int, fault: str, caught_up_s: float | None, **changes: Any) -
 
 def struck(engine: str, fault: str, seconds: Sequence[float | None], **changes: Any) -> CaseResult:
     """The paced case of an engine. seconds: when it had caught up after each strike; None where it had not."""
-    asked = made_up.plan(engine, fault=fault, strikes=Strikes(fault=fault, **ASKED), name=f"{engine}.default.sensors.{fault}")
+    asked = made_up.plan(
+        engine, fault=fault, strikes=Strikes(fault=fault, **ASKED), name=f"{engine}.default.sensors.{fault}"
+    )
     paced, _ = made_up.pair(engine)
     known = sorted(each for each in seconds if each is not None)
     metrics = {name: value for name, value in paced.metrics.items() if "latency" in name}

@@ -133,6 +133,10 @@ def test_a_line_that_says_nothing_hides_no_other(spoilt: bytes, tmp_path: Path) 
     assert found.unread == 1
 
 
+def fifty(writer: int) -> list[Reading]:
+    return [reading(0, 1.0, run=f"run-{writer}-{number}") for number in range(50)]
+
+
 def test_nobody_writes_into_the_line_of_another(tmp_path: Path) -> None:
     path = tmp_path / "history.jsonl"
     with ThreadPoolExecutor(8) as pool:

@@ -125,8 +125,10 @@
     const done = document.execCommand("copy");
     event.target.textContent = done ? "Copied" : "Press Ctrl+C to copy";
   });
-  document.querySelector("button#download")?.addEventListener("click", () => {
-    const results = embedded("results-json");
+  document.querySelector("button#download")?.addEventListener("click", async () => {
+    const packed = Uint8Array.from(atob(document.querySelector("script#results-json-gz").textContent), (sign) => sign.charCodeAt(0));
+    const unpacked = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+    const results = await new Response(unpacked).json();
     save(new Blob([JSON.stringify(results, null, 2)], { type: "application/json" }), `${results.run}.json`);
   });
 })();

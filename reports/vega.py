@@ -18,6 +18,8 @@ from reports import vega_parts
 from reports.vega_parts import Spec
 
 _QUANTILES = (0.0, 0.5, 0.9, 0.99, 0.999, 0.9999)
+_PERCENTILE = "'p' + format(100 * (1 - pow(10, -VALUE)), '.6~r')"
+"""An expression that names a place on the axis of nines."""
 _BAR_STEP = 44
 _LABEL_ROOM = 84
 """What the value above a bar takes at most of its width, px; the name has the rest."""
@@ -207,8 +209,7 @@ def curves(rows: Sequence[Curve], names: Sequence[str], description: str) -> Spe
         {
             "name": row.name,
             "trial": row.trial,
-            "nines": vega_parts.nines(share),
-            "percentile": f"p{100 * share:.6g}",
+            "nines": round(vega_parts.nines(share), 6),
             "latency": latency,
             "sound": row.sound,
         }
@@ -219,7 +220,7 @@ def curves(rows: Sequence[Curve], names: Sequence[str], description: str) -> Spe
     deepest = max((value["nines"] for value in values), default=1.0)
     ticks = [vega_parts.nines(share) for share in _QUANTILES if vega_parts.nines(share) <= deepest + 0.01]
     drawn = list(dict.fromkeys(row.name for row in rows))
-    axis = {"values": ticks, "labelExpr": "'p' + format(100 * (1 - pow(10, -datum.value)), '.6~r')"}
+    axis = {"values": ticks, "labelExpr": _PERCENTILE.replace("VALUE", "datum.value")}
     shown = {
         "x": vega_parts.quantity(
             "nines",
@@ -243,7 +244,9 @@ def curves(rows: Sequence[Curve], names: Sequence[str], description: str) -> Spe
         "mark": {"type": "point", "filled": True, "size": 70, "opacity": 0},
         "encoding": shown | {"tooltip": tooltip},
     }
-    return vega_parts.finish({"data": {"values": values}, "layer": [line, hover]}, height=320, description=description)
+    named = {"calculate": _PERCENTILE.replace("VALUE", "datum.nines"), "as": "percentile"}
+    chart = {"data": {"values": values}, "transform": [named], "layer": [line, hover]}
+    return vega_parts.finish(chart, height=320, description=description)
 
 
 @dataclass(frozen=True)

@@ -61,10 +61,10 @@ class Head:
     footer: str
 
 
-def render(run: RunResult, command: str) -> str:
-    """The page. command: what to type to run the same again."""
+def render(run: RunResult, command: str, against: tuple[str, RunResult] | None = None) -> str:
+    """The page. command: what to type to run the same again. against: another result, and how its user calls it."""
     # On one line: what is copied from a page and pasted into a shell must not run by itself.
-    report = Report(run, tuple(compare(run)), printable(command))
+    report = Report(run, tuple(compare(run)), printable(command), against)
     head = Head(
         name=f"{run.suite} · {run.run}",
         facts=_facts(run),

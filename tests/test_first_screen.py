@@ -196,3 +196,12 @@ def test_names_from_results_are_escaped_in_the_head_and_the_matrix() -> None:
 
 def test_a_run_without_cases_has_a_page() -> None:
     assert "This run has no cases." in html.render(RunResult(run="r", suite="s", machine=None, cases=[]), "run")
+
+
+def test_two_runs_are_compared_on_a_page_where_another_result_is_given() -> None:
+    before, after = made_up.six(), made_up.mixed()
+    page = html.render(after, "run", ("runs/before", before))
+    assert "<h2>Two runs compared</h2>" in page
+    assert "What became wrong" in page or "Results" in page
+    assert "runs/before" in page
+    assert "Two runs compared" not in html.render(after, "run")

@@ -20,7 +20,7 @@ from results.result import Better, CaseResult, RepeatedCase, ResultModel, RunRes
 from workloads.regular_file import read_regular
 
 Text = Annotated[str, Field(max_length=500)]
-Above = Annotated[float, Field(gt=0, lt=1e300)]
+Above = Annotated[float, Field(gt=0, lt=1e300, strict=True)]
 
 
 class Reading(ResultModel):

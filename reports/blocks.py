@@ -87,6 +87,7 @@ class Answer:
     """A cell of a matrix: what became of one engine under one question."""
 
     outcome: Outcome
+    """Of the case."""
     seen: str = ""
     """What was seen of delivery, and in how many strikes it was tested."""
     figure: str = ""

@@ -27,20 +27,25 @@ class Reading(ResultModel):
     """A figure of a case in a run."""
 
     kind: Literal["reading"] = "reading"
+    """Which kind of line it is."""
     started: Text
     """When the run's first trial began, UTC, ISO 8601: readings are ordered by it."""
     run: Text
-    """Name of the run."""
+    """Name of the run's folder."""
     commit: Text = ""
     """Of the checkout, in words; empty where there is none."""
     case: Text
     """Engine, mode, workload and so on: what must be the same in a series."""
     metric: Text
+    """Its name."""
     unit: Text
+    """Of the value."""
     better: Better
+    """Which way is better."""
     method_version: int
     """Figures of several methods are in no series together."""
     value: Above
+    """The figure, in `unit`."""
     n: int = Field(default=1, ge=1)
     """How many trials it is the median of."""
 
@@ -49,8 +54,11 @@ class Accepted(ResultModel):
     """A change is known, and why: a new level begins there, and nobody is told of it again."""
 
     kind: Literal["accepted"] = "accepted"
+    """Which kind of line it is."""
     case: Text
+    """As of its readings."""
     metric: Text
+    """As of its readings."""
     started: Text
     """Of the first reading of the new level."""
     why: Text

@@ -52,6 +52,7 @@ class Head:
     facts: Sequence[str]
     """What, when and on what: a line over the title."""
     title: str
+    """The answer in a sentence."""
     told: Sequence[tuple[str, str]]
     """Sentences under the title, each with what it is about, which may be empty."""
     leads: Sequence[str]
@@ -59,6 +60,7 @@ class Head:
     results: dict[str, Any]
     """Plain data that the page holds, to be taken out of it."""
     footer: str
+    """What stands at the end, after the name of Streamgauge."""
 
 
 def render(run: RunResult, command: str, against: tuple[str, RunResult] | None = None) -> str:

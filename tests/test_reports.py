@@ -314,12 +314,6 @@ def test_the_results_can_be_taken_out_of_the_page_unchanged() -> None:
     assert RunResult.model_validate_json(gzip.decompress(base64.b64decode(embedded[1]))) == run
 
 
-def test_a_page_of_a_hundred_cases_is_small() -> None:
-    run = of(*(made_up.pair(f"engine-{number}") for number in range(50)))
-    assert len(run.cases) == 100
-    assert len(html.render(run, "streamgauge run quick").encode()) <= 3_000_000
-
-
 def test_every_chart_has_its_numbers_as_a_table_under_it() -> None:
     (comparison,) = compare(made_up.six())
     drawn = figures(comparison)

@@ -124,7 +124,7 @@ def _chance(one: Sequence[float], other: Sequence[float]) -> float:
     (Student, 1908).
 
     They are of one case on one machine, so one noise is what to expect. Welch's test, which expects two, knows hardly
-    anything of the spread of a short part: in simulations it found a third as many changes, with twice the false alarms.
+    anything of the spread of a short part: in simulations it found a third as many changes, with more false alarms.
     """
     freedom = len(one) + len(other) - 2
     spread = ((len(one) - 1) * variance(one) + (len(other) - 1) * variance(other)) / freedom

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from reports import html, trend_text, units, vega
 from reports.blocks import Block, Figure, Figures, Table
@@ -38,8 +38,11 @@ def render(trends: Sequence[Trend]) -> str:
 
 def _parts(cases: dict[str, list[Trend]]) -> Iterator[tuple[str, PagePart]]:
     for number, (case, trends) in enumerate(cases.items(), 1):
-        blocks = _blocks(case, trends)
-        yield f"case-{number}", PagePart(case, number, lambda _, blocks=blocks: blocks, short_title=case)
+        yield f"case-{number}", PagePart(case, number, _given(_blocks(case, trends)), short_title=case)
+
+
+def _given(blocks: tuple[Block, ...]) -> Callable[[Report], tuple[Block, ...]]:
+    return lambda _: blocks
 
 
 def _blocks(case: str, trends: Sequence[Trend]) -> tuple[Block, ...]:

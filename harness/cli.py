@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import json
-import re
 import shlex
 import signal
 import sys
@@ -16,7 +15,6 @@ import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -24,13 +22,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from typer.exceptions import TyperException
 
-from harness import completion
-from harness.completion import LATEST, RUNS
+from harness import completion, history_command, named_run
 from harness.consoles import console as _console
 from harness.consoles import report as _report
 from harness.gate import command as gate
 from harness.invocation import NAME, again, program, short_name
 from harness.manual import epilog
+from harness.named_run import LATEST, RUNS
 from harness.outlet import open_outlets
 from harness.planning.suite_files import suites
 from harness.problem import ExitCode, Problem
@@ -76,6 +74,7 @@ app = typer.Typer(
 )
 
 app.add_typer(gate.app, name="gate", epilog=epilog("gate"), short_help=gate.SUMMARY_LINE)
+app.add_typer(history_command.app, name="history", epilog=epilog("history"), short_help=history_command.SUMMARY_LINE)
 
 _SHORT = {
     "run": "Run a suite, or one case for each engine and workload named.",
@@ -328,7 +327,8 @@ def run(
     """
     wish = _Wish(output_format, no_progress, strict, _wait_s(wait_quiet))
     if resume is not None:
-        return _foretell_rest(_folder(resume), output_format) if dry_run else _resume(_folder(resume), wish)
+        begun = named_run.folder(resume)
+        return _foretell_rest(begun, output_format) if dry_run else _resume(begun, wish)
     from harness.planning.planner import Selection
     from harness.planning.request import Request, overrides
 
@@ -575,7 +575,7 @@ def judge(
     from harness.planning.threshold_table import given
     from results.thresholds import checked
 
-    path, further = _path(run), given(threshold or ())
+    path, further = named_run.path(run), given(threshold or ())
     result = _judge(path) if path.is_dir() else _result(path)
     if not path.is_dir():
         kept = f"{path} has no histories to be judged again: as method version {result.method_version} judged it"
@@ -597,7 +597,7 @@ def report(
     """Make one self-contained HTML page of a run's results."""
     from reports import html
 
-    source = _path(run)
+    source = named_run.path(run)
     result = _result(source)
     path = output or _beside(source)
     page = html.render(result, _command(source, result)).encode()
@@ -633,7 +633,7 @@ def compare(
         what = f"{len(runs)} result{'' if len(runs) == 1 else 's'} to compare; it takes from 2 to {_MOST_COMPARED}"
         remedy = "For example: compare runs/ONE latest docs/results/five-trials.json.xz"
         raise Problem(what, "in the command `streamgauge compare`", remedy, ExitCode.USAGE)
-    paths = [_path(run) for run in runs]
+    paths = [named_run.path(run) for run in runs]
     found = changes([(str(path), _result(path)) for path in paths])
     match output_format:
         case "json":
@@ -726,7 +726,7 @@ def export(
     from reports import exporting
     from results.result import worst
 
-    source = _path(run)
+    source = named_run.path(run)
     result = _result(source)
     try:
         made = exporting.made(
@@ -815,44 +815,6 @@ def setup(
 def _say(text: str) -> None:
     """Print lines, JSON as well: what is shown by its number there is the same text to who reads it."""
     typer.echo(printable_lines(text))
-
-
-def _path(run: str) -> Path:
-    """A run's folder, or the file of a result. Raises Problem."""
-    with suppress(OSError):  # Too long for a name.
-        if Path(run).is_file():
-            return Path(run)
-    return _folder(run)
-
-
-def _is_folder(run: str) -> bool:
-    with suppress(OSError):  # Too long for a name.
-        return Path(run).is_dir()
-    return False
-
-
-def _folder(run: str) -> Path:
-    """The folder of a run by its path, or the newest in runs/ for `latest`. Raises Problem."""
-    if run != LATEST or Path(run).exists():
-        if not _is_folder(run):
-            known = sorted(RUNS.glob("*/plan.json"), key=_begun)
-            nearest = (
-                f"The newest is {shlex.quote(str(known[-1].parent))}" if known else f"Make one: {again('run', 'quick')}"
-            )
-            raise Problem("there is no such run", run, nearest, ExitCode.USAGE)
-        return Path(run)
-    plans = sorted(RUNS.glob("*/plan.json"), key=_begun)
-    if not plans:
-        raise Problem("there is no run yet", f"{RUNS}/", f"Make one: {again('run', 'quick')}", ExitCode.USAGE)
-    return plans[-1].parent
-
-
-def _begun(plan: Path) -> tuple[str, int]:
-    """What orders runs by their beginning: the second that a name begins with, and when the plan was written."""
-    written_ns = plan.stat().st_mtime_ns
-    # A folder that the user named (--out) tells no time.
-    named = re.match(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?=_)", plan.parent.name)
-    return named[0] if named else f"{datetime.fromtimestamp(written_ns / 1e9, UTC):%Y-%m-%dT%H-%M-%S}", written_ns
 
 
 def _result(path: Path) -> RunResult:

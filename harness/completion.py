@@ -6,10 +6,9 @@ import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
+from harness.named_run import LATEST, newest_first
 from harness.planning.suite_files import suites
 
-RUNS = Path("runs")
-LATEST = "latest"
 _NEWEST = 30
 """No more runs than this are offered."""
 
@@ -62,5 +61,4 @@ def case(incomplete: str) -> list[str]:
 
 def run(incomplete: str) -> list[str]:
     """`latest`, and the newest runs in runs/."""
-    found = sorted((str(path.parent) for path in RUNS.glob("*/plan.json")), reverse=True)[:_NEWEST]
-    return fitting([LATEST, *found], incomplete)
+    return fitting([LATEST, *(str(folder) for folder in newest_first()[:_NEWEST])], incomplete)

@@ -30,6 +30,13 @@ EXAMPLES: Mapping[str, Sequence[tuple[str, str]]] = {
     "doctor": (("doctor", ""),),
     "setup": (("setup flink", ""),),
     "gate": (("gate --baseline main", "is the working tree slower than main, or wrong?"),),
+    "history": (
+        ("history add latest", "keep the figures of a run"),
+        ("history show", "where a level changed, what became worse first"),
+    ),
+    "history add": (("history add latest", ""),),
+    "history show": (("history show --all", "every metric that is kept"),),
+    "history accept": (("history accept CASE drain_rate --why 'larger batches'", "CASE as `history show` names it"),),
     "accept": (("gate accept continuous.default.sensors --until 2027-01-31 --reason 'safer'", ""),),
 }
 """By command, what to type behind the command's name and what it does."""
@@ -48,6 +55,10 @@ _ENDS: Mapping[str, Sequence[ExitCode]] = {
     "report": _SHOWN,
     "list": _SHOWN,
     "accept": _SHOWN,
+    "history": _SHOWN,
+    "history add": _SHOWN,
+    "history show": _SHOWN,
+    "history accept": _SHOWN,
 }
 
 _VERBATIM = "\b"

@@ -41,7 +41,7 @@ class Heading:
 class Cell:
     """A cell that needs more than text.
 
-    badge: an outcome, as a coloured label. whole: pieces that no line breaks. below: a small line of its own.
+    badge: an outcome, as a coloured label. whole: pieces that no line breaks. below: small lines of their own.
     """
 
     text: str = ""
@@ -80,6 +80,36 @@ class Table:
         return [
             TableRow([cell if isinstance(cell, Cell) else Cell(cell) for cell in row.cells], row.look) for row in rows
         ]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A cell of a matrix: what became of one engine under one question."""
+
+    outcome: Outcome
+    """Of the case."""
+    seen: str = ""
+    """What was seen of delivery, and in how many strikes it was tested."""
+    figure: str = ""
+    """The figure in question; empty where there is none."""
+    but: str = ""
+    """What limits the figure, such as that not every strike was recovered from; empty if nothing does."""
+    spread: str = ""
+    """Between which values it lies, or a second figure; empty if there is none."""
+    wrong: bool = False
+    """Whether the answer was wrong: then the figure says nothing."""
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Answers, by what their rows and columns are named. corner: over the rows' names. No Answer: was not asked."""
+
+    kind: ClassVar = "matrix"
+
+    caption: str
+    corner: str
+    head: Sequence[str]
+    rows: Sequence[tuple[str, Sequence[Answer | None]]]
 
 
 @dataclass(frozen=True)
@@ -142,12 +172,11 @@ class Figure:
 
 @dataclass(frozen=True)
 class Figures:
-    """Charts beside each other. title: over them; none if it is empty."""
+    """Charts beside each other."""
 
     kind: ClassVar = "figures"
 
     figures: Sequence[Figure]
-    title: str = ""
 
 
 @dataclass(frozen=True)
@@ -159,4 +188,4 @@ class Command:
     text: str
 
 
-Block = Paragraph | Hint | Table | Details | SideBySide | Checks | Figures | Command
+Block = Paragraph | Hint | Table | Matrix | Details | SideBySide | Checks | Figures | Command

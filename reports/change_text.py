@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from reports import markdown, screen, units
+from reports.blocks import Block, Cell, Heading, Table
 from reports.changes import Change, ChangedCase, Changes, Figure, Pair, Side
 from reports.columns import columns
 from reports.comparison import words
@@ -22,6 +23,7 @@ from results.printable import printable, printable_lines
 _SAID = {"better": "better", "worse": "WORSE", "inconclusive": "no difference"}
 _STYLES = {"better": "green", "worse": "bold red", "inconclusive": "", "unknown": "dim"}
 _HEAD = ("engine", "figure", "before", "after", "after / before", "")
+_NUMBERS = _HEAD[2:5]
 _LAST = len(_HEAD) - 1
 _CHANCE = (
     "A figure is called better or worse where the intervals of both medians are apart.",
@@ -78,6 +80,17 @@ def page(changes: Changes) -> str:
         else:
             lines += markdown.table(_HEAD, [[" ".join(cell.split("\n")) for cell in row] for row in part.rows])
     return "\n".join(lines[1:]) + "\n"
+
+
+def blocks(changes: Changes) -> Iterator[Block]:
+    """The same for a page, in tables."""
+    for part in _parts(changes):
+        if isinstance(part, _Lines):
+            yield Table(part.heading, ("what",), [(line,) for line in part.lines])
+        else:
+            head = [Heading(name or "said", "number" if name in _NUMBERS else "text") for name in _HEAD]
+            rows = [[Cell(cell.partition("\n")[0], below=cell.partition("\n")[2]) for cell in row] for row in part.rows]
+            yield Table(part.heading, head, rows)
 
 
 def _parts(changes: Changes, wide: bool = True) -> Iterator[_Part]:

@@ -6,28 +6,31 @@ move figures from cell to cell.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import base64
+import gzip
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import vl_convert
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
-from reports import sections, summary
+from reports import sections, summary, units
 from reports.blocks import Block, Paragraph, Table
 from reports.comparison import compare
 from reports.sections import Unavailable
 from reports.sections.section import PagePart, Report, Section, failure
+from results import provenance
 from results.printable import printable, printable_lines
 from results.result import RunResult
 
 _FOLDER = Path(__file__).parent
 
-_SNIPPET = "window.vegaEmbed = vegaEmbed;"
+_BUNDLE = "vega_bundle.js"
+"""Vega, Vega-Lite and Vega-Embed as one script, ready for a page; made by `bundled` of tests/test_vega_bundle.py."""
 
 
 @dataclass(frozen=True)
@@ -40,32 +43,84 @@ class _Made:
     charts: list[Markup]
 
 
-def render(run: RunResult, command: str) -> str:
-    """The page. command: what to type to run the same again."""
+@dataclass(frozen=True)
+class Head:
+    """What stands over the sections of a page, and what the page carries."""
+
+    name: str
+    """The page's, for a browser's tab."""
+    facts: Sequence[str]
+    """What, when and on what: a line over the title."""
+    title: str
+    """The answer in a sentence."""
+    told: Sequence[tuple[str, str]]
+    """Sentences under the title, each with what it is about, which may be empty."""
+    leads: Sequence[str]
+    """Paragraphs that follow them."""
+    results: dict[str, Any]
+    """Plain data that the page holds, to be taken out of it."""
+    footer: str
+    """What stands at the end, after the name of Streamgauge."""
+
+
+def render(run: RunResult, command: str, against: tuple[str, RunResult] | None = None) -> str:
+    """The page. command: what to type to run the same again. against: another result, and how its user calls it."""
     # On one line: what is copied from a page and pasted into a shell must not run by itself.
-    report = Report(run, tuple(compare(run)), printable(command))
+    report = Report(run, tuple(compare(run)), printable(command), against)
+    head = Head(
+        name=f"{run.suite} · {run.run}",
+        facts=_facts(run),
+        title=summary.title(report.comparisons),
+        told=summary.recoveries(report.comparisons),
+        leads=summary.leads(report.comparisons),
+        results=run.model_dump(mode="json"),
+        footer=f"method version {run.method_version}",
+    )
+    return assembled(head, _parts(), report)
+
+
+def assembled(head: Head, parts: Iterable[tuple[str, PagePart]], report: Report) -> str:
+    """A page of these parts, each with its anchor, in their order. report: what they are given."""
     environment = Environment(
         loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined, finalize=_visible
     )
     template = environment.get_template("section.html")
     made: list[_Made] = []
     charts: list[Markup] = []
-    for name, part in _parts():
+    for name, part in parts:
         section = _make(template, name, part, report, len(charts))
         if section is not None:
             made.append(section)
             charts += section.charts
     return environment.get_template("page.html").render(
-        run=run,
-        title=summary.title(report.comparisons),
-        leads=[(comparison.title, summary.headline(comparison)) for comparison in report.comparisons],
+        head=head,
         sections=made,
-        style=Markup((_FOLDER / "page.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
-        bundle=Markup(_bundle()),  # noqa: S704 - our own libraries
-        # Both are safe within a script element: no character that could end it is left.
-        run_json=htmlsafe_json_dumps(run.model_dump(mode="json")),
+        style=_own("page.css"),
+        script=_own("page.js"),
+        bundle=_own(_BUNDLE),
+        results=_packed(head.results),
+        # Safe within a script element: no character that could end it is left.
         charts_json=Markup("[{}]").format(Markup(", ").join(charts)),
     )
+
+
+def _packed(results: dict[str, Any]) -> str:
+    """As JSON, packed by gzip, in Base64: results of a hundred cases are half of a page otherwise."""
+    text = json.dumps(results, ensure_ascii=False, separators=(",", ":")).encode()
+    return base64.b64encode(gzip.compress(text, mtime=0)).decode()
+
+
+def _facts(run: RunResult) -> list[str]:
+    """What, when and on what, for the line over the title."""
+    told = provenance.of(run)
+    machine = run.machine
+    where = f"{machine.cpu}, {machine.cores} cores, {units.size(machine.memory_bytes)}" if machine else ""
+    return list(filter(None, (f"suite {run.suite}", units.date(told.started), where, f"run {run.run}")))
+
+
+def _own(name: str) -> Markup:
+    """A file of ours as it stands: no result is in it."""
+    return Markup((_FOLDER / name).read_text(encoding="utf-8"))  # noqa: S704 - our own file
 
 
 def _visible(value: Any) -> Any:
@@ -90,7 +145,7 @@ def _make(template: Template, name: str, part: PagePart, report: Report, first_c
 
     def number(spec: dict[str, Any]) -> int:
         """The place of a chart among all of the page."""
-        charts.append(htmlsafe_json_dumps(spec, allow_nan=False))
+        charts.append(htmlsafe_json_dumps(spec, allow_nan=False, separators=(",", ":")))
         return first_chart + len(charts) - 1
 
     def escaped(blocks: list[Block]) -> Markup:
@@ -104,10 +159,3 @@ def _make(template: Template, name: str, part: PagePart, report: Report, first_c
         charts.clear()
         made = escaped([Paragraph(failure(error))])
     return None if made is None else _Made(name, part.short_title, made, charts)
-
-
-@lru_cache(maxsize=1)
-def _bundle() -> str:
-    """Vega, Vega-Lite and Vega-Embed as one script."""
-    bundle: str = vl_convert.javascript_bundle(_SNIPPET)
-    return bundle.replace("</script", r"<\/script")

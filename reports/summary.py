@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from reports import threshold_text, units
+from reports import recovery_text, threshold_text, units
 from reports.comparison import VIOLATIONS, Comparison, Row, words
+from reports.labels import labels
 from results.metrics import drain, latency
 from results.metrics.metric import Metric
 from results.metrics.statistics import INTERVAL_SAMPLES
@@ -20,8 +21,54 @@ def title(comparisons: Sequence[Comparison]) -> str:
     """The whole run in a sentence: were all answers right, in every one of its tables?"""
     if not comparisons:
         return "This run has no cases."
+    counted = recovery_text.counted(comparisons)
     if len(comparisons) == 1:
-        return headline(comparisons[0])[0]
+        return " ".join(filter(None, (f"{counted}." if counted else "", headline(comparisons[0])[0])))
+    said = _rightness_of_all(comparisons)
+    return f"{counted}: {said[0].lower()}{said[1:]}" if counted else said
+
+
+def leads(comparisons: Sequence[Comparison]) -> list[str]:
+    """What follows the title, a paragraph each: what was wrong, and what is to be said of all tables."""
+    if len(comparisons) == 1:
+        told = [" ".join(headline(comparisons[0])[1:])]
+    else:
+        told = [*_wrong(comparisons), *_said_of_all(comparisons)]
+    return [paragraph for paragraph in told if paragraph]
+
+
+def _wrong(comparisons: Sequence[Comparison]) -> list[str]:
+    """What was wrong in which table, and which thresholds were crossed there."""
+    found = []
+    for label, comparison in zip(labels(comparisons), comparisons, strict=True):
+        wrong = [row for row in comparison.ran if row.outcome == "fail"]
+        told = [f"Wrong: {'; '.join(f'{row.name}, {violations(row)}' for row in wrong)}."] if wrong else []
+        told += [crossed] if (crossed := _crossed(comparison)) else []
+        found += [f"{label}: {' '.join(told)}"] if told else []
+    return found
+
+
+def recoveries(comparisons: Sequence[Comparison]) -> list[tuple[str, str]]:
+    """The label of each table with strikes (empty for the only one), and who caught up first and last."""
+    named = zip(labels(comparisons), comparisons, strict=True)
+    told = [(label, f"{said}.") for label, comparison in named if (said := recovery_text.ranking(comparison))]
+    if any(recovery_text.kinds_differ(comparison) for comparison in comparisons):
+        told.append(("", "Not all of them are set alike, or keep their state in the same kind of store."))
+    return [(label, said if label else f"{said[0].upper()}{said[1:]}") for label, said in told]
+
+
+def _said_of_all(comparisons: Sequence[Comparison]) -> list[str]:
+    """What is to be said of several tables, each sentence once; what is said of one only stands with that one."""
+    told: dict[str, int] = {}
+    for comparison in comparisons:
+        for sentence in (speed(comparison), _deliveries(comparison)):
+            told[sentence] = told.get(sentence, 0) + 1
+    shared = [sentence for sentence, times in told.items() if sentence and times > 1]
+    apart = [sentence for sentence, times in told.items() if sentence and times == 1]
+    return [" ".join([*shared, *(["More is said with each table."] if apart else [])])]
+
+
+def _rightness_of_all(comparisons: Sequence[Comparison]) -> str:
     ran = [trial for comparison in comparisons for row in comparison.ran for trial in row.trials]
     wrong = [row for row in ran if row.outcome == "fail"]
     undecided = [row for row in ran if row.outcome == "unknown"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from results.plan import Machine
 
 NONE = "-"
@@ -55,6 +57,35 @@ def quantity(value: float | None, unit: str) -> str:
     if unit.startswith("events/"):
         return scaled(value, unit.removeprefix("events"))
     return f"{significant(value)} {unit}".rstrip()
+
+
+def counted(count: int, thing: str) -> str:
+    """A number and a noun: one fault, three faults, 96 strikes."""
+    number = _NUMBERS[count] if count < len(_NUMBERS) else f"{count:,}"
+    return f"{number} {thing}{'' if count == 1 else 's'}"
+
+
+_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+
+def date(stamp: str | None) -> str:
+    """A moment of ISO 8601 as people read it: 2026-11-24T10:00:00Z -> 24 November 2026, 10:00 UTC; empty for None, and
+    as it stands if it is no such moment.
+    """
+    if stamp is None:
+        return ""
+    try:
+        when = datetime.fromisoformat(stamp)
+    except ValueError:
+        return stamp
+    # Not by strftime: that speaks the language of the system.
+    return f"{when.day} {_MONTHS[when.month - 1]} {when.year}, {when:%H:%M} UTC"
+
+
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
 
 
 def machine(machine: Machine) -> str:

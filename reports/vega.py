@@ -3,32 +3,32 @@
 Colours are the page's CSS variables, so that one drawing serves light, dark and print. Names come from results and are
 untrusted: we put them into data, sorts and scale domains only. Vega makes expressions of sorts and scales itself, in
 which some characters cannot stand even in a quoted text (U+2028 ends the line): so every text is printable.
+
+A chart is as wide as its place, down to a phone: what is written stands above its bar and not beside it, and a legend
+has as many columns as there is room for.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import altair as alt
+from reports import vega_parts
+from reports.vega_parts import Spec
 
-from results.printable import printable_values
-
-SERIES_COLOURS = 8
-"""The page defines --series-1 .. --series-8; further series begin again at 1."""
-
-# The page's own; named here because the width of a label is measured with it.
-_FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Liberation Sans", Arial, sans-serif'
 _QUANTILES = (0.0, 0.5, 0.9, 0.99, 0.999, 0.9999)
-_BAR_STEP = 34
-_DASHES = ([1, 0], [7, 3], [2, 2], [9, 3, 2, 3])
+_PERCENTILE = "'p' + format(100 * (1 - pow(10, -VALUE)), '.6~r')"
+"""An expression that names a place on the axis of nines."""
+_BAR_STEP = 44
+_LABEL_ROOM = 84
+"""What the value above a bar takes at most of its width, px; the name has the rest."""
+_MOMENTS = ("circle", "triangle-up", "square", "diamond")
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One bar: its length, what is written beside it, and whether the result behind it is right."""
+    """One bar: its length, what is written above it, and whether the result behind it is right."""
 
     name: str
     """Of the engine."""
@@ -72,91 +72,144 @@ class Curve:
     trial: str = ""
 
 
-def bars(rows: Sequence[Bar], names: Sequence[str], unit: str, description: str) -> dict[str, Any]:
-    """Horizontal bars from zero, in the order of `rows`; the label at a bar's end says its value. Each trial of several
+def bars(rows: Sequence[Bar], names: Sequence[str], unit: str, description: str) -> Spec:
+    """Horizontal bars from zero, in the order of `rows`; above each stand its name and its value. Each trial of several
     is a dot, and the interval of their median a line.
     """
-    values = [{"name": r.name, "value": r.value, "label": r.label, "sound": r.sound, "end": r.end} for r in rows]
-    place = alt.Y("name:N", title=None, sort=[row.name for row in rows], axis=_name_axis())
-    # Room at the right for the label of the longest bar.
-    scale = alt.Scale(domain=[0, 1.42 * max((r.end for r in rows), default=1) or 1])
-    base = alt.Chart(alt.Data(values=values)).encode(
-        y=place, tooltip=[alt.Tooltip("name:N", title="engine"), alt.Tooltip("label:N", title=unit)]
-    )
-    drawn = base.mark_bar(height=18, cornerRadiusEnd=3).encode(
-        x=alt.X("value:Q", axis=None, scale=scale),
-        color=alt.Color("name:N", legend=None, scale=_colours(names, names)),
-        opacity=_paleness(),
-    )
-    labels = base.mark_text(align="left", dx=7, fontSize=13).encode(
-        x=alt.X("end:Q", axis=None, scale=scale),
-        text="label:N",
-        color=alt.Color(
-            "sound:N", legend=None, scale=alt.Scale(domain=[True, False], range=["var(--ink)", "var(--bad)"])
-        ),
-    )
-    chart = alt.layer(drawn, *_trials(rows, place, scale), labels).resolve_scale(color="independent")
-    return _finish(chart.properties(width="container", height=_BAR_STEP * max(len(rows), 1), description=description))
+    values = [{"name": r.name, "value": r.value, "label": r.label, "sound": r.sound} for r in rows]
+    place = vega_parts.place([row.name for row in rows])
+    length = {"axis": None, "scale": {"domain": [0, 1.02 * max((r.end for r in rows), default=1) or 1]}}
+    tooltip = [vega_parts.tooltip("name", "engine"), vega_parts.tooltip("label", unit)]
+    drawn = {
+        "mark": {"type": "bar", "height": 14, "cornerRadiusEnd": 3, "yOffset": vega_parts.BAR_DOWN},
+        "encoding": {
+            "y": place,
+            "x": vega_parts.quantity("value", **length),
+            "color": vega_parts.named("name", vega_parts.colours(names, names), None),
+            "opacity": vega_parts.PALENESS,
+            "tooltip": tooltip,
+        },
+    }
+    said = {
+        "mark": vega_parts.text(align="right"),
+        "encoding": {
+            "y": place,
+            "x": {"value": "width"},
+            "text": {"field": "label", "type": "nominal"},
+            "color": vega_parts.named("sound", {"domain": [True, False], "range": ["var(--ink)", "var(--bad)"]}, None),
+            "tooltip": tooltip,
+        },
+    }
+    layers = [drawn, *_trials(rows, place, length), vega_parts.names_above(place, f"width - {_LABEL_ROOM}"), said]
+    chart = {"data": {"values": values}, "layer": layers, "resolve": {"scale": {"color": "independent"}}}
+    return vega_parts.finish(chart, height=_BAR_STEP * max(len(rows), 1), description=description)
 
 
-def _trials(rows: Sequence[Bar], place: alt.Y, scale: alt.Scale) -> list[alt.Chart]:
+def _trials(rows: Sequence[Bar], place: Spec, length: Spec) -> list[Spec]:
     """A line for the interval of each bar, and a dot for each trial; nothing where no bar has any."""
     lines = [{"name": r.name, "low": r.interval[0], "high": r.interval[1]} for r in rows if r.interval]
     dots = [{"name": r.name, "trial": trial, "value": value} for r in rows for trial, value in r.dots]
-    drawn = []
+    drawn: list[Spec] = []
     if lines:
-        rule = alt.Chart(alt.Data(values=lines)).mark_rule(color="var(--ink)", strokeWidth=2)
-        drawn.append(rule.encode(y=place, x=alt.X("low:Q", axis=None, scale=scale), x2="high:Q"))
-    if dots:
-        point = alt.Chart(alt.Data(values=dots)).mark_point(
-            filled=True, size=34, color="var(--ink)", stroke="var(--surface)", strokeWidth=1, opacity=1
-        )
         drawn.append(
-            point.encode(
-                y=place,
-                x=alt.X("value:Q", axis=None, scale=scale),
-                tooltip=[alt.Tooltip("trial:N", title="trial"), alt.Tooltip("value:Q", format=".3~r")],
-            )
+            {
+                "data": {"values": lines},
+                "mark": {"type": "rule", "color": "var(--ink)", "strokeWidth": 2, "yOffset": vega_parts.BAR_DOWN},
+                "encoding": {"y": place, "x": vega_parts.quantity("low", **length), "x2": {"field": "high"}},
+            }
+        )
+    if dots:
+        drawn.append(
+            {
+                "data": {"values": dots},
+                "mark": vega_parts.POINT | {"size": 34, "color": "var(--ink)", "yOffset": vega_parts.BAR_DOWN},
+                "encoding": {
+                    "y": place,
+                    "x": vega_parts.quantity("value", **length),
+                    "tooltip": [vega_parts.tooltip("trial", "trial"), vega_parts.number_tooltip("value", "")],
+                },
+            }
         )
     return drawn
 
 
-def stacks(
-    rows: Sequence[Part], names: Sequence[str], parts: Sequence[str], unit: str, description: str
-) -> dict[str, Any]:
-    """Horizontal bars, each stacked from its parts in the order of `parts`."""
-    data = alt.Data(
-        values=[
-            {"name": r.name, "part": r.part, "value": r.value, "label": r.label, "order": parts.index(r.part)}
-            for r in rows
-        ]
-    )
-    chart = (
-        alt.Chart(data)
-        .mark_bar(height=18)
-        .encode(
-            y=alt.Y("name:N", title=None, sort=list(names), axis=_name_axis()),
-            x=alt.X("sum(value):Q", title=unit, axis=alt.Axis(tickCount=6, format=",d")),
-            color=alt.Color("part:N", scale=_colours(parts, parts), legend=_legend("square")),
-            order=alt.Order("order:Q"),
-            tooltip=[
-                alt.Tooltip("name:N", title="engine"),
-                alt.Tooltip("part:N", title="role"),
-                alt.Tooltip("label:N", title="memory"),
+@dataclass(frozen=True)
+class Moments:
+    """Seconds after something, each with what happened then; in the order in which they are to be told apart."""
+
+    name: str
+    points: Sequence[tuple[str, float]]
+
+
+def moments(rows: Sequence[Moments], kinds: Sequence[str], description: str) -> Spec:
+    """A line from zero for each name, with a sign where each kind of moment falls."""
+    values = [{"name": row.name, "kind": kind, "second": second} for row in rows for kind, second in row.points]
+    ends = [
+        {"name": row.name, "begin": 0, "end": max((second for _, second in row.points), default=0.0)} for row in rows
+    ]
+    place = vega_parts.place([row.name for row in rows])
+    where = {"title": "seconds after the injection", "axis": {"tickCount": 5}, "scale": {"zero": True}}
+    line = {
+        "data": {"values": ends},
+        "mark": {"type": "rule", "color": "var(--line)", "strokeWidth": 3, "yOffset": vega_parts.BAR_DOWN},
+        "encoding": {"y": place, "x": vega_parts.quantity("begin", **where), "x2": {"field": "end"}},
+    }
+    point = {
+        "data": {"values": values},
+        "mark": vega_parts.POINT | {"size": 90, "yOffset": vega_parts.BAR_DOWN},
+        "encoding": {
+            "y": place,
+            "x": vega_parts.quantity("second", **where),
+            "color": vega_parts.named("kind", vega_parts.colours(kinds, kinds), vega_parts.legend("circle")),
+            "shape": vega_parts.named(
+                "kind", {"domain": list(kinds), "range": list(_MOMENTS[: len(kinds)])}, vega_parts.legend("circle")
+            ),
+            "tooltip": [
+                vega_parts.tooltip("name", "engine"),
+                vega_parts.tooltip("kind", "what"),
+                vega_parts.number_tooltip("second", "seconds"),
             ],
-        )
+        },
+    }
+    named = {"data": {"values": ends}} | vega_parts.names_above(place, "width")
+    return vega_parts.finish(
+        {"layer": [line, point, named]}, height=_BAR_STEP * max(len(rows), 1), description=description
     )
-    return _finish(chart.properties(width="container", height=_BAR_STEP * max(len(names), 1), description=description))
 
 
-def curves(rows: Sequence[Curve], names: Sequence[str], description: str) -> dict[str, Any]:
+def stacks(rows: Sequence[Part], names: Sequence[str], parts: Sequence[str], unit: str, description: str) -> Spec:
+    """Horizontal bars, each stacked from its parts in the order of `parts`."""
+    values = [
+        {"name": r.name, "part": r.part, "value": r.value, "label": r.label, "order": parts.index(r.part)} for r in rows
+    ]
+    there = [name for name in names if any(row.name == name for row in rows)]
+    place = vega_parts.place(there)
+    drawn = {
+        "mark": {"type": "bar", "height": 14, "yOffset": vega_parts.BAR_DOWN},
+        "encoding": {
+            "y": place,
+            "x": vega_parts.quantity("value", aggregate="sum", title=unit, axis={"tickCount": 4, "format": ",d"}),
+            "color": vega_parts.named("part", vega_parts.colours(parts, parts), vega_parts.legend("square")),
+            "order": {"field": "order", "type": "quantitative"},
+            "tooltip": [
+                vega_parts.tooltip("name", "engine"),
+                vega_parts.tooltip("part", "role"),
+                vega_parts.tooltip("label", "memory"),
+            ],
+        },
+    }
+    named = {"data": {"values": [{"name": name} for name in there]}} | vega_parts.names_above(place, "width")
+    chart = {"data": {"values": values}, "layer": [drawn, named]}
+    return vega_parts.finish(chart, height=_BAR_STEP * max(len(there), 1), description=description)
+
+
+def curves(rows: Sequence[Curve], names: Sequence[str], description: str) -> Spec:
     """Latency against the share of results that were as fast, on an axis of nines (HdrHistogram's habit)."""
     values: list[dict[str, Any]] = [
         {
             "name": row.name,
             "trial": row.trial,
-            "nines": _nines(share),
-            "percentile": f"p{100 * share:.6g}",
+            "nines": round(vega_parts.nines(share), 6),
             "latency": latency,
             "sound": row.sound,
         }
@@ -165,30 +218,35 @@ def curves(rows: Sequence[Curve], names: Sequence[str], description: str) -> dic
         if latency > 0
     ]
     deepest = max((value["nines"] for value in values), default=1.0)
-    ticks = [_nines(share) for share in _QUANTILES if _nines(share) <= deepest + 0.01]
+    ticks = [vega_parts.nines(share) for share in _QUANTILES if vega_parts.nines(share) <= deepest + 0.01]
     drawn = list(dict.fromkeys(row.name for row in rows))
-    shown = alt.Chart(alt.Data(values=values)).encode(
-        x=alt.X(
-            "nines:Q",
+    axis = {"values": ticks, "labelExpr": _PERCENTILE.replace("VALUE", "datum.value")}
+    shown = {
+        "x": vega_parts.quantity(
+            "nines",
             title="share of results at least as fast",
-            scale=alt.Scale(domain=[0, deepest], nice=False),
-            axis=alt.Axis(values=ticks, labelExpr="'p' + format(100 * (1 - pow(10, -datum.value)), '.6~r')"),
+            scale={"domain": [0, deepest], "nice": False},
+            axis=axis,
         ),
-        y=_latency_axis([value["latency"] for value in values]),
-        detail="trial:N",
-        color=alt.Color("name:N", scale=_colours(names, drawn), legend=_legend("stroke")),
-        strokeDash=alt.StrokeDash("name:N", scale=_dashes(names, drawn), legend=_legend("stroke")),
-    )
-    line = shown.mark_line(strokeWidth=2.25, interpolate="monotone").encode(opacity=_paleness())
-    hover = shown.mark_point(filled=True, size=70, opacity=0).encode(
-        tooltip=[
-            alt.Tooltip("name:N", title="engine"),
-            *([alt.Tooltip("trial:N", title="trial")] if any(row.trial for row in rows) else []),
-            alt.Tooltip("percentile:N", title="share"),
-            alt.Tooltip("latency:Q", title="ms", format=".3~r"),
-        ],
-    )
-    return _finish(alt.layer(line, hover).properties(width="container", height=320, description=description))
+        "y": vega_parts.latency_axis([value["latency"] for value in values]),
+        "detail": {"field": "trial", "type": "nominal"},
+        "color": vega_parts.named("name", vega_parts.colours(names, drawn), vega_parts.legend("stroke")),
+        "strokeDash": vega_parts.named("name", vega_parts.dashes(names, drawn), vega_parts.legend("stroke")),
+    }
+    tooltip = [
+        vega_parts.tooltip("name", "engine"),
+        *([vega_parts.tooltip("trial", "trial")] if any(row.trial for row in rows) else []),
+        vega_parts.tooltip("percentile", "share"),
+        vega_parts.number_tooltip("latency", "ms"),
+    ]
+    line = {"mark": vega_parts.LINE | {"interpolate": "monotone"}, "encoding": shown | {"opacity": vega_parts.PALENESS}}
+    hover = {
+        "mark": {"type": "point", "filled": True, "size": 70, "opacity": 0},
+        "encoding": shown | {"tooltip": tooltip},
+    }
+    named = {"calculate": _PERCENTILE.replace("VALUE", "datum.nines"), "as": "percentile"}
+    chart = {"data": {"values": values}, "transform": [named], "layer": [line, hover]}
+    return vega_parts.finish(chart, height=320, description=description)
 
 
 @dataclass(frozen=True)
@@ -200,7 +258,7 @@ class Offered:
     marked: frozenset[float]
 
 
-def offered(rows: Sequence[Offered], names: Sequence[str], description: str) -> dict[str, Any]:
+def offered(rows: Sequence[Offered], names: Sequence[str], description: str) -> Spec:
     """Latency against the offered load; a cross is a rate that was not held."""
     values: list[dict[str, Any]] = [
         {"name": row.name, "rate": rate, "latency": latency, "held": rate not in row.marked}
@@ -209,22 +267,29 @@ def offered(rows: Sequence[Offered], names: Sequence[str], description: str) -> 
         if latency > 0
     ]
     drawn = list(dict.fromkeys(row.name for row in rows))
-    shown = alt.Chart(alt.Data(values=values)).encode(
-        x=alt.X("rate:Q", title="offered events per second", scale=alt.Scale(type="log", nice=False)),
-        y=_latency_axis([value["latency"] for value in values]),
-        color=alt.Color("name:N", scale=_colours(names, drawn), legend=_legend("stroke")),
-    )
-    line = shown.mark_line(strokeWidth=2.25)
-    point = shown.mark_point(filled=True, size=70).encode(
-        shape=alt.Shape("held:N", scale=alt.Scale(domain=[True, False], range=["circle", "cross"]), legend=None),
-        tooltip=[
-            alt.Tooltip("name:N", title="engine"),
-            alt.Tooltip("rate:Q", title="events/s", format=".3~s"),
-            alt.Tooltip("latency:Q", title="p99, ms", format=".3~r"),
-            alt.Tooltip("held:N", title="held"),
-        ],
-    )
-    return _finish(alt.layer(line, point).properties(width="container", height=320, description=description))
+    shown = {
+        "x": vega_parts.quantity(
+            "rate",
+            title="offered events per second",
+            scale={"type": "log", "nice": False},
+            axis={"labelOverlap": "greedy", "format": "~s"},
+        ),
+        "y": vega_parts.latency_axis([value["latency"] for value in values]),
+        "color": vega_parts.named("name", vega_parts.colours(names, drawn), vega_parts.legend("stroke")),
+    }
+    shape = vega_parts.named("held", {"domain": [True, False], "range": ["circle", "cross"]}, None)
+    tooltip = [
+        vega_parts.tooltip("name", "engine"),
+        vega_parts.number_tooltip("rate", "events/s", ".3~s"),
+        vega_parts.number_tooltip("latency", "p99, ms"),
+        vega_parts.tooltip("held", "held"),
+    ]
+    line = {"mark": vega_parts.LINE, "encoding": shown}
+    point = {
+        "mark": {"type": "point", "filled": True, "size": 70},
+        "encoding": shown | {"shape": shape, "tooltip": tooltip},
+    }
+    return vega_parts.finish({"data": {"values": values}, "layer": [line, point]}, height=320, description=description)
 
 
 @dataclass(frozen=True)
@@ -236,8 +301,11 @@ class Timeline:
     strikes: Sequence[tuple[float, str]]
 
 
-def timelines(rows: Sequence[Timeline], names: Sequence[str], description: str) -> dict[str, Any]:
-    """Latency over time, a panel for each name; a rule stands where a fault fell."""
+def timelines(rows: Sequence[Timeline], names: Sequence[str], description: str) -> Spec:
+    """Latency over time, a panel for each name; a rule stands where a fault fell.
+
+    Panels cannot be fitted to a width by Vega-Lite: the page sets that of `spec` before it draws.
+    """
     points: list[dict[str, Any]] = [
         {"name": row.name, "second": second, "latency": latency}
         for row in rows
@@ -246,115 +314,55 @@ def timelines(rows: Sequence[Timeline], names: Sequence[str], description: str) 
     ]
     rules = [{"name": row.name, "second": second, "done": done} for row in rows for second, done in row.strikes]
     drawn = [row.name for row in rows]
-    where = alt.X("second:Q", title="second after warm-up", scale=alt.Scale(nice=False))
-    line = (
-        alt.Chart()
-        .transform_filter("isValid(datum.latency)")
-        .mark_line(strokeWidth=2, interpolate="step-after")
-        .encode(
-            x=where,
-            y=_latency_axis([point["latency"] for point in points]),
-            color=alt.Color("name:N", legend=None, scale=_colours(names, drawn)),
-            tooltip=[
-                alt.Tooltip("second:Q", title="second"),
-                alt.Tooltip("latency:Q", title="ms", format=".3~r"),
+    where = vega_parts.quantity("second", title="second after warm-up", scale={"nice": False})
+    line = {
+        "transform": [{"filter": "isValid(datum.latency)"}],
+        "mark": {"type": "line", "strokeWidth": 2, "interpolate": "step-after"},
+        "encoding": {
+            "x": where,
+            "y": vega_parts.latency_axis([point["latency"] for point in points]),
+            "color": vega_parts.named("name", vega_parts.colours(names, drawn), None),
+            "tooltip": [
+                vega_parts.number_tooltip("second", "second", ".0f"),
+                vega_parts.number_tooltip("latency", "ms"),
             ],
-        )
-    )
-    rule = (
-        alt.Chart()
-        .transform_filter("isValid(datum.done)")
-        .mark_rule(strokeDash=[4, 3], strokeWidth=1.5, color="var(--bad)")
-        .encode(x=where, tooltip=[alt.Tooltip("second:Q", title="second", format=".1f"), alt.Tooltip("done:N")])
-    )
-    panels = (
-        alt.layer(line, rule, data=alt.Data(values=[*points, *rules]))
-        .properties(width=780, height=90, description=description)
-        .facet(row=alt.Row("name:N", title=None, sort=drawn, header=alt.Header(labelAngle=0, labelAlign="left")))
-    )
-    # Panels cannot be fitted to a width.
-    return _finish(panels) | {"autosize": "pad"}
+        },
+    }
+    rule = {
+        "transform": [{"filter": "isValid(datum.done)"}],
+        "mark": {"type": "rule", "strokeDash": [4, 3], "strokeWidth": 1.5, "color": "var(--bad)"},
+        "encoding": {
+            "x": where,
+            "tooltip": [vega_parts.number_tooltip("second", "second", ".1f"), vega_parts.tooltip("done", "done")],
+        },
+    }
+    header = {"labelAngle": 0, "labelAlign": "left", "labelAnchor": "start", "labelOrient": "top", "labelLimit": 230}
+    panels = {
+        "data": {"values": [*points, *rules]},
+        "facet": {"row": {"field": "name", "type": "nominal", "title": None, "sort": drawn, "header": header}},
+        "spec": {"layer": [line, rule], "width": 780, "height": 90},
+        "description": description,
+    }
+    return vega_parts.finish(panels, autosize="pad")
 
 
-def _nines(share: float) -> float:
-    return -math.log10(1 - share)
-
-
-def _steps(values: Sequence[float]) -> list[float]:
-    """Round values, a factor of two or so apart (of ten where they span more than three decades), around `values`."""
-    low, high = (min(values), max(values)) if values else (1.0, 10.0)
-    wide = high > 1000 * low
-    exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    ladder = [digit * 10.0**exponent for exponent in exponents for digit in ((1,) if wide else (1, 2, 5))]
-    first = max((step for step in ladder if step <= low), default=ladder[0])
-    last = min((step for step in ladder if step >= high), default=ladder[-1])
-    return [step for step in ladder if first <= step <= last]
-
-
-def _latency_axis(latencies: Sequence[float]) -> alt.Y:
-    """Latencies in ms on a logarithmic axis around them."""
-    steps = _steps(latencies)
-    return alt.Y(
-        "latency:Q",
-        title=None,
-        scale=alt.Scale(type="log", domain=[steps[0], steps[-1]], nice=False),
-        axis=alt.Axis(
-            values=steps,
-            labelExpr="datum.value < 1000 ? datum.value + ' ms' : datum.value / 1000 + ' s'",
-        ),
-    )
-
-
-def _colours(names: Sequence[str], drawn: Sequence[str]) -> alt.Scale:
-    """The colour of a name is that of its place among all `names`, whichever are drawn."""
-    colours = {name: f"var(--series-{number % SERIES_COLOURS + 1})" for number, name in enumerate(names)}
-    return alt.Scale(domain=list(drawn), range=[colours[name] for name in drawn])
-
-
-def _dashes(names: Sequence[str], drawn: Sequence[str]) -> alt.Scale:
-    dashes = {name: _DASHES[number % len(_DASHES)] for number, name in enumerate(names)}
-    return alt.Scale(domain=list(drawn), range=[dashes[name] for name in drawn])
-
-
-def _paleness() -> alt.Opacity:
-    """What was wrong is drawn pale."""
-    return alt.Opacity("sound:O", legend=None, scale=alt.Scale(domain=[True, False], range=[1, 0.3]))
-
-
-def _name_axis() -> alt.Axis:
-    return alt.Axis(ticks=False, domain=False, labelPadding=10, labelLimit=190)
-
-
-def _legend(symbol: str) -> alt.Legend:
-    return alt.Legend(
-        title=None,
-        orient="top",
-        symbolType=symbol,
-        symbolStrokeWidth=3,
-        symbolSize=180,
-        labelLimit=190,
-        columnPadding=20,
-        # More of them in a row would be cut off at the right.
-        columns=5,
-    )
-
-
-def _finish(chart: Any) -> dict[str, Any]:
-    finished = (
-        chart.configure(background="transparent", font=_FONT, padding=0)
-        .configure_view(stroke=None)
-        .configure_axis(
-            labelColor="var(--ink)",
-            titleColor="var(--muted)",
-            gridColor="var(--line)",
-            domainColor="var(--line)",
-            tickColor="var(--line)",
-            labelFontSize=13,
-            titleFontSize=12,
-            titleFontWeight="normal",
-            titlePadding=10,
-        )
-        .configure_legend(labelColor="var(--ink)", labelFontSize=13)
-    )
-    spec: dict[str, Any] = printable_values(finished.to_dict())
-    return spec | {"autosize": {"type": "fit-x", "contains": "padding"}}
+def levels(values: Sequence[tuple[str, float]], begins: Sequence[int], unit: str, description: str) -> Spec:
+    """A figure over runs, a dot each in order; a rule stands where a new level begins. values: of each run its name and
+    its figure. begins: places among them.
+    """
+    dots = [{"place": place, "run": run, "value": value} for place, (run, value) in enumerate(values, 1)]
+    rules = [{"place": begin + 0.5} for begin in begins]
+    where = vega_parts.quantity("place", title="run", scale={"nice": False, "zero": False}, axis={"tickMinStep": 1})
+    height = vega_parts.quantity("value", title=unit, scale={"zero": False}, axis={"format": "~s", "tickCount": 4})
+    tooltip = [vega_parts.tooltip("run", "run"), vega_parts.number_tooltip("value", unit)]
+    line = {
+        "data": {"values": dots},
+        "mark": {"type": "line", "point": True, "color": "var(--series-1)"},
+        "encoding": {"x": where, "y": height, "tooltip": tooltip},
+    }
+    rule = {
+        "data": {"values": rules},
+        "mark": {"type": "rule", "strokeDash": [4, 3], "strokeWidth": 1.5, "color": "var(--bad)"},
+        "encoding": {"x": where},
+    }
+    return vega_parts.finish({"layer": [line, rule]}, height=150, description=description)

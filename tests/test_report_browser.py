@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,10 +11,10 @@ import pytest
 
 from reports import html, sections
 from results.result import RunResult
-from tests import made_up
+from tests import made_up, made_up_strikes
+from tests.browser import CHROMIUM, run_browser
 from tests.outside import drop
 
-CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium: apt-get install chromium")
 
 HOSTILE = "<img src=x onerror=\"document.title='taken'\"></script><script>document.title='taken'</script>"
@@ -40,26 +38,7 @@ class Shown:
 def show(page_text: str, folder: Path, *flags: str) -> Shown:
     page, log = folder / "report.html", folder / "net.json"
     page.write_text(page_text, encoding="utf-8")
-    browser = [
-        str(CHROMIUM),
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--host-resolver-rules=MAP * ~NOTFOUND",
-        f"--user-data-dir={folder / 'profile'}",
-        f"--log-net-log={log}",
-        "--enable-logging=stderr",
-        "--virtual-time-budget=10000",
-        "--dump-dom",
-        *flags,
-        page.as_uri(),
-    ]
-    done = subprocess.run(browser, capture_output=True, text=True, timeout=120, check=True)
+    done = run_browser(folder, f"--log-net-log={log}", "--dump-dom", *flags, page.as_uri())
     console = [line for line in done.stderr.splitlines() if ":CONSOLE:" in line]
     return Shown(done.stdout, console, _requests(log))
 
@@ -149,3 +128,81 @@ def test_a_page_without_the_command_complains_of_nothing(tmp_path: Path, monkeyp
     assert "Run it again" not in shown.dom
     assert shown.console == []
     assert shown.drawn(0)
+
+
+def with_script(page_text: str, script: str) -> str:
+    """The page with a script of a test behind its own."""
+    before, end, after = page_text.rpartition("</body>")
+    return f"{before}<script>{script}</script>{end}{after}"
+
+
+def first_cells(dom: str, section: str) -> list[str]:
+    found = re.search(rf'<section id="{section}">(.*?)</section>', dom, re.DOTALL)
+    assert found is not None
+    return re.findall(r'<th scope="row">([^<]+)', found[1])
+
+
+@pytest.mark.parametrize(
+    ("clicks", "order", "sorted_by"),
+    [
+        (1, ["kafka-client", "spark", "kafka-streams", "flink", "continuous", "micro-batch"], "ascending"),
+        (2, ["micro-batch", "continuous", "flink", "kafka-streams", "spark", "kafka-client"], "descending"),
+    ],
+)
+def test_a_click_on_a_heading_sorts_by_it_across_units(
+    clicks: int, order: list[str], sorted_by: str, tmp_path: Path
+) -> None:
+    click = "[...document.querySelectorAll('#results thead th')].find((th) => th.textContent === 'drain rate')"
+    script = f"for (let i = 0; i < {clicks}; i++) {click}.querySelector('button').click();"
+    shown = show(with_script(page(made_up.six()), script), tmp_path)
+    assert shown.console == []
+    assert first_cells(shown.dom, "results") == order
+    assert f'aria-sort="{sorted_by}"' in shown.dom
+
+
+def test_what_was_not_measured_stands_last_however_it_is_sorted(tmp_path: Path) -> None:
+    click = "[...document.querySelectorAll('#results thead th')].find((th) => th.textContent === 'drain rate')"
+    script = f"for (let i = 0; i < 2; i++) {click}.querySelector('button').click();"
+    shown = show(with_script(page(made_up.mixed()), script), tmp_path)
+    assert set(first_cells(shown.dom, "results")[3:]) == {"flink", "kafka-client", "micro-batch"}
+
+
+def test_a_chart_can_be_had_as_an_image(tmp_path: Path) -> None:
+    # A browser without a user asks nobody whether it may write to the clipboard, and waits.
+    script = (
+        "navigator.clipboard.write = () => Promise.reject(new Error('not allowed'));"
+        " setTimeout(() => document.querySelector('button.image').click(), 2000);"
+    )
+    shown = show(with_script(page(made_up.six()), script), tmp_path)
+    assert shown.console == []
+    assert shown.dom.count('class="image"') == 4
+    assert re.search(r'class="image"[^>]*>Saved as chart.png<', shown.dom)
+
+
+def test_the_results_can_be_saved_from_the_page(tmp_path: Path) -> None:
+    script = (
+        "const made = URL.createObjectURL; URL.createObjectURL = (blob) => {"
+        " blob.text().then((text) => { document.body.dataset.saved = JSON.parse(text).run; }); return made(blob); };"
+        " document.querySelector('button#download').click();"
+    )
+    shown = show(with_script(page(made_up.six()), script), tmp_path)
+    assert shown.console == []
+    assert f'data-saved="{made_up.six().run}"' in shown.dom
+
+
+def test_every_chart_is_drawn_of_names_with_a_break_of_lines_in_them(tmp_path: Path) -> None:
+    cases = [*made_up.pair("a\u2028b", coordinator_mib=100), *made_up.pair("c\u2029d", coordinator_mib=100)]
+    shown = show(page(RunResult(run="r", suite="quick", machine=made_up.MACHINE, cases=cases)), tmp_path)
+    assert shown.console == []
+    assert all(shown.drawn(chart) for chart in range(4))
+
+
+def test_a_chart_in_a_folded_part_is_drawn_when_that_is_opened(tmp_path: Path) -> None:
+    folded = show(page(made_up_strikes.faults()), tmp_path)
+    assert "<svg" not in re.sub(r"<script.*?</script>", "", folded.dom, flags=re.DOTALL)
+    script = "for (const part of document.querySelectorAll('details')) part.open = true;"
+    opened = show(with_script(page(made_up_strikes.faults()), script), tmp_path)
+    assert opened.console == []
+    charts = len(re.findall('data-chart="', opened.dom))
+    assert charts > 3
+    assert all(opened.drawn(chart) for chart in range(charts))

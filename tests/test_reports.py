@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import io
-import json
 import re
 from typing import Any
 
@@ -308,9 +309,9 @@ def test_everything_that_comes_from_results_is_escaped() -> None:
 def test_the_results_can_be_taken_out_of_the_page_unchanged() -> None:
     run = made_up.mixed()
     page = html.render(run, "streamgauge run quick")
-    embedded = re.search(r'<script type="application/json" id="results-json">(.*?)</script>', page, re.DOTALL)
+    embedded = re.search(r'<script type="application/gzip" id="results-json-gz">(.*?)</script>', page, re.DOTALL)
     assert embedded
-    assert RunResult.model_validate(json.loads(embedded[1])) == run
+    assert RunResult.model_validate_json(gzip.decompress(base64.b64decode(embedded[1]))) == run
 
 
 def test_every_chart_has_its_numbers_as_a_table_under_it() -> None:

@@ -205,7 +205,7 @@ def test_one_trial_has_neither_dots_nor_medians() -> None:
     assert "median" not in printed(run, 160)
     figure = next(figure for figure in figures(comparison) if figure.title == "Drain rate")
     assert figure.head == ["engine", "drain rate"]
-    assert len(figure.spec["layer"]) == 2
+    assert len(figure.spec["layer"]) == 3  # bars, names, values
 
 
 def headline(*cases: list[CaseResult]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reports.blocks import Block, Figures, Hint
+from reports.blocks import Block, Details, Figures, Hint
 from reports.sections.section import PagePart, Report, Section
 
 
@@ -20,7 +20,8 @@ def _page(report: Report) -> Iterator[Block]:
     )
     yield Hint("The charts need JavaScript; the tables under them do not.", without_script=True)
     for title, of_one in drawn:
-        yield Figures(of_one, title if len(drawn) > 1 and of_one else "")
+        if of_one:
+            yield Figures(of_one) if len(drawn) == 1 else Details(title, (Figures(of_one),))
 
 
 section = Section("charts", page=PagePart("Charts", 60, _page, short_title="Charts"))

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from reports import units
 from reports.blocks import Block, Check, Checks
 from reports.comparison import UNTESTED, Comparison, words
+from reports.labels import labels
 from reports.sections.section import PagePart, Report, Section
 from results import provenance
 from results.history import METHOD_VERSION
@@ -26,17 +27,31 @@ def checks(run: RunResult, comparisons: Sequence[Comparison]) -> Iterator[Check]
         yield _same_events(plans)
     if len({comparison.log for comparison in comparisons}) > 1:
         yield Check(False, "Results over different logs stand in tables of their own and must not be compared.")
-    for comparison in comparisons:
-        for row in comparison.ran:
-            for note in (*row.notes, *row.isolation):
-                yield Check(False, f"{row.name}: {note}")
+    yield from (Check(False, said) for said in _noted(comparisons))
     tuned = [row for comparison in comparisons for row in comparison.ran if row.settings]
     if tuned:
-        listed = words(f"{row.name} ({len(row.settings)})" for row in tuned)
+        listed = words(dict.fromkeys(f"{row.name} ({len(row.settings)})" for row in tuned))
         yield Check(True, f"Settings beyond an engine's defaults are listed below: {listed}.")
     if any(comparison.ran and comparison.fault == "none" for comparison in comparisons):
         yield Check(False, UNTESTED)
     yield _trials(comparisons)
+
+
+def _noted(comparisons: Sequence[Comparison]) -> list[str]:
+    """Each note once, after all the cases that it is said of."""
+    notes: dict[str, dict[str, list[str]]] = {}
+    for label, comparison in zip(labels(comparisons), comparisons, strict=True):
+        for row in comparison.ran:
+            for note in (*row.notes, *row.isolation):
+                notes.setdefault(note, {}).setdefault(row.name, []).append(label)
+    return [f"{words(map(_with_tables, said.items()))}: {note}" for note, said in notes.items()]
+
+
+def _with_tables(named: tuple[str, list[str]]) -> str:
+    """An engine, and in which of several tables."""
+    name, tables = named
+    told = "; ".join(label for label in tables if label)
+    return f"{name} ({told})" if told else name
 
 
 def _trials(comparisons: Sequence[Comparison]) -> Check:

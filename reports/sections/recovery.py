@@ -10,6 +10,8 @@ from rich.text import Text
 from reports import screen, units
 from reports.blocks import Block, Details, Hint, Table
 from reports.comparison import VIOLATIONS, Comparison, Row
+from reports.labels import labels
+from reports.recovery_text import NEVER_LEFT, recovered
 from reports.sections.section import PagePart, Report, Section, TerminalPart
 from results.metrics.recovery import CAUGHT_UP, FIRST_OUTPUT, LOST_SERVICE
 from results.result import MetricValue, StrikeResult
@@ -25,6 +27,8 @@ _HEAD = (
     "fault",
     "time-outs",
 )
+_SHOWN = 7
+"""So many columns are left where the title has said the fault and the time-outs."""
 _STRIKES_HEAD = (
     "engine",
     "strike",
@@ -46,31 +50,37 @@ _STRIKES_HEAD = (
 
 _Cells = tuple[str, ...]
 
-_NEVER_LEFT = "band never left"
-"""Latency and lag stayed within what they were before: a wide band says little of how short the break was."""
-
 
 def _page(report: Report) -> Iterator[Block]:
-    rows = [cells for comparison in report.comparisons for cells in _recoveries(comparison, {})]
-    if not rows:
+    told = [
+        (label, rows, list(_strikes(comparison)))
+        for label, comparison in zip(labels(report.comparisons), report.comparisons, strict=True)
+        if (rows := list(_recoveries(comparison, {})))
+    ]
+    if not told:
         return
     yield Hint(
         "A strike is exposed if something was at stake that a weaker guarantee would have lost or repeated; without "
         "one, or without one on each worker where these are struck in turn, the guarantee is untested. Seconds count "
         "from the injection: median [95 % interval; of fewer than five strikes, the range]."
     )
-    yield Table("What strikes did", [heading.replace("\n", " ") for heading in _HEAD], rows)
-    strikes = [cells for comparison in report.comparisons for cells in _strikes(comparison)]
-    yield Details(f"Every strike ({len(strikes)})", (Table("Every strike", _STRIKES_HEAD, strikes),))
+    for label, rows, strikes in told:
+        title = f"What strikes did: {label}" if label else "What strikes did"
+        # The title says which fault it is where there are several.
+        shown = len(_HEAD) if not label else _SHOWN
+        table = Table(title, [heading.replace("\n", " ") for heading in _HEAD[:shown]], [row[:shown] for row in rows])
+        each = f"Every strike: {label}" if label else "Every strike"
+        every = Details(f"{each} ({len(strikes)})", (Table(each, _STRIKES_HEAD, strikes),))
+        yield from (Details(title, (table, every)),) if len(report.comparisons) > 1 else (table, every)
 
 
 def _terminal(comparison: Comparison, width: int) -> Iterator[TerminalTable]:
     """One table or, where there is no room for it, several."""
-    rows = [[Text(cell) for cell in row[:7]] for row in _recoveries(comparison, screen.SHORT)]
+    rows = [[Text(cell) for cell in row[:_SHOWN]] for row in _recoveries(comparison, screen.SHORT)]
     if rows:
         # The title over the tables has said which fault it is, and with which time-outs. Guarantees and counts stay
         # whole; intervals may take a second line.
-        yield from screen.tables(_HEAD[:7], rows, width, left=range(7), breakable=(5, 6))
+        yield from screen.tables(_HEAD[:_SHOWN], rows, width, left=range(_SHOWN), breakable=(5, 6))
 
 
 def _recoveries(comparison: Comparison, short: Mapping[str, str]) -> Iterator[_Cells]:
@@ -123,10 +133,9 @@ def _caught_up(row: Row) -> str:
     injected = [strike for strike in row.strikes if strike.at_s is not None]
     watched = [strike.watched_s for strike in injected if strike.watched_s is not None]
     if metric is not None:
-        median = _median(metric) if metric.value or metric.high else _bracketed(metric, _NEVER_LEFT)
-        # Of several trials the metric is the median over them, and counts trials.
-        recovered = sum(strike.caught_up_s is not None for strike in injected) if row.repeated else metric.n
-        return f"{median} ({recovered} of {len(injected)})"
+        median = _median(metric) if metric.value or metric.high else _bracketed(metric, NEVER_LEFT)
+        back, _ = recovered(row) or (metric.n, 0)
+        return f"{median} ({back} of {len(injected)})"
     # Where nothing could be measured, nothing is said of recovery.
     if not watched or row.measured(LOST_SERVICE) is None:
         return units.NONE
@@ -136,7 +145,7 @@ def _caught_up(row: Row) -> str:
 def _strike_caught_up(strike: StrikeResult) -> str:
     if strike.caught_up_s is None and strike.lost_service_s is not None:
         return f"not within {_seconds(strike.watched_s)}"
-    return _NEVER_LEFT if strike.caught_up_s == 0 else _seconds(strike.caught_up_s)
+    return NEVER_LEFT if strike.caught_up_s == 0 else _seconds(strike.caught_up_s)
 
 
 def _median(metric: MetricValue | None) -> str:

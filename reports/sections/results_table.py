@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from rich.table import Table as TerminalTable
 from rich.text import Text
 
-from reports import screen, units
-from reports.blocks import Block, Cell, Heading, Hint, Table, TableRow
+from reports import screen, summary, units
+from reports.blocks import Block, Cell, Details, Heading, Hint, Paragraph, Table, TableRow
 from reports.columns import Column, columns
-from reports.comparison import Comparison, Row
+from reports.comparison import Comparison, Row, words
+from reports.relative import relative, times
 from reports.sections.section import PagePart, Report, Section, TerminalPart
 
 _COUNTS, _DELIVERY = "lost/dup/\nwrong", "delivery:\nclaimed → seen"
@@ -20,9 +22,23 @@ _LEFT = {"engine", "outcome", _DELIVERY}
 def _page(report: Report) -> Iterator[Block]:
     yield Hint(
         "Every output row was compared with the right answer, computed apart from any engine. Latency counts from the "
-        "time an event was planned, until its result could be read by a read_committed consumer."
+        "time an event was planned, until its result could be read by a read_committed consumer. Below a figure stands "
+        "how many times worse it is than the best of those that are set alike (1.0 ×)."
     )
-    shown = columns()
+    for comparison in report.comparisons:
+        table = _table_of(comparison)
+        if len(report.comparisons) == 1:
+            yield table
+            continue
+        outcomes = Counter(row.outcome for row in comparison.rows)
+        told = words(f"{count} {outcome}" for outcome, count in outcomes.items())
+        said = Paragraph(" ".join(summary.headline(comparison)))
+        yield Details(f"{comparison.title}: {told}", (said, table))
+
+
+def _table_of(comparison: Comparison) -> Table:
+    """Without the columns that none of its rows has anything in."""
+    shown = [column for column in columns() if any(row.measured(column.metric) for row in comparison.rows)]
     head: tuple[str | Heading, ...] = (
         "engine",
         "outcome",
@@ -31,12 +47,11 @@ def _page(report: Report) -> Iterator[Block]:
         *(Heading(column.heading, "speed") for column in shown),
         "delivery,\nclaimed → seen",
     )
-    for comparison in report.comparisons:
-        rows = [_page_row(row, shown) for row in comparison.rows]
-        yield Table(comparison.title, head, rows, label=f"Results: {comparison.title}")
+    rows = [_page_row(row, shown, relative(comparison)) for row in comparison.rows]
+    return Table(comparison.title, head, rows, label=f"Results: {comparison.title}")
 
 
-def _page_row(row: Row, shown: Sequence[Column]) -> TableRow:
+def _page_row(row: Row, shown: Sequence[Column], factors: Mapping[tuple[str, str], float]) -> TableRow:
     how = row.first.set_up.in_words(row.first.mode)
     whole = (f"{row.claimed} →", row.seen_in_words) if row.ran else ()
     cells: tuple[str | Cell, ...] = (
@@ -44,18 +59,21 @@ def _page_row(row: Row, shown: Sequence[Column]) -> TableRow:
         Cell(badge=row.outcome, below="as claimed" if row.allowed else ""),
         row.store or units.NONE,
         _counts(row, " / ", ",") or units.NONE,
-        *(_speed(row, column) for column in shown),
+        *(_speed(row, column, factors.get((row.name, column.metric.name))) for column in shown),
         Cell("" if whole else units.NONE, whole=whole, below="; ".join(row.claim_notes)),
     )
     return TableRow(cells, "wrong" if row.suspect else "" if row.ran else "idle")
 
 
-def _speed(row: Row, column: Column) -> Cell:
-    """A value as text, in brackets where it says less than it seems to; below a median over trials, its interval."""
+def _speed(row: Row, column: Column, factor: float | None) -> Cell:
+    """A value as text, in brackets where it says less than it seems to; below it, how many times worse than the best
+    it is, and of a median over trials the interval.
+    """
     text = column.show(row.value(column.metric))
     between = row.interval(column.metric)
-    below = "" if between is None else f"{column.show(between[0])} to {column.show(between[1])}"
-    return Cell(f"({text})" if row.bracketed(column.metric) else text, below=below)
+    below = [] if factor is None else [times(factor)]
+    below += [] if between is None else [f"{column.show(between[0])} to {column.show(between[1])}"]
+    return Cell(f"({text})" if row.bracketed(column.metric) else text, below="\n".join(below))
 
 
 def _counts(row: Row, between: str, form: str) -> str:

@@ -15,11 +15,14 @@ from results.result import RunResult
 
 @dataclass(frozen=True)
 class Report:
-    """What there is to tell of a run. command: what to type to run the same again."""
+    """What there is to tell of a run. command: what to type to run the same again. against: another result that it is
+    held against, with the path by which its user calls it; None where there is none.
+    """
 
     run: RunResult
     comparisons: tuple[Comparison, ...]
     command: str
+    against: tuple[str, RunResult] | None = None
 
     @property
     def rows(self) -> list[Row]:

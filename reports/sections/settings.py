@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from reports import units
 from reports.blocks import Block, Details, Hint, SideBySide, Table
 from reports.comparison import Row
+from reports.labels import labelled
 from reports.sections.section import PagePart, Report, Section
 from results.metrics import registry
 from results.plan import Drain, Pinned, Search, Strikes, TrialPlan
@@ -18,22 +19,22 @@ _Cells = tuple[str, ...]
 def _page(report: Report) -> Iterator[Block]:
     rows = report.rows
     yield Hint("What was asked of every engine, what each was given beyond its defaults, and what all of it ran on.")
-    yield SideBySide(
-        (
-            Table("Asked of every engine", ("setting", "value"), list(_asked(rows))),
-            Table("Machine and versions", ("what", "value"), list(_machine(report.run, rows))),
+    asked = Table("Asked of every engine", ("setting", "value"), list(_asked(rows)))
+    machine = Table("Machine and versions", ("what", "value"), list(_machine(report.run, rows)))
+    yield Details("What was asked, the machine and the versions", (SideBySide((asked, machine)),))
+    # An engine stands in several tables with the same settings.
+    settings = list(
+        dict.fromkeys(
+            (row.name, name, value, row.because.get(name, units.NONE))
+            for row in rows
+            for name, value in sorted(row.settings.items())
         )
     )
-    settings = [
-        (row.name, name, value, row.because.get(name, units.NONE))
-        for row in rows
-        for name, value in sorted(row.settings.items())
-    ]
     if settings:
         table = Table("Settings that differ from the defaults", ("engine", "setting", "value", "why"), settings)
         summary = f"Engine settings that differ from the engine's own defaults ({len(settings)})"
-        yield Details(summary, (table,), open=True)
-    metrics = list(_metrics(rows))
+        yield Details(summary, (table,))
+    metrics = list(_metrics(report))
     if metrics:
         table = Table("Every metric", ("engine", "phase", "metric", "value", "better", "n"), metrics)
         there = {name for row in rows for case in row.cases for name in case.metrics}
@@ -48,7 +49,9 @@ def _asked(rows: Sequence[Row]) -> Iterator[_Cells]:
     table: dict[str, dict[str, list[str]]] = {}
     for row in rows:
         for key, value in _settings(row.asked).items() if row.asked else ():
-            table.setdefault(key, {}).setdefault(value, []).append(row.name)
+            named = table.setdefault(key, {}).setdefault(value, [])
+            if row.name not in named:
+                named.append(row.name)
     for key, values in table.items():
         if len(values) == 1:
             yield key, next(iter(values))
@@ -120,12 +123,12 @@ def _machine(run: RunResult, rows: Sequence[Row]) -> Iterator[_Cells]:
     yield "method version", str(run.method_version)
 
 
-def _metrics(rows: Sequence[Row]) -> Iterator[_Cells]:
-    for row in rows:
+def _metrics(report: Report) -> Iterator[_Cells]:
+    for named, _, row in labelled(report.comparisons):
         for case in row.cases:
             for name, metric in case.metrics.items():
                 n = f"{metric.n:,}" if metric.n else units.NONE
-                yield row.name, case.phase, name, _value(metric), metric.better, n
+                yield named, case.phase, name, _value(metric), metric.better, n
 
 
 def _value(metric: MetricValue) -> str:

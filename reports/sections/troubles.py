@@ -9,11 +9,12 @@ from rich.text import Text
 from reports import screen, units
 from reports.blocks import Block, Table
 from reports.comparison import Comparison, Row, words
+from reports.labels import labelled
 from reports.sections.section import PagePart, Report, Section, TerminalPart
 
 
 def _page(report: Report) -> Iterator[Block]:
-    troubles = [cells for row in report.rows for cells in _troubles(row)]
+    troubles = [(name, *cells) for name, _, row in labelled(report.comparisons) for cells in _troubles(row)]
     if troubles:
         yield Table("Reasons and notes", ("engine", "phase", "outcome", "reason"), troubles)
 
@@ -25,9 +26,9 @@ def _troubles(row: Row) -> Iterator[tuple[str, ...]]:
         if case.outcome != "pass":
             told.setdefault((case.outcome, case.reason), []).append(case.phase)
     for (outcome, why), phases in told.items():
-        yield row.name, ", ".join(phases), outcome, why
+        yield ", ".join(phases), outcome, why
     for why, names in row.absences.items():
-        yield row.name, units.NONE, f"no {words(names)}", why
+        yield units.NONE, f"no {words(names)}", why
 
 
 def _terminal(comparison: Comparison, _width: int) -> Iterator[Text]:

@@ -1,0 +1,18 @@
+"""Two runs compared: what changed from another result to the one of this report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reports import change_text
+from reports.blocks import Block
+from reports.changes import changes
+from reports.sections.section import PagePart, Report, Section
+
+
+def _page(report: Report) -> Iterator[Block]:
+    if report.against is not None:
+        yield from change_text.blocks(changes([report.against, (report.run.run, report.run)]))
+
+
+section = Section("against", page=PagePart("Two runs compared", 8, _page, short_title="Two runs"))

@@ -106,18 +106,19 @@ def test_a_lock_that_was_made_from_other_sets_or_is_none_is_refused(tmp_path: Pa
     other = tmp_path / "jars.toml"
     other.write_text(jars.SETS.read_text() + "\n[more]\n")
     with pytest.raises(Problem, match="made from another") as caught:
-        jars.read_lock(sets=other)
+        jars.read_lock(Path(shutil.copy(jars.LOCK, tmp_path)))
     assert jars.RELOCK in caught.value.remedy
     broken = tmp_path / "jars.lock"
     broken.write_text("[[jar]\n")
     with pytest.raises(Problem, match="cannot be read"):
-        jars.read_lock(lock=broken)
+        jars.read_lock(broken)
 
 
 GOOD = {"sets": ["example"], "coordinate": "org.example:one:1.0", "file": "one-1.0.jar", "size": 1, "sha256": "0" * 64}
 
 
 def lock(path: Path, entry: dict[str, object]) -> Path:
+    shutil.copy(jars.SETS, path.with_suffix(".toml"))
     lines = [f"{name} = {json.dumps(value)}" for name, value in entry.items()]
     path.write_text("\n".join([f'source = "{jars._sha256(jars.SETS)}"', "[[jar]]", *lines]))
     return path

@@ -1,6 +1,7 @@
 """Jar sets: named in jars.toml, locked by SHA-256 in jars.lock, kept in the home folder, checked at each use.
 
-A package outside has a jars.toml and a jars.lock of its own: `python -m harness.provisioning.jars lock FOLDER/jars.toml`.
+A package outside has a jars.toml and a jars.lock of its own; `python -m harness.provisioning.jars lock JARS_TOML` makes
+the lock, beside the file that it names.
 """
 
 from __future__ import annotations
@@ -203,7 +204,7 @@ def _obtain(jar: Jar, scratch: Path, progress: Callable[[int], None]) -> Path:
 
 
 def make_lock(report: Report, sets: Path = SETS) -> str:
-    """The text of a new lock of a file of jar sets: every set resolved, every file fetched and hashed. Raises Problem."""
+    """The text of a new lock of jar sets: every set resolved, every file fetched and hashed. Raises Problem."""
     users: dict[str, list[str]] = defaultdict(list)
     for name, wanted in _wanted(sets).items():
         report.step(f"resolving {name}")
@@ -241,7 +242,7 @@ def main() -> int:
     """Write the lock of our jar sets, or of those of a package outside. The exit code; what went wrong is printed."""
     words = sys.argv[1:]
     if words[:1] != ["lock"] or len(words) > 2:
-        sys.stderr.write(f"usage: {RELOCK} [FOLDER/jars.toml]\n")
+        sys.stderr.write(f"usage: {RELOCK} [JARS_TOML]\n")
         return ExitCode.USAGE
     sets = Path(words[1]) if len(words) > 1 else SETS
     try:

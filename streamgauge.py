@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -43,8 +44,16 @@ _HARNESS = ("-E", "-P", "-m", "harness.cli")
 himself alone is still found, as with -I it would not be."""
 
 
+_CALLED = "STREAMGAUGE_CALLED"
+"""Tells the harness what the user typed, unless a script before us has told it."""
+
+
 def main() -> NoReturn:
     """Becomes the harness, with the words of the command line."""
+    own = Path(sys.argv[0])
+    on_path = shutil.which(own.name)
+    same = on_path is not None and Path(on_path).absolute() == own.absolute()
+    os.environ.setdefault(_CALLED, own.name if same else str(own))
     os.execv(sys.executable, [sys.executable, *_HARNESS, *sys.argv[1:]])  # noqa: S606 - no shell is wanted
 
 

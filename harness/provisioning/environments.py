@@ -19,15 +19,6 @@ from results.folder import write_whole
 State = Literal["ready", "outdated", "missing"]
 
 
-def environment_python(needs: Environment) -> Path:
-    """The interpreter of an engine's environment, whether it is there or not; the harness's own where it has none.
-
-    Raises Problem where its lock cannot be read.
-    """
-    locked = _locked(needs)
-    return locked.python if locked else Path(sys.executable)
-
-
 def environment_state(needs: Environment) -> State:
     """Whether an engine's environment is there, and made from today's lock.
 
@@ -38,7 +29,9 @@ def environment_state(needs: Environment) -> State:
 
 
 def ensure_environment(needs: Environment, report: Report) -> Path:
-    """The interpreter of an engine's environment, which is made anew if it must be. Raises Problem."""
+    """The interpreter of an engine's environment, which is made anew if it must be; the harness's own where the engine
+    has none. Raises Problem.
+    """
     locked = _locked(needs)
     if locked is None:
         return Path(sys.executable)
@@ -53,7 +46,9 @@ def ensure_environment(needs: Environment, report: Report) -> Path:
 
 @dataclass(frozen=True)
 class _Locked:
-    """An environment that is made from a lock. source: what it is made from, as bytes."""
+    """An environment that is made from a lock. name: of its folder. lock: the file. source: what it is made from, as its
+    stamp says it.
+    """
 
     name: str
     lock: Path

@@ -22,9 +22,7 @@ def test_it_holds_engines_and_workloads_only():
 
 
 def test_what_engines_import_comes_from_it_and_nothing_beside_it_can_be_imported(tmp_path: Path):
-    code = (
-        "import sys; sys.path[:0] = sys.argv[1:]; import engines, workloads; print(engines.__file__); import harness"
-    )
+    code = "import sys; sys.path[:0] = sys.argv[1:]; import engines, workloads; print(engines.__file__); import harness"
     words = [sys.executable, "-I", "-S", "-c", code, code_folder()]
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.stdout.strip() == str(code_folder() / "engines" / "__init__.py")

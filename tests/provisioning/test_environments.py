@@ -96,7 +96,7 @@ def test_a_failed_environment_shows_uvs_words_and_is_not_taken_for_made(tmp_path
 
 def test_no_group_means_our_own_interpreter():
     own = Environment()
-    assert environments.ensure_environment(own, Told()) == environments.environment_python(own) == Path(sys.executable)
+    assert environments.ensure_environment(own, Told()) == Path(sys.executable)
     assert environments.environment_state(own) == "ready"
 
 

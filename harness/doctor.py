@@ -56,15 +56,18 @@ class Finding:
 
 @dataclass(frozen=True)
 class Provisioned:
-    """What an engine runs with. jars: by set; with the broker's set where a broker was asked for, too. root: the folder
-    that its processes import our code from.
-    """
+    """What an engine runs with."""
 
     python: Path
+    """Interpreter of its environment."""
     java_home: Path | None
+    """The JDK; None where nothing needs one."""
     java_version: str | None
+    """Its version; None without a JDK."""
     jars: Mapping[str, tuple[Path, ...]]
+    """Paths of jars by set; with the broker's set where a broker was asked for, too."""
     root: Path
+    """The folder that its processes import our code from, see `code_folder`."""
 
 
 def prepare(engines: Sequence[Engine], own_broker: bool, report: Report) -> dict[str, Provisioned | Problem]:

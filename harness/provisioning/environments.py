@@ -46,8 +46,9 @@ def ensure_environment(needs: Environment, report: Report) -> Path:
 
 @dataclass(frozen=True)
 class _Locked:
-    """An environment that is made from a lock. name: of its folder. lock: the file. source: what it is made from, as its
-    stamp says it.
+    """An environment that is made from a lock.
+
+    name: of its folder. lock: the file. source: what it is made from, as its stamp says it.
     """
 
     name: str

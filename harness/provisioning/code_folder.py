@@ -54,6 +54,7 @@ def _make(folder: Path, wanted: dict[str, Path]) -> None:
         folder.parent.mkdir(parents=True, exist_ok=True)
         made = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=folder.parent))
         try:
+            made.chmod(0o755)  # Made by root for all, in an image: others read it.
             for name, path in wanted.items():
                 (made / name).symlink_to(path)
             if folder.exists() and not _holds(folder, wanted):

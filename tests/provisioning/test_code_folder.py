@@ -19,6 +19,7 @@ def names(folder: Path) -> set[str]:
 
 def test_it_holds_engines_and_workloads_only():
     assert names(code_folder()) == {"engines", "workloads"}
+    assert code_folder().stat().st_mode & 0o777 == 0o755, "others than who made it may read it"
 
 
 def test_what_engines_import_comes_from_it_and_nothing_beside_it_can_be_imported(tmp_path: Path):

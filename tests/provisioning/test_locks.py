@@ -13,12 +13,13 @@ from engines.protocol import Engine, Environment
 from harness.provisioning import locks, uv
 from harness.provisioning.progress import Lines
 from harness.provisioning.pythons import Bound
+from workloads.discovery import Unavailable
 
 ROOT = Path(__file__).parents[2]
 
 
 def built_in() -> dict[str, Engine]:
-    return {name: engine for name, engine in discover().items() if isinstance(engine, Engine)}
+    return {name: engine for name, engine in discover().items() if not isinstance(engine, Unavailable)}
 
 
 @pytest.fixture

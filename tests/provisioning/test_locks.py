@@ -10,9 +10,12 @@ import pytest
 
 from engines.discovery import discover
 from engines.protocol import Engine, Environment
+from harness.problem import Problem
 from harness.provisioning import locks, uv
+from harness.provisioning.environments import ensure_environment, environment_state
 from harness.provisioning.progress import Lines
 from harness.provisioning.pythons import Bound
+from tests.provisioning.bare import Told
 from workloads.discovery import Unavailable
 
 ROOT = Path(__file__).parents[2]
@@ -62,3 +65,21 @@ def test_each_engines_lock_is_there_and_its_bound_is_that_of_its_group():
 def test_the_lowest_uv_is_that_of_the_project():
     named = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["uv"]["required-version"]
     assert named == f">={uv._spell(uv.LOWEST)}"
+
+
+SIX = "six==1.17.0"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lock", [SIX, f"{SIX} --hash=sha256:{'0' * 64}"])
+def test_a_package_without_a_hash_or_with_another_is_refused(
+    real_uv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lock: str
+):
+    monkeypatch.setenv("STREAMGAUGE_UV", str(real_uv))
+    monkeypatch.setenv("STREAMGAUGE_HOME", str(tmp_path / "made"))
+    needs = Environment(requirements=tmp_path / "requirements.txt")
+    (tmp_path / "requirements.txt").write_text(lock)
+    with pytest.raises(Problem, match=r"(?i)hash"):
+        ensure_environment(needs, Told())
+    assert environment_state(needs) == "outdated"
+    assert not list((tmp_path / "made").rglob("six.py"))

@@ -65,11 +65,9 @@ def test_what_obeys_no_path_starts_nothing_that_does(tmp_path: Path, flags: list
     assert done.stdout.strip() == " ".join([*flags, "-m", "a.module", "word", str(path)])
 
 
-@pytest.mark.parametrize(
-    ("typed", "called"), [("streamgauge", "streamgauge"), ("{}/other/streamgauge", "{}/other/streamgauge")]
-)
-def test_the_command_becomes_the_harness_and_tells_what_was_typed(tmp_path: Path, typed: str, called: str):
-    """As a script that pip or uv makes calls it, with what stands before its end: the module that it becomes."""
+@pytest.mark.parametrize("typed", ["streamgauge", "{}/other/streamgauge"])
+def test_the_command_becomes_the_harness_and_tells_what_was_typed(tmp_path: Path, typed: str):
+    """Called by a script, as pip and uv make one; what it becomes is printed in place of becoming it."""
     for folder in ("path", "other"):
         script = tmp_path / folder / "streamgauge"
         script.parent.mkdir()
@@ -80,7 +78,7 @@ def test_the_command_becomes_the_harness_and_tells_what_was_typed(tmp_path: Path
     told |= {"PATH": f"{tmp_path}/path:/usr/bin:/bin", "PYTHONPATH": str(tmp_path)}
     done = subprocess.run([command, "list", "a b"], env=told, capture_output=True, text=True, check=True)
     words = [sys.executable, "-E", "-P", "-m", "harness.cli", "list", "a b"]
-    assert json.loads(done.stdout) == [words, called.format(tmp_path)]
+    assert json.loads(done.stdout) == [words, typed.format(tmp_path)]
 
 
 _SHOWN = """

@@ -40,7 +40,7 @@ def groups(project: Path = ROOT) -> list[str]:
 
 def exported(group: str, uv: Path, project: Path = ROOT) -> str:
     """The text of a group's lock, as the checkout's uv.lock has it; needs no network. Raises Problem."""
-    words = [uv, *_EXPORT, "--format", "requirements-txt", "--only-group", group]
+    words: list[Path | str] = [uv, *_EXPORT, "--format", "requirements-txt", "--only-group", group]
     done = subprocess.run(words, cwd=project, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         why = " ".join(done.stderr.split())

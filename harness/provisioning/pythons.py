@@ -87,7 +87,7 @@ def _find(bound: Bound, report: Report) -> Path | None:
 
 def _uv(words: list[str], downloads: str, timeout_s: float, report: Report) -> tuple[str, str]:
     """What uv printed, or nothing where it failed; and then its last line."""
-    command = [uv.ensure_uv(report), *words, "--color", "never"]
+    command: list[Path | str] = [uv.ensure_uv(report), *words, "--color", "never"]
     environment = uv.environment() | {"UV_PYTHON_DOWNLOADS": downloads}
     try:
         done = subprocess.run(

@@ -107,7 +107,7 @@ def _logged(
         subprocess.Popen(
             [ensure_uv(report), *words, "--color", "never"],
             cwd=folder,
-            env=environment() | variables,
+            env=environment() | dict(variables),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

@@ -138,9 +138,9 @@ def test_the_doctor_says_what_each_engine_lacks_and_nothing_is_written(installed
 
 
 def test_a_built_in_case_runs_and_is_reported(installed: Installed, tmp_path: Path):
-    assert outcomes(installed.run("run", "-e", "continuous", "--format", "json", *SMALL, cwd=tmp_path)) == {
-        "continuous": "pass"
-    }
+    assert outcomes(
+        installed.run("run", "-e", "continuous", "-w", "sensors", "--format", "json", *SMALL, cwd=tmp_path)
+    ) == {"continuous": "pass"}
     reported = installed.run("report", "latest", cwd=tmp_path)
     assert reported.returncode == 0, reported.stderr
     assert "</html>" in (tmp_path / reported.stdout.strip()).read_text()
@@ -150,7 +150,7 @@ def test_in_a_repository_with_packages_of_our_names_it_runs_unharmed(installed: 
     for name in (*PACKAGES, "queue", "msgspec", "numpy"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text(f"open({str(tmp_path / 'executed')!r}, 'a').write({name!r})")
-    words = ["run", "-e", "micro-batch", "--format", "json", *SMALL]
+    words = ["run", "-e", "micro-batch", "-w", "sensors", "--format", "json", *SMALL]
     for path in (str(tmp_path), f":{tmp_path}", "."):
         assert outcomes(installed.run(*words, cwd=tmp_path, PYTHONPATH=path)) == {"micro-batch": "pass"}
     assert not (tmp_path / "executed").exists(), (tmp_path / "executed").read_text()
@@ -196,5 +196,5 @@ def test_an_engine_is_set_up_from_its_lock_and_answers_a_case(installed: Install
     set_up = installed.run("setup", "kafka-client", **java)
     assert set_up.returncode == 0, set_up.stdout + set_up.stderr
     words = ["kafka" if word == "embedded" else word for word in SMALL]
-    run = installed.run("run", "-e", "kafka-client", "--format", "json", *words, cwd=tmp_path, **java)
+    run = installed.run("run", "-e", "kafka-client", "-w", "sensors", "--format", "json", *words, cwd=tmp_path, **java)
     assert outcomes(run) == {"kafka-client": "pass"}

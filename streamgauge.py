@@ -1,4 +1,4 @@
-"""Runs of Streamgauge as pandas data frames, for notebooks: `import streamgauge; run = streamgauge.load("latest")`.
+"""The command `streamgauge`, and its runs as pandas data frames, for notebooks: `run = streamgauge.load("latest")`.
 
 The one module of Streamgauge that is imported into a process of yours. It imports nothing else of it: it runs the
 command in a process of its own, and reads what that exports.
@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -36,6 +37,24 @@ except OSError as error:
 """
 """Becomes a command that is asked to end (SIGTERM) when the process that started it is gone, also by SIGKILL. 1 is
 PR_SET_PDEATHSIG."""
+
+
+_HARNESS = ("-E", "-P", "-m", "harness.cli")
+"""Without the current folder and PYTHONPATH: a `results` or `reports` of yours is not ours. What the user installed for
+himself alone is still found, as with -I it would not be."""
+
+
+_CALLED = "STREAMGAUGE_CALLED"
+"""Tells the harness what the user typed, unless a script before us has told it."""
+
+
+def main() -> NoReturn:
+    """Becomes the harness, with the words of the command line."""
+    own = Path(sys.argv[0])
+    on_path = shutil.which(own.name)
+    same = on_path is not None and Path(on_path).absolute() == own.absolute()
+    os.environ.setdefault(_CALLED, own.name if same else str(own))
+    os.execv(sys.executable, [sys.executable, *_HARNESS, *sys.argv[1:]])  # noqa: S606 - no shell is wanted
 
 
 class LoadFailed(RuntimeError):
@@ -113,8 +132,7 @@ def _command() -> list[str]:
         named = shlex.split(os.environ.get(COMMAND, ""))
     except ValueError as error:
         raise LoadFailed(f"{COMMAND} is no command line: {error}") from error
-    # Without the current folder and PYTHONPATH: a `results` or `reports` of yours is not ours.
-    return named or [sys.executable, "-E", "-P", "-m", "harness.cli"]
+    return named or [sys.executable, *_HARNESS]
 
 
 def _export(command: Sequence[str], timeout_s: float) -> None:

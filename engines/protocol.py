@@ -62,15 +62,27 @@ class Claim:
 class Environment:
     """What an engine needs on the machine.
 
-    group: dependency group of pyproject.toml that its Python runs in, None for the harness's own environment.
-    jars: names of jar sets in harness/provisioning/jars.toml. java: lowest JDK feature version that its processes run
-    on, None for none. embeds_python: whether processes that are not Python's load Python as a library (libpython).
+    An engine of a package outside has locks of its own: `requirements` and `jar_lock`.
     """
 
     group: str | None = None
+    """Dependency group of our pyproject.toml that its Python runs in; None for the harness's own environment, or that
+    of `requirements`."""
     jars: tuple[str, ...] = ()
+    """Names of jar sets: of harness/provisioning/jars.toml, or of the file beside `jar_lock`."""
     java: int | None = None
+    """Lowest JDK feature version that its processes run on; None for none."""
     embeds_python: bool = False
+    """Whether processes that are not Python's load Python as a library (libpython)."""
+    python: str = ">=3.11"
+    """Versions of Python that its environment runs on, as `>=3.11` or `>=3.11,<3.13`."""
+    requirements: Path | None = None
+    """The lock of an environment of its own: a requirements file with the version and the hashes of every package, as
+    `uv pip compile --generate-hashes` writes it. None for that of `group`."""
+    jar_lock: Path | None = None
+    """A file as harness/provisioning/jars.lock, whose jar sets `jars` names; None for that one."""
+    packages: tuple[Path, ...] = ()
+    """Folders of Python packages of its own that its processes import, beside `engines` and `workloads`."""
 
     @property
     def jvm(self) -> bool:
@@ -91,7 +103,7 @@ class Site:
     python: Path
     """Interpreter of the engine's environment."""
     root: Path
-    """The checkout or install folder that holds the packages `engines` and `workloads`, for PYTHONPATH."""
+    """For PYTHONPATH: a folder that holds `engines`, `workloads` and the engine's own packages, and nothing else."""
     java_home: Path | None = None
     """The JDK (bin/java, bin/javac); None where nothing here needs one."""
     jars: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)

@@ -13,11 +13,12 @@ from typing import Literal
 
 import psutil
 
-from engines.protocol import Engine
+from engines.protocol import Engine, Environment
 from harness import broker
 from harness.invocation import again
 from harness.problem import Problem
 from harness.provisioning import system, uv
+from harness.provisioning.code_folder import code_folder
 from harness.provisioning.environments import ensure_environment, environment_state
 from harness.provisioning.folders import home
 from harness.provisioning.jars import ensure_jars, missing_jars
@@ -56,12 +57,18 @@ class Finding:
 
 @dataclass(frozen=True)
 class Provisioned:
-    """What an engine runs with. jars: by set; with the broker's set where a broker was asked for, too."""
+    """What an engine runs with."""
 
     python: Path
+    """Interpreter of its environment."""
     java_home: Path | None
+    """The JDK; None where nothing needs one."""
     java_version: str | None
+    """Its version; None without a JDK."""
     jars: Mapping[str, tuple[Path, ...]]
+    """Paths of jars by set; with the broker's set where a broker was asked for, too."""
+    root: Path
+    """The folder that its processes import our code from, see `code_folder`."""
 
 
 def prepare(engines: Sequence[Engine], own_broker: bool, report: Report) -> dict[str, Provisioned | Problem]:
@@ -113,12 +120,14 @@ def _provision(engine: Engine, own_broker: bool, report: Report) -> Provisioned:
     needs = engine.environment
     minimum = max(needs.java or 0, broker.JAVA if own_broker else 0)
     java = ensure_java(minimum, report) if minimum else None
-    sets = dict.fromkeys([*needs.jars, broker.JARS] if own_broker else needs.jars)
-    jars = {name: ensure_jars(name, report) for name in sets}
-    python = ensure_environment(needs.group, report)
+    jars = {name: ensure_jars(name, report, needs.jar_lock) for name in needs.jars}
+    if own_broker:
+        jars[broker.JARS] = ensure_jars(broker.JARS, report)
+    python = ensure_environment(needs, report)
     if needs.embeds_python:
         ensure_library(python, report)
-    return Provisioned(python, java.home if java else None, java.version if java else None, jars)
+    root = code_folder(needs.packages)
+    return Provisioned(python, java.home if java else None, java.version if java else None, jars, root)
 
 
 def _machine() -> list[Finding]:
@@ -169,9 +178,9 @@ def _engine(name: str, engine: Engine | Unavailable, log: State) -> Finding:
         return Finding("engine", name, "missing", f"cannot be loaded: {engine.why}")
     needs = engine.environment
     lacking = _lacking_java(needs.java, name) if needs.java else []
-    lacking += _lacking_environment(needs.group, name)
+    lacking += _lacking_environment(needs, name)
     for jar_set in needs.jars:
-        lacking += _lacking_jars(jar_set, name)
+        lacking += _lacking_jars(jar_set, name, needs.jar_lock)
     if not lacking and log != "ok" and "embedded" not in engine.logs:
         return Finding("engine", name, "warning", f"{engine.version}, on a Kafka broker of yours only (see {BROKER})")
     return _finding("engine", name, lacking, engine.version)
@@ -193,17 +202,17 @@ def _lacking_java(minimum: int, owner: str) -> list[tuple[str, str]]:
     return []
 
 
-def _lacking_environment(group: str | None, engine: str) -> list[tuple[str, str]]:
+def _lacking_environment(needs: Environment, engine: str) -> list[tuple[str, str]]:
     try:
-        state = environment_state(group)
+        state = environment_state(needs)
     except Problem as problem:
         return [(problem.what, problem.remedy)]
     return [] if state == "ready" else [(f"environment {state}", _setup(engine))]
 
 
-def _lacking_jars(name: str, owner: str) -> list[tuple[str, str]]:
+def _lacking_jars(name: str, owner: str, lock: Path | None = None) -> list[tuple[str, str]]:
     try:
-        missing = missing_jars(name)
+        missing = missing_jars(name, lock)
     except Problem as problem:
         return [(problem.what, problem.remedy)]
     megabytes = sum(jar.size for jar in missing) / 1e6

@@ -24,7 +24,6 @@ import confluent_kafka
 import numpy as np
 from pydantic import ValidationError
 
-import engines
 from engines.configuration import Configurable
 from engines.echo import echo
 from engines.logs import connect
@@ -320,7 +319,7 @@ def site_of(history: Path, work: Path, tools: Provisioned) -> Site:
         logs=history / "logs",
         cache=cache,
         python=tools.python,
-        root=Path(engines.__file__).parent.parent,
+        root=tools.root,
         java_home=tools.java_home,
         jars=tools.jars,
     )

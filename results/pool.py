@@ -107,7 +107,9 @@ def _received(connection: Connection) -> Any:
 def _started(alive: int, scratch: Path) -> tuple[subprocess.Popen[bytes], Connection]:
     ours, theirs = Pipe()
     with theirs:
-        words = [sys.executable, "-P", "-m", "results.pool", str(theirs.fileno()), str(alive), str(scratch)]
+        # As we run: with -E where we obey no PYTHONPATH.
+        as_we = ["-E", "-P"] if sys.flags.ignore_environment else ["-P"]
+        words = [sys.executable, *as_we, "-m", "results.pool", str(theirs.fileno()), str(alive), str(scratch)]
         process = subprocess.Popen(
             words,
             stdin=subprocess.DEVNULL,

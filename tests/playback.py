@@ -132,7 +132,7 @@ def set_up(folder: Path, monkeypatch: pytest.MonkeyPatch, recorded: bytes) -> Be
             display.finished(case.name, "recorded in 1 s")
 
     def prepare(engines: list[Any], own_broker: bool, report: Any) -> dict[str, Any]:
-        ready = Provisioned(Path("python"), Path("java") if own_broker else None, None, {})
+        ready = Provisioned(Path("python"), Path("java") if own_broker else None, None, {}, Path("code"))
         return {engine.name: made.lacking.get(engine.name, ready) for engine in engines}
 
     def prepare_broker(report: Any) -> None:

@@ -12,6 +12,7 @@ from harness import calibration
 from harness.display import Silent
 from harness.doctor import Provisioned
 from harness.failure import TrialFailure
+from harness.provisioning.folders import ROOT
 from harness.run import execute
 from results import store
 from results.plan import CALIBRATION, RunPlan
@@ -37,7 +38,7 @@ def named(folder: Path, name: str) -> Path:
 def conducted(folder: Path) -> RunResult:
     plan = RunPlan(suite="s", command="c", seed=3, log="embedded", kafka=None, calibrate=True, cases=(case(),))
     folder.mkdir()
-    execute(plan, {"continuous": Provisioned(Path(sys.executable), None, None, {})}, folder, Silent())
+    execute(plan, {"continuous": Provisioned(Path(sys.executable), None, None, {}, ROOT)}, folder, Silent())
     return store.judge_run(folder)
 
 

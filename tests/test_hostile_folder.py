@@ -24,6 +24,7 @@ from harness.planning import catalogue, planner, request, suite
 from harness.planning.planner import Selection
 from harness.planning.suite import InvalidRequest
 from harness.problem import Problem
+from harness.provisioning.folders import ROOT
 from results import store
 from results.folder import LeadsOutside, refuse_links, within, write_whole
 from results.plan import RunPlan
@@ -32,7 +33,7 @@ from tests.playback import CATALOGUE, SUITE, Fake
 from workloads.sensors import Sensors
 
 CASE = "continuous.default.sensors"
-TOOLS = {"continuous": Provisioned(Path(sys.executable), None, None, {})}
+TOOLS = {"continuous": Provisioned(Path(sys.executable), None, None, {}, ROOT)}
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from harness.faults import discover as discover_faults
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("workloads", "engines", "harness", "results", "reports")
-SLOW = ("numpy", "pyarrow", "duckdb", "altair", "confluent_kafka", "vl_convert", "jinja2", "psutil")
+SLOW = ("numpy", "pyarrow", "duckdb", "confluent_kafka", "vl_convert", "jinja2", "psutil")
 
 
 @pytest.fixture(scope="module")

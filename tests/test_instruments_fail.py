@@ -23,6 +23,7 @@ from engines.continuous import engine
 from engines.logs.embedded import EmbeddedLog
 from harness.display import Silent
 from harness.doctor import Provisioned
+from harness.provisioning.folders import ROOT
 from harness.run import _run_case, _RunLog
 from results.history import Ended, Failed, History
 from results.judge import judge
@@ -89,7 +90,7 @@ def conducted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str,
 
     def conduct(text: str, act: Callable[[], None]) -> Path:
         run = tmp_path / "run"
-        tools = Provisioned(Path(sys.executable), None, None, {})
+        tools = Provisioned(Path(sys.executable), None, None, {}, ROOT)
         _run_case(CASE, engine, workload, None, tools, _RunLog(), run, tmp_path / "scratch", Moment(text, act))
         return run / "cases" / CASE.name
 

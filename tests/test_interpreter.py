@@ -52,6 +52,43 @@ def test_a_path_that_was_asked_for_stays(monkeypatch: pytest.MonkeyPatch):
     assert "PYTHONPATH" not in environment()
 
 
+@pytest.mark.parametrize(("flags", "obeyed"), [(["-E", "-P"], False), (["-P"], True)])
+def test_what_obeys_no_path_starts_nothing_that_does(tmp_path: Path, flags: list[str], obeyed: bool):
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from harness.host.interpreter import command, environment;"
+        "print(*command('a.module', 'word')[1:], environment().get('PYTHONPATH'))"
+    )
+    told = os.environ | {"PYTHONPATH": str(tmp_path)}
+    words = [sys.executable, *flags, "-c", code, str(ROOT)]
+    done = subprocess.run(words, env=told, capture_output=True, text=True, check=True)
+    path = str(tmp_path) if obeyed else None
+    assert done.stdout.strip() == " ".join([*flags, "-m", "a.module", "word", str(path)])
+
+
+@pytest.mark.parametrize("typed", ["streamgauge", "{}/other/streamgauge"])
+def test_the_command_becomes_the_harness_and_tells_what_was_typed(tmp_path: Path, typed: str):
+    """Called by a script, as pip and uv make one; what it becomes is printed in place of becoming it."""
+    for folder in ("path", "other"):
+        script = tmp_path / folder / "streamgauge"
+        script.parent.mkdir()
+        script.write_text(f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(ROOT)!r})\n{_SHOWN}")
+        script.chmod(0o755)
+    command = typed.format(tmp_path)
+    told = {name: value for name, value in os.environ.items() if name != "STREAMGAUGE_CALLED"}
+    told |= {"PATH": f"{tmp_path}/path:/usr/bin:/bin", "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run([command, "list", "a b"], env=told, capture_output=True, text=True, check=True)
+    words = [sys.executable, "-E", "-P", "-m", "harness.cli", "list", "a b"]
+    assert json.loads(done.stdout) == [words, typed.format(tmp_path)]
+
+
+_SHOWN = """
+import json, os
+import streamgauge
+os.execv = lambda program, words: print(json.dumps([words, os.environ["STREAMGAUGE_CALLED"]]))
+streamgauge.main()
+"""
+
+
 @pytest.mark.slow
 def test_a_run_executes_nothing_of_the_current_folder(executed: Path, tmp_path: Path):
     load = {"paced.rate": "500", "paced.warmup": "1s", "paced.measured": "3s"}

@@ -244,7 +244,7 @@ def test_a_gauge_that_stands_still_is_named(tmp_path: Path, monkeypatch: pytest.
         return look(self)
 
     monkeypatch.setattr(Gauge, "_look", slow)
-    fault, tools = discover_faults()["kill-worker"], Provisioned(Path(sys.executable), None, None, {})
+    fault, tools = discover_faults()["kill-worker"], Provisioned(Path(sys.executable), None, None, {}, ROOT)
     arguments = tools, _RunLog(), tmp_path / "run", tmp_path / "scratch", Silent()
     with subreaper():
         _run_case(STRUCK, engine, workload, fault, *arguments)

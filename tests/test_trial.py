@@ -13,6 +13,7 @@ from engines.protocol import Engine
 from harness import backlogs
 from harness.display import Silent
 from harness.doctor import Provisioned
+from harness.provisioning.folders import ROOT
 from harness.run import _run_case, _RunLog
 from results.evidence.phases import phases
 from results.evidence.samples import Samples
@@ -47,7 +48,7 @@ def conducted(folder: Path, engine: Engine, workload: Workload, parameters: Para
         drain=drain,
     )
     run = folder / "run"
-    tools = Provisioned(Path(sys.executable), None, None, {})
+    tools = Provisioned(Path(sys.executable), None, None, {}, ROOT)
     _run_case(case, engine, workload, None, tools, _RunLog(), run, folder / "scratch", Silent())
     return run / "cases" / case.name
 

@@ -240,3 +240,19 @@ def test_an_artifact_without_a_result_says_so(tmp_path: Path, code: str) -> None
 def test_a_page_that_was_made_to_be_read_for_ever_is_read_at_once() -> None:
     for line in ("| " + "&#45; " * 20_000 + "<", "a" + " against " * 7000 + "<", "|" + " |" * 30_000, "| " * 30_000):
         assert not comment().harmless(line)
+
+
+def test_the_forms_for_issues_are_what_github_takes() -> None:
+    forms = [path for path in (GITHUB / "ISSUE_TEMPLATE").glob("*.yml") if path.name != "config.yml"]
+    assert forms
+    done = tool("check-jsonschema", "--builtin-schema", "vendor.github-issue-forms", *forms)
+    assert done.returncode == 0, done.stdout
+
+
+def test_what_builds_a_release_may_write_nothing_and_what_publishes_runs_no_code_of_it() -> None:
+    text = (GITHUB / "workflows" / "release.yml").read_text()
+    build, publish = text.partition("\n  publish:\n")[::2]
+    assert "write" not in re.sub(r"#.*", "", build)
+    assert re.findall(r"(\S+): write", re.sub(r"#.*", "", publish)) == ["id-token"]
+    assert "checkout" not in publish
+    assert 'tags: ["v[0-9]+.[0-9]+.[0-9]+"]' in text

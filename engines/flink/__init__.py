@@ -39,7 +39,7 @@ class Flink:
         PYTHON_MODE: "what comes after the source in PyFlink's DataStream API, in TaskManagers; state on the heap",
     }
     logs: tuple[LogKind, ...] = ("kafka",)
-    environment = Environment(group="flink", jars=("flink-kafka",), java=17, embeds_python=True)
+    environment = Environment(group="flink", jars=("flink-kafka",), java=17, embeds_python=True, python=">=3.11,<3.13")
     roles: tuple[Role, ...] = ("worker", "coordinator")
     poison: Poison = "skipped"
     limits: Mapping[str, str] = {}

@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -56,14 +55,18 @@ def java_options(configuration: Path) -> str:
 
 def refuse_without_library(python: Path) -> None:
     """Raises EngineFailure where TaskManagers could not load Python."""
-    code = "from find_libpython import find_libpython; print(find_libpython() or '')"
-    asked = subprocess.run([python, "-I", "-c", code], capture_output=True, text=True, check=False)
-    if not asked.stdout.strip():
+    if not _said(python, "from find_libpython import find_libpython; print(find_libpython() or '')"):
+        version = _said(python, "import sys; print(f'{sys.version_info.major}.{sys.version_info.minor}')")
         raise EngineFailure(
             "Flink's TaskManagers cannot load Python, by which this query is answered: there is no libpython",
             str(python),
-            f"install it (on Debian and Ubuntu: apt-get install libpython3.{sys.version_info.minor})",
+            f"install it (on Debian and Ubuntu: apt-get install libpython{version or '3'})",
         )
+
+
+def _said(python: Path, code: str) -> str:
+    """What a line of code prints there; empty where it fails."""
+    return subprocess.run([python, "-I", "-c", code], capture_output=True, text=True, check=False).stdout.strip()
 
 
 def refuse_spaces(*paths: Path) -> None:

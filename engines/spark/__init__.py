@@ -48,7 +48,7 @@ class Spark:
         "carries the batch's id, and a batch whose id is committed is not written again",
     }
     logs: tuple[LogKind, ...] = ("kafka",)
-    environment = Environment(group="spark", jars=("spark-kafka",), java=17)
+    environment = Environment(group="spark", jars=("spark-kafka",), java=17, python=">=3.11,<3.14")
     roles: tuple[Role, ...] = ("worker", "coordinator")
     poison: Poison = "skipped"
     limits: Mapping[str, str] = {}

@@ -46,7 +46,7 @@ class SparkRealtime:
         "again whenever it changes; the interval is that of checkpoints, 5 s at least"
     }
     logs: tuple[LogKind, ...] = ("kafka",)
-    environment = Environment(group="spark-realtime", jars=("spark-kafka",), java=17)
+    environment = Environment(group="spark-realtime", jars=("spark-kafka",), java=17, python=">=3.11,<3.14")
     roles: tuple[Role, ...] = ("worker", "coordinator")
     poison: Poison = "skipped"
     limits: Mapping[str, str] = {}

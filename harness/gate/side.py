@@ -32,7 +32,7 @@ _ENDS_S = 60.0
 _PROBE = "import json; from results.history import METHOD_VERSION; print(json.dumps(METHOD_VERSION))"
 _PROBE_S = 120.0
 _LINES = 5
-_SHARED = ("jars", "cache", "uv", "locks")
+_SHARED = ("jars", "cache", "code", "uv", "locks")
 """What does not depend on a lock file, and is not brought twice."""
 
 

@@ -65,6 +65,7 @@ def _engines() -> list[Entry]:
                 "group": engine.environment.group,
                 "jars": list(engine.environment.jars),
                 "java": engine.environment.java,
+                "python": engine.environment.python,
             },
         }
         for name, engine in discover_engines().items()

@@ -1,64 +1,102 @@
-"""The engines' Python environments: one a dependency group, from the project's lock file, made when first needed."""
+"""The engines' Python environments: each from a lock that has every package's hash, made when it is first needed."""
 
 from __future__ import annotations
 
 import hashlib
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from engines.protocol import Environment
 from harness.problem import Problem
-from harness.provisioning import uv
-from harness.provisioning.folders import ROOT, exclusive, home
+from harness.provisioning import pythons, uv
+from harness.provisioning.folders import exclusive, home
+from harness.provisioning.locks import lock_of
 from harness.provisioning.progress import Report
 from results.folder import write_whole
 
 State = Literal["ready", "outdated", "missing"]
 
 
-def environment_python(group: str | None) -> Path:
-    """The interpreter of a group's environment, whether it is there or not; None is the harness's own."""
-    return Path(sys.executable) if group is None else home() / "envs" / group / "bin" / "python"
+def environment_state(needs: Environment) -> State:
+    """Whether an engine's environment is there, and made from today's lock.
+
+    Raises Problem where the lock cannot be read.
+    """
+    locked = _locked(needs)
+    return locked.state() if locked else "ready"
 
 
-def environment_state(group: str | None) -> State:
-    """Whether a group's environment is there, and made from today's lock file by this version of Python."""
-    python = environment_python(group)
-    if group is None:
-        return "ready"
-    if not python.exists():
-        return "missing"
-    stamp = _stamp(group)
-    return "ready" if stamp.exists() and stamp.read_bytes() == _source(group) else "outdated"
+def ensure_environment(needs: Environment, report: Report) -> Path:
+    """The interpreter of an engine's environment, which is made anew if it must be; the harness's own where the engine
+    has none. Raises Problem.
+    """
+    locked = _locked(needs)
+    if locked is None:
+        return Path(sys.executable)
+    if locked.state() != "ready":
+        with exclusive(f"env-{locked.name}", report):
+            if locked.state() != "ready":
+                base = pythons.ensure_python(pythons.Bound.read(needs.python), locked.what, report)
+                uv.make_locked(locked.lock, base, locked.folder, locked.what, report)
+                write_whole(locked.stamp, locked.source)
+    return locked.python
 
 
-def ensure_environment(group: str | None, report: Report) -> Path:
-    """The interpreter of a group's environment, which is made or brought up to date if it must be. Raises Problem."""
-    if group is None or environment_state(group) == "ready":
-        return environment_python(group)
-    with exclusive(f"env-{group}", report):
-        if environment_state(group) != "ready":
-            source = _source(group)
-            uv.sync(["--only-group", group], home() / "envs" / group, f"the environment of {group}", report)
-            write_whole(_stamp(group), source)
-    return environment_python(group)
+@dataclass(frozen=True)
+class _Locked:
+    """An environment that is made from a lock.
+
+    name: of its folder. lock: the file. source: what it is made from, as its stamp says it.
+    """
+
+    name: str
+    lock: Path
+    source: bytes
+
+    @property
+    def what(self) -> str:
+        return f"the environment of {self.name}"
+
+    @property
+    def folder(self) -> Path:
+        return home() / "envs" / self.name
+
+    @property
+    def python(self) -> Path:
+        return self.folder / "bin" / "python"
+
+    @property
+    def stamp(self) -> Path:
+        return self.folder / ".made-from"
+
+    def state(self) -> State:
+        if not self.python.exists():
+            return "missing"
+        return "ready" if self.stamp.exists() and self.stamp.read_bytes() == self.source else "outdated"
 
 
-def _stamp(group: str) -> Path:
-    return home() / "envs" / group / ".made-from"
-
-
-def _source(group: str) -> bytes:
-    """What a group's environment is made from: the lock file's hash, the version of Python, and where it stands."""
-    lock = ROOT / "uv.lock"
+def _locked(needs: Environment) -> _Locked | None:
+    """None where an engine runs in the harness's own environment. Raises Problem for a lock that cannot be read."""
+    if needs.requirements is None and needs.group is None:
+        return None
+    lock = needs.requirements or lock_of(str(needs.group))
     try:
         content = lock.read_bytes()
     except OSError as error:
         raise Problem(
-            f"engine environments are made from the project's lock file, and it cannot be read: {error.strerror}",
+            f"engine environments are made from locks, and one cannot be read: {error.strerror}",
             str(lock),
-            "run Streamgauge from a checkout of its repository: ./bench",
+            "see to its permissions, or install what it came with again",
         ) from error
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
     digest = hashlib.sha256(content).hexdigest()
-    return f"uv.lock sha256 {digest}, Python {version}, at {home() / 'envs' / group}\n".encode()
+    name = needs.group if needs.requirements is None else f"outside-{digest[:16]}"
+    made = f"lock sha256 {digest}, Python {_version(needs)}, at {home() / 'envs' / str(name)}\n"
+    return _Locked(str(name), lock, made.encode())
+
+
+def _version(needs: Environment) -> str:
+    """This Python's version where the engine runs on it, else what it asks for: then another one is found."""
+    bound = pythons.Bound.read(needs.python)
+    return f"3.{sys.version_info.minor}" if bound.allows(sys.version_info.minor) else str(bound)

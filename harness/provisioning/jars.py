@@ -1,4 +1,8 @@
-"""Jar sets: named in jars.toml, locked by SHA-256 in jars.lock, kept in the home folder, checked at each use."""
+"""Jar sets: named in jars.toml, locked by SHA-256 in jars.lock, kept in the home folder, checked at each use.
+
+A package outside has a jars.toml and a jars.lock of its own; `python -m harness.provisioning.jars lock JARS_TOML` makes
+the lock, beside the file that it names.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +28,7 @@ from results.folder import write_whole
 SETS = Path(__file__).with_name("jars.toml")
 LOCK = Path(__file__).with_name("jars.lock")
 RELOCK = "python -m harness.provisioning.jars lock"
+_SUFFIX = ".lock"
 _SCRATCH = ".fetching-"
 
 # What a lock names becomes a part of paths: no folder, nothing hidden.
@@ -41,8 +46,11 @@ class Jar:
     sha256: str
 
 
-def read_lock(lock: Path = LOCK, sets: Path = SETS) -> dict[str, tuple[Jar, ...]]:
-    """The locked jars by set. Raises Problem if the lock was made from another jars.toml, or is none."""
+def read_lock(lock: Path = LOCK) -> dict[str, tuple[Jar, ...]]:
+    """The locked jars by set. Raises Problem if the lock was made from another jars.toml than that beside it, or is
+    none.
+    """
+    sets = lock.with_suffix(SETS.suffix)
     try:
         content = tomllib.loads(lock.read_text())
         by_set: dict[str, list[Jar]] = defaultdict(list)
@@ -50,10 +58,10 @@ def read_lock(lock: Path = LOCK, sets: Path = SETS) -> dict[str, tuple[Jar, ...]
             jar = _jar(entry)
             for name in entry["sets"]:
                 by_set[name].append(jar)
-        source = content["source"]
+        source, wanted = content["source"], _sha256(sets)
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
         raise Problem(f"the jar lock cannot be read: {error}", str(lock), f"make it again: {RELOCK}") from error
-    if source != _sha256(sets):
+    if source != wanted:
         raise Problem(f"{lock.name} was made from another {sets.name}", str(lock), f"make it again: {RELOCK}")
     return {name: tuple(jars) for name, jars in by_set.items()}
 
@@ -69,17 +77,22 @@ def _jar(entry: Mapping[str, Any]) -> Jar:
     return jar
 
 
-def missing_jars(name: str) -> tuple[Jar, ...]:
-    """The files of a set that are not here. Those that are have the locked hash, else Problem is raised."""
-    return _JarFolder(home() / "jars").missing(_locked(name))
+def missing_jars(name: str, lock: Path | None = None) -> tuple[Jar, ...]:
+    """The files of a set that are not here. Those that are have the locked hash, else Problem is raised.
+
+    lock: that of a package outside; None for ours.
+    """
+    jars = _locked(name, lock)
+    return _folder_of(lock).missing(jars)
 
 
-def ensure_jars(name: str, report: Report) -> tuple[Path, ...]:
+def ensure_jars(name: str, report: Report, lock: Path | None = None) -> tuple[Path, ...]:
     """The paths of a set's files, each with the locked hash; what is missing is fetched. Nothing is if all is here.
 
-    Raises Problem: no such set, a file that is not what was locked, no space, a repository that cannot be reached.
+    lock: that of a package outside; None for ours. Raises Problem: no such set, a file that is not what was locked, no
+    space, a repository that cannot be reached.
     """
-    jars, folder_of_jars = _locked(name), _JarFolder(home() / "jars")
+    jars, folder_of_jars = _locked(name, lock), _folder_of(lock)
     if folder_of_jars.missing(jars):
         with exclusive("jars", report):
             folder_of_jars = _JarFolder(folder_of_jars.folder)
@@ -89,11 +102,18 @@ def ensure_jars(name: str, report: Report) -> tuple[Path, ...]:
     return tuple(folder_of_jars.folder / jar.file for jar in jars)
 
 
-def _locked(name: str) -> tuple[Jar, ...]:
-    sets = read_lock()
+def _folder_of(lock: Path | None) -> _JarFolder:
+    """Jars of one lock have different names, those of several need not: each lock has a folder of its own."""
+    jars = home() / "jars"
+    return _JarFolder(jars if lock is None else jars / f"outside-{_sha256(lock)[:16]}")
+
+
+def _locked(name: str, lock: Path | None) -> tuple[Jar, ...]:
+    sets = read_lock() if lock is None else read_lock(lock)
     if name not in sets:
+        where = SETS if lock is None else lock
         raise Problem(
-            f"there is no jar set {name}; there are: {', '.join(sorted(sets))}", str(SETS), "", ExitCode.USAGE
+            f"there is no jar set {name}; there are: {', '.join(sorted(sets))}", str(where), "", ExitCode.USAGE
         )
     return sets[name]
 
@@ -183,15 +203,15 @@ def _obtain(jar: Jar, scratch: Path, progress: Callable[[int], None]) -> Path:
     return path
 
 
-def make_lock(report: Report) -> str:
-    """The text of a new jars.lock: every set resolved, every file fetched and hashed. Raises Problem."""
+def make_lock(report: Report, sets: Path = SETS) -> str:
+    """The text of a new lock of jar sets: every set resolved, every file fetched and hashed. Raises Problem."""
     users: dict[str, list[str]] = defaultdict(list)
-    for name, wanted in tomllib.loads(SETS.read_text()).items():
+    for name, wanted in _wanted(sets).items():
         report.step(f"resolving {name}")
         for coordinate in (*maven.resolve(wanted.get("whole", [])), *wanted.get("alone", [])):
             users[coordinate].append(name)
     files: dict[str, str] = {}
-    lines = [f"# Made from {SETS.name} by `{RELOCK}`.", f'source = "{_sha256(SETS)}"']
+    lines = [f"# Made from {sets.name} by `{RELOCK}`.", f'source = "{_sha256(sets)}"']
     with tempfile.TemporaryDirectory() as scratch:
         for coordinate in sorted(users):
             report.step(f"fetching {coordinate}")
@@ -208,12 +228,25 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def main() -> int:
-    if sys.argv[1:] != ["lock"]:
-        sys.stderr.write(f"usage: {RELOCK}\n")
-        return ExitCode.USAGE
+def _wanted(sets: Path) -> dict[str, Any]:
+    """Raises Problem for what is no file of jar sets."""
     try:
-        write_whole(LOCK, make_lock(Lines()).encode())
+        return tomllib.loads(sets.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Problem(
+            f"the jar sets cannot be read: {error}", str(sets), "see harness/provisioning/jars.toml"
+        ) from error
+
+
+def main() -> int:
+    """Write the lock of our jar sets, or of those of a package outside. The exit code; what went wrong is printed."""
+    words = sys.argv[1:]
+    if words[:1] != ["lock"] or len(words) > 2:
+        sys.stderr.write(f"usage: {RELOCK} [JARS_TOML]\n")
+        return ExitCode.USAGE
+    sets = Path(words[1]) if len(words) > 1 else SETS
+    try:
+        write_whole(sets.with_suffix(_SUFFIX), make_lock(Lines(), sets).encode())
     except Problem as problem:
         sys.stderr.write(f"{problem.text()}\n")
         return problem.exit_code

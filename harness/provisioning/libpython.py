@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from harness.provisioning import system
 from harness.provisioning.progress import Report
 
 _FIND = "from find_libpython import find_libpython; print(find_libpython() or '')"
-_PACKAGES = tuple(f"libpython3.{sys.version_info.minor}{ending}" for ending in ("", "t64"))
+_VERSION = "import sys; print(f'{sys.version_info.major}.{sys.version_info.minor}')"
 
 
 def has_library(python: Path) -> bool:
@@ -25,4 +24,7 @@ def ensure_library(python: Path, report: Report) -> None:
     """Install it where it is lacking and we may. Without it, an engine says so where a query needs it."""
     if not has_library(python) and system.may_install():
         with suppress(Problem):
-            system.install_first(_PACKAGES, "there is no Python as a library", report)
+            # That of the environment, which need not be ours.
+            version = subprocess.run([python, "-I", "-c", _VERSION], capture_output=True, text=True, check=False)
+            packages = [f"libpython{version.stdout.strip()}{ending}" for ending in ("", "t64")]
+            system.install_first(packages, "there is no Python as a library", report)

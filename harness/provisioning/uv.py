@@ -8,9 +8,9 @@ import re
 import shutil
 import subprocess
 import sys
-import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TextIO
 
 from harness.problem import Problem
 from harness.provisioning import system
@@ -18,7 +18,9 @@ from harness.provisioning.folders import ROOT, exclusive, home
 from harness.provisioning.progress import Report
 
 VERSION = "0.13.9"
-"""The private uv's; one on the PATH may be any that pyproject.toml allows (`required-version`)."""
+"""The private uv's."""
+LOWEST = (0, 9)
+"""One on the PATH may be any from this version on; pyproject.toml says the same (`required-version`)."""
 
 _ERROR_LINES = 6
 _OURS = ("VIRTUAL_ENV", "PYTHONPATH", "UV_FROZEN", "UV_LOCKED")
@@ -29,7 +31,7 @@ def find_uv() -> Path | None:
     """STREAMGAUGE_UV, else a uv on the PATH that is new enough, else the private one, else None."""
     on_path = shutil.which("uv")
     for candidate in (os.environ.get("STREAMGAUGE_UV"), on_path, home() / "uv" / "bin" / "uv"):
-        if candidate and _version(Path(candidate)) >= _required():
+        if candidate and _version(Path(candidate)) >= LOWEST:
             return Path(candidate)
     return None
 
@@ -42,9 +44,7 @@ def ensure_uv(report: Report) -> Path:
     with exclusive("uv", report):
         found = find_uv()
         if not found:
-            report.step(
-                f"installing uv {VERSION} into {home() / 'uv'} (no uv {_spell(_required())} or newer on the PATH)"
-            )
+            report.step(f"installing uv {VERSION} into {home() / 'uv'} (no uv {_spell(LOWEST)} or newer on the PATH)")
             _make(home() / "uv", report)
             found = find_uv()
     if not found:
@@ -55,51 +55,78 @@ def ensure_uv(report: Report) -> Path:
 
 
 def sync(arguments: Sequence[str], environment: Path, what: str, report: Report, project: Path = ROOT) -> None:
-    """`uv sync --frozen ARGUMENTS` of the project into the folder `environment`, with this Python's version.
+    """`uv sync --frozen ARGUMENTS` of a checkout into the folder `environment`, with this Python's version.
 
     Raises Problem with uv's last lines.
     """
-    uv = ensure_uv(report)
+    report.step(f"making {what} in {environment}")
+    words = ["sync", "--frozen", "--python", str(base_python()), *arguments]
+    with _log(environment).open("w") as log:
+        _logged(words, project, {"UV_PROJECT_ENVIRONMENT": str(environment)}, log, what, report)
+
+
+def make_locked(lock: Path, python: Path, environment: Path, what: str, report: Report) -> None:
+    """Make the folder `environment` anew, with the interpreter `python` and the packages of a lock: a requirements file
+    in which each has its version and hashes. What has another hash is refused.
+
+    Raises Problem with uv's last lines.
+    """
+    report.step(f"making {what} in {environment}")
+    environment.parent.mkdir(parents=True, exist_ok=True)
+    # Not in the caller's folder, whose pyproject.toml uv would read.
+    place = environment.parent
+    with _log(environment).open("w") as log:
+        _logged(
+            ["venv", "--no-project", "--clear", "--python", str(python), str(environment)], place, {}, log, what, report
+        )
+        into = str(environment / "bin" / "python")
+        _logged(["pip", "sync", "--require-hashes", "--python", into, str(lock)], place, {}, log, what, report)
+
+
+def environment() -> dict[str, str]:
+    """This process's environment, without what must not reach uv or the builds that it runs; it downloads no Python."""
+    return {key: value for key, value in os.environ.items() if key not in _OURS} | {"UV_PYTHON_DOWNLOADS": "never"}
+
+
+def base_python() -> Path:
+    """The interpreter behind this one's virtual environment, so that a new one does not lean on ours."""
+    return Path(os.path.realpath(getattr(sys, "_base_executable", sys.executable)))
+
+
+def _log(environment: Path) -> Path:
     log = home() / "logs" / f"uv-{environment.name.lstrip('.')}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    report.step(f"making {what} in {environment}")
-    inherited = {key: value for key, value in os.environ.items() if key not in _OURS}
-    with (
-        log.open("w") as kept,
-        system.ended(
-            subprocess.Popen(
-                [uv, "sync", "--frozen", "--python", _base_python(), "--color", "never", *arguments],
-                cwd=project,
-                env=inherited | {"UV_PROJECT_ENVIRONMENT": str(environment), "UV_PYTHON_DOWNLOADS": "never"},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-        ) as child,
-    ):
+    return log
+
+
+def _logged(
+    words: Sequence[str], folder: Path, variables: Mapping[str, str], log: TextIO, what: str, report: Report
+) -> None:
+    """Run uv in a folder, its words kept in `log` and told as they come. Raises Problem with the last of them."""
+    with system.ended(
+        subprocess.Popen(
+            [ensure_uv(report), *words, "--color", "never"],
+            cwd=folder,
+            env=environment() | dict(variables),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    ) as child:
         assert child.stderr is not None  # noqa: S101 - a pipe was asked for
         for line in child.stderr:
-            kept.write(line)
+            log.write(line)
             if re.match(r"\s*(Downloading|Downloaded|Building|Built|Prepared|Installed) ", line):
                 report.step(f"  {line.strip()}")
     if child.returncode:
-        lines = [line.strip() for line in log.read_text().splitlines() if line.strip()]
+        log.flush()
+        lines = [line.strip() for line in Path(log.name).read_text().splitlines() if line.strip()]
         raise Problem(
             f"uv could not make {what}: {' '.join(lines[-_ERROR_LINES:]) or 'it printed nothing'}",
-            str(log),
+            log.name,
             "mend what it names (often the network or the disk) and repeat the command",
         )
-
-
-def _base_python() -> str:
-    """The interpreter behind this one's virtual environment, so that the new one does not lean on ours."""
-    return os.path.realpath(getattr(sys, "_base_executable", sys.executable))
-
-
-def _required() -> tuple[int, ...]:
-    text = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["uv"]["required-version"]
-    return _numbers(text)
 
 
 def _numbers(text: str) -> tuple[int, ...]:

@@ -27,7 +27,6 @@ from workloads.control import Control, answers, closing, heartbeat
 from workloads.query import CHECK, ID, Query
 from workloads.stream import CONTROL, CONTROL_IDS, partition_of
 
-ROOT = Path(__file__).resolve().parents[2]
 PARTITIONS = 4
 INTERVAL_MS = 500
 READY_S = 240.0
@@ -127,7 +126,7 @@ class Stage:
             logs=folder / "logs",
             cache=folder / "cache",
             python=tools.python,
-            root=ROOT,
+            root=tools.root,
             java_home=tools.java_home,
             jars=tools.jars,
         )

@@ -27,7 +27,6 @@ from workloads import sensors
 from workloads.query import Query
 from workloads.stream import CONTROL, CONTROL_IDS, Segment, checks
 
-ROOT = Path(__file__).resolve().parents[2]
 PARTITIONS = 4
 EVENTS = 20_000
 RATE = 5_000.0
@@ -52,7 +51,7 @@ def site(tmp_path: Path) -> Callable[[Engine], Site]:
             logs=folder / "logs",
             cache=folder / "cache",
             python=tools.python,
-            root=ROOT,
+            root=tools.root,
             java_home=tools.java_home,
             jars=tools.jars,
         )

@@ -186,9 +186,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     places = {name: folder / name for name in ("cluster", "logs", "cache")}
     for place in places.values():
         place.mkdir()
-    root = Path(__file__).resolve().parents[2]
     opened = engine.open(
-        Site(*places.values(), python=tools.python, root=root, java_home=tools.java_home, jars=tools.jars)
+        Site(*places.values(), python=tools.python, root=tools.root, java_home=tools.java_home, jars=tools.jars)
     )
     yield opened
     opened.close()

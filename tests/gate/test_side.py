@@ -64,7 +64,7 @@ def test_one_with_another_has_its_own_that_is_kept_and_shares_jars_and_caches(
     store = Path(one.variables["STREAMGAUGE_HOME"])
     assert store != home and store == Path(other.variables["STREAMGAUGE_HOME"])
     assert {path.name: path.resolve() for path in store.iterdir()} == {
-        name: home / name for name in ("jars", "cache", "uv", "locks")
+        name: home / name for name in ("jars", "cache", "code", "uv", "locks")
     }
     third = of_ours(checkout(tmp_path / "c", b"a third"), Lines())
     assert third.python != one.python and len(synced) == 2

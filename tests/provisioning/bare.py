@@ -46,11 +46,20 @@ def debian(monkeypatch: pytest.MonkeyPatch, user: int) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: user)
 
 
-def stand_in_uv(path: Path, calls: Path, version: str = "99.0.0", sync: str = "") -> Path:
-    make = 'mkdir -p "$UV_PROJECT_ENVIRONMENT/bin" && touch "$UV_PROJECT_ENVIRONMENT/bin/python"'
-    return script(
-        path, f'[ "$1" = --version ] && {{ echo "uv {version}"; exit; }}\necho "$*" >> {calls}\n{sync or make}'
-    )
+def stand_in_uv(path: Path, calls: Path, version: str = "99.0.0", **instead: str) -> Path:
+    """A uv that makes an environment of an empty file. instead: what it does at `pip sync`, `python find` and `python
+    install`, in words of the shell.
+    """
+    make = 'mkdir -p "$6/bin" && touch "$6/bin/python"'
+    answers = f"""[ "$1" = --version ] && {{ echo "uv {version}"; exit; }}
+echo "$*" >> {calls}
+[ "$1" != venv ] || {{ {make}; }}
+case "$2" in
+sync) {instead.get("sync", ":")} ;;
+find) {instead.get("find", "exit 2")} ;;
+install) {instead.get("install", "exit 1")} ;;
+esac"""
+    return script(path, answers)
 
 
 CONTENT = {"org.example:one:1.0": b"one" * 1000, "org.example:two:2.0": b"two" * 500}

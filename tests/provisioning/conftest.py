@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 
-from harness.provisioning import environments, jars, maven, system, uv
+from harness.provisioning import jars, locks, maven, system
 from tests.provisioning.bare import CONTENT, Repository, locked, stand_in_uv
 
 
+@pytest.fixture
+def caller() -> dict[str, str]:
+    """The environment as it was before there was a bare machine."""
+    return dict(os.environ)
+
+
 @pytest.fixture(autouse=True)
-def bare_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def bare_machine(caller: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """No Java, no uv, no apt, an empty home; answers the folder that is the PATH."""
     tools = tmp_path / "tools"
     tools.mkdir()
@@ -27,13 +34,12 @@ def bare_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def project(tmp_path: Path, bare_machine: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project whose uv.lock we may change, and a stand-in for uv on the PATH; calls are in `calls`."""
-    root = tmp_path / "project"
+    """A folder of locks that we may change, and a stand-in for uv on the PATH; calls are in `calls`."""
+    root = tmp_path / "locks"
     root.mkdir()
-    (root / "uv.lock").write_text("one")
-    (root / "pyproject.toml").write_text('[tool.uv]\nrequired-version = ">=0.9"\n')
-    for module in (environments, uv):
-        monkeypatch.setattr(module, "ROOT", root)
+    for group in ("client", "flink"):
+        (root / f"{group}.txt").write_text("one")
+    monkeypatch.setattr(locks, "LOCKS", root)
     stand_in_uv(bare_machine / "uv", tmp_path / "calls")
     return root
 

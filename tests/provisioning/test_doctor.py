@@ -13,6 +13,7 @@ from engines.protocol import Environment
 from harness import doctor
 from harness.problem import Problem
 from harness.provisioning import environments, jars
+from harness.provisioning.code_folder import code_folder
 from harness.provisioning.progress import Lines
 from tests.provisioning.bare import Repository, Told, debian, jdk, locked
 from workloads.discovery import Unavailable
@@ -59,7 +60,7 @@ def test_where_a_jdk_may_be_installed_setting_up_the_engine_is_the_repair(projec
 
 
 def test_an_engine_whose_log_cannot_be_started_here_is_not_called_ready(project: Path):
-    environments.ensure_environment("client", Told())
+    environments.ensure_environment(Environment(group="client"), Told())
     findings = doctor.examine({"client": engine("client", Environment(group="client"))})
     assert finding(findings, "client").state == "warning"
     assert doctor.lines(findings)[-1] == "0 of 1 engines ready."
@@ -70,7 +71,9 @@ def test_preparing_goes_on_after_an_engine_that_cannot_be_had(tmp_path: Path, pr
         [engine("jvm", Environment(java=17)), engine("client", Environment(group="client"))], False, Told()
     )
     assert isinstance(outcome["jvm"], Problem)
-    assert outcome["client"] == doctor.Provisioned(tmp_path / "home/envs/client/bin/python", None, None, {})
+    assert outcome["client"] == doctor.Provisioned(
+        tmp_path / "home/envs/client/bin/python", None, None, {}, code_folder()
+    )
 
 
 def test_a_broker_of_ours_brings_its_jdk_and_jars_to_every_engine(

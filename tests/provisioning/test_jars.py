@@ -6,7 +6,9 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 import tomllib
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -106,18 +108,19 @@ def test_a_lock_that_was_made_from_other_sets_or_is_none_is_refused(tmp_path: Pa
     other = tmp_path / "jars.toml"
     other.write_text(jars.SETS.read_text() + "\n[more]\n")
     with pytest.raises(Problem, match="made from another") as caught:
-        jars.read_lock(sets=other)
+        jars.read_lock(Path(shutil.copy(jars.LOCK, tmp_path)))
     assert jars.RELOCK in caught.value.remedy
     broken = tmp_path / "jars.lock"
     broken.write_text("[[jar]\n")
     with pytest.raises(Problem, match="cannot be read"):
-        jars.read_lock(lock=broken)
+        jars.read_lock(broken)
 
 
 GOOD = {"sets": ["example"], "coordinate": "org.example:one:1.0", "file": "one-1.0.jar", "size": 1, "sha256": "0" * 64}
 
 
 def lock(path: Path, entry: dict[str, object]) -> Path:
+    shutil.copy(jars.SETS, path.with_suffix(".toml"))
     lines = [f"{name} = {json.dumps(value)}" for name, value in entry.items()]
     path.write_text("\n".join([f'source = "{jars._sha256(jars.SETS)}"', "[[jar]]", *lines]))
     return path
@@ -148,6 +151,59 @@ def test_a_lock_of_plain_names_is_read(tmp_path: Path):
 def test_what_a_lock_names_is_no_path_and_no_address(tmp_path: Path, name: str, value: object):
     with pytest.raises(Problem, match="the jar lock cannot be read"):
         jars.read_lock(lock(tmp_path / "jars.lock", GOOD | {name: value}))
+
+
+@pytest.fixture
+def theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The jar sets of a package outside, whose lock was made by the command that we name."""
+    served = Repository()
+    monkeypatch.setattr(maven, "fetch", partial(named, served))
+    monkeypatch.setattr(maven, "local_copy", served.local_copy)
+    sets = tmp_path / "theirs" / "jars.toml"
+    sets.parent.mkdir()
+    sets.write_text('[kafka]\nalone = ["org.example:one:1.0"]\n')
+    monkeypatch.setattr(sys, "argv", ["jars", "lock", str(sets)])
+    assert jars.main() == 0
+    return sets.with_suffix(".lock")
+
+
+def named(served: Repository, coordinate: str, scratch: Path, progress: Callable[[int], None] | None = None) -> Path:
+    """As Maven names files, by which a lock is made."""
+    fetched = served.fetch(coordinate, scratch, progress or (lambda _: None))
+    return fetched.rename(scratch / locked(coordinate).file)
+
+
+def test_a_package_outside_has_jars_of_its_own_lock_in_a_folder_of_their_own(tmp_path: Path, theirs: Path):
+    assert jars.read_lock(theirs) == {"kafka": (locked("org.example:one:1.0"),)}
+    assert jars.missing_jars("kafka", theirs) == (locked("org.example:one:1.0"),)
+    (path,) = jars.ensure_jars("kafka", Told(), theirs)
+    assert path.read_bytes() == CONTENT["org.example:one:1.0"]
+    assert path.parent.parent == tmp_path / "home/jars"
+    assert jars.missing_jars("kafka", theirs) == ()
+
+
+def test_a_package_outside_names_no_set_of_ours_and_a_lock_that_is_there(theirs: Path):
+    with pytest.raises(Problem, match="no jar set flink-kafka; there are: kafka") as caught:
+        jars.ensure_jars("flink-kafka", Told(), theirs)
+    assert caught.value.where == str(theirs)
+    for use in (partial(jars.ensure_jars, "kafka", Told()), partial(jars.missing_jars, "kafka")):
+        with pytest.raises(Problem, match="the jar lock cannot be read"):
+            use(theirs.with_name("none.lock"))
+
+
+@pytest.mark.parametrize("words", [[], ["unlock"], ["lock", "a", "b"]])
+def test_the_command_that_makes_a_lock_says_how_it_is_called(words: list[str], monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["jars", *words])
+    assert jars.main() == 2
+    assert capsys.readouterr().err == f"usage: {jars.RELOCK} [JARS_TOML]\n"
+
+
+def test_jar_sets_that_cannot_be_read_are_named(tmp_path: Path, monkeypatch, capsys):
+    (tmp_path / "jars.toml").write_text("[kafka")
+    monkeypatch.setattr(sys, "argv", ["jars", "lock", str(tmp_path / "jars.toml")])
+    assert jars.main() == 5
+    assert "the jar sets cannot be read" in capsys.readouterr().err
+    assert not (tmp_path / "jars.lock").exists()
 
 
 @pytest.mark.parametrize("coordinate", ["org.example:../../../victim:1.0", "org.example:one:/../../victim", "one"])

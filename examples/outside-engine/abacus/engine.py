@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -32,6 +31,8 @@ from engines.protocol import (
 )
 from workloads.query import Query
 
+HERE = Path(__file__).parent
+
 
 class Abacus:
     """Implements `engines.protocol.Engine`."""
@@ -40,7 +41,7 @@ class Abacus:
     version = version("streamgauge-abacus")
     modes: Mapping[str, str] = {"default": "one process for all partitions, an event at a time; commits every interval"}
     logs: tuple[LogKind, ...] = ("embedded",)
-    environment = Environment()
+    environment = Environment(requirements=HERE / "requirements.txt", packages=(HERE,))
     roles: tuple[Role, ...] = ("worker",)
     poison: Poison = "skipped"
     limits: Mapping[str, str] = {}
@@ -92,13 +93,12 @@ class AbacusJob:
             "processes": "1, whatever the parallelism asked",
             "RLIMIT_DATA": f"{job.memory_mb} MiB",
         }
-        # This package may be installed anywhere; Streamgauge itself is at site.root.
-        places = (site.root, Path(__file__).parent.parent)
         self._process = Process(
             "abacus",
             [site.python, "-P", "-m", "abacus.job", file],
             site.logs / f"{job.name}.log",
-            env={"PYTHONPATH": os.pathsep.join(map(str, places))},
+            # Our own package is there too, as `environment` names it.
+            env={"PYTHONPATH": str(site.root)},
         )
 
     def wait_ready(self, timeout_s: float) -> None:

@@ -11,6 +11,7 @@ import tempfile
 import tomllib
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -113,7 +114,8 @@ class _JarFolder:
         before = dict(self._verified)
         absent = tuple(jar for jar in jars if not self._is_verified(jar))
         if self._verified != before:
-            self._save()
+            with suppress(OSError):  # A read-only image: the files were read and are right, and are read again next time.
+                self._save()
         return absent
 
     def fetch(self, name: str, jars: Sequence[Jar], report: Report) -> None:

@@ -170,9 +170,11 @@ def _unshared(
         '/bin/sh -c \'cd "$0" && exec "$@"\' "$folder" "$@"'
     )
     set_up = [f"user={shlex.quote(user)}", f"group={shlex.quote(group or user)}", f"folder={shlex.quote(image.folder)}"]
-    done = subprocess.run(  # noqa: S603 - the words are the Dockerfile's and the caller's
-        ["unshare", "--mount", "--fork", "--kill-child", *spaces, "sh", "-c", "\n".join([*set_up, *script]), "sh"]
-        + [str(root), *command],
+    done = subprocess.run(
+        [
+            *("unshare", "--mount", "--fork", "--kill-child", *spaces),
+            *("sh", "-c", "\n".join([*set_up, *script]), "sh", str(root), *command),
+        ],
         env={**more, **image.variables, "HOME": "/work" if closed else "/root", "TERM": os.environ.get("TERM", "dumb")},
         check=check,
     )

@@ -114,7 +114,7 @@ class _JarFolder:
         before = dict(self._verified)
         absent = tuple(jar for jar in jars if not self._is_verified(jar))
         if self._verified != before:
-            with suppress(OSError):  # A read-only image: the files were read and are right, and are read again next time.
+            with suppress(OSError):  # Where nothing can be written, they are read again next time.
                 self._save()
         return absent
 

@@ -107,7 +107,7 @@ def test_a_path_that_a_document_names_exists(document: str) -> None:
     named = {word for word in re.findall(r"`([\w./-]+)`", text_of(document)) if word.partition("/")[0] in OURS}
     named = {word for word in named if "/" in word and not PLACEHOLDER.search(word)}
     assert {word for word in named if not (ROOT / word).exists()} == set()
-    assert document not in ("README.md", "METHOD.md", "CONTRIBUTING.md", "docs/ARCHITECTURE.md") or named
+    assert document not in ("METHOD.md", "CONTRIBUTING.md", "docs/ARCHITECTURE.md") or named
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

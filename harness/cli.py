@@ -103,7 +103,7 @@ DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback o
 
 
 def main() -> None:
-    """Run the command line and exit with the code that the README lists."""
+    """Run the command line and exit with the code that docs/commands.md lists."""
     signal.signal(signal.SIGTERM, _interrupt)
     out, err = open_outlets()
     code = execute(sys.argv[1:])

@@ -88,7 +88,7 @@ def sync(arguments: Sequence[str], environment: Path, what: str, report: Report,
         raise Problem(
             f"uv could not make {what}: {' '.join(lines[-_ERROR_LINES:]) or 'it printed nothing'}",
             str(log),
-            "mend what it names (often the network or the disk) and repeat the command",
+            "fix what it names (often the network or the disk) and repeat the command",
         )
 
 
@@ -150,7 +150,7 @@ def _install(pip: Sequence[str | Path]) -> None:
         raise Problem(
             f"pip could not install uv {VERSION}: {failure}",
             " ".join(str(word) for word in pip),
-            "mend what it names (often the network, or pip's index and certificate settings), or install uv yourself",
+            "fix what it names (often the network, or pip's index and certificate settings), or install uv yourself",
         )
 
 

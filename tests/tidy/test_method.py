@@ -92,7 +92,7 @@ QUOTED = (
     f"Method version {METHOD_VERSION}.",
     f"p99, or its median in the last second, exceeds {BEHIND_MS:g} ms",
     f"The event rate is {SWEEP:g} of the paced rate unless a suite says otherwise",
-    f"like this {1 / (1 - SWEEP):.0f} closings sweep through all of its points once",
+    f"With the slower event rate, {1 / (1 - SWEEP):.0f} closings sweep through all of its points once",
     f"The watermark delay is the disorder bound plus {WORDS[WATERMARK_MARGIN_MS // 1000]} second",
     f"the sum of their checks ({CHECK_BITS} bits, a function of the id)",
     f"keys that begin with `{CONTROL}`",

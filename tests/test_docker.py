@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ def tool(name: str, *words: str | Path, check: bool = True) -> subprocess.Comple
     return subprocess.run([found, *words], capture_output=True, text=True, timeout=120, check=check)
 
 
+@cache
 def composed(path: Path) -> dict[str, Any]:
     """A compose file as Docker understands it: extended, merged, with the variables' defaults."""
     content: dict[str, Any] = json.loads(tool("docker-compose", "-f", path, "config", "--format", "json").stdout)

@@ -2,7 +2,7 @@
 
     debootstrap --variant=minbase --include=ca-certificates bookworm ROOT
     python3 docker/rehearsal.py ROOT                    # the build steps, then the main job
-    python3 docker/rehearsal.py ROOT --no-build doctor  # another command, in what was built before
+    python3 docker/rehearsal.py --no-build ROOT doctor  # another command, in what was built before
 
 ROOT becomes what the image holds. The command runs as the image's user, without a network, and can write to the
 image's volumes and to /tmp only. It needs root and Linux. What it is no proof of: the base image, layers, the limits.

@@ -311,6 +311,10 @@ def test_a_copy_goes_where_docker_puts_it(tmp_path: Path) -> None:
     ]
 
 
+def test_an_option_behind_the_root_is_the_commands_own() -> None:
+    assert "rehearsal.py --no-build ROOT doctor" in (rehearsal.__doc__ or "")
+
+
 def test_the_rehearsal_leaves_this_system_alone(tmp_path: Path) -> None:
     for root in ("/", tmp_path):
         done = subprocess.run(

@@ -128,7 +128,7 @@ DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback o
 
 
 def main() -> None:
-    """Run the command line and exit with the code that the README lists."""
+    """Run the command line and exit with the code that docs/commands.md lists."""
     signal.signal(signal.SIGTERM, _interrupt)
     out, err = open_outlets()
     code = execute(sys.argv[1:])
@@ -522,7 +522,7 @@ def noise(
     code = _execute(planned, readiness, folder, _Wish("text", no_progress, False, _wait_s(wait_quiet)))
     found = measuring.measured(store.load(folder))
     if isinstance(found, str):
-        what, remedy = f"the noise of this machine cannot be told: {found}", "Run it again once that is mended"
+        what, remedy = f"the noise of this machine cannot be told: {found}", "Run it again once that is fixed"
         return code or _tell([Problem(what, str(folder), remedy, ExitCode.UNFINISHED)])
     name = ".".join((found.engine, found.mode, found.workload, found.log))
     path = machine_noise.keep(found.machine, name, found.model_dump_json(indent=1).encode())

@@ -35,7 +35,7 @@ MEANINGS: Mapping[ExitCode, str] = {
 
 
 class Problem(Exception):
-    """The user's to mend: `what` is wrong, `where` it is, and what to do about it (`remedy`)."""
+    """The user's to fix: `what` is wrong, `where` it is, and what to do about it (`remedy`)."""
 
     def __init__(
         self, what: str, where: str = "", remedy: str = "", exit_code: ExitCode = ExitCode.ENVIRONMENT

@@ -70,7 +70,7 @@ def columns(path: Path, names: Sequence[str]) -> tuple[Mapping[str, pa.Array], b
         raise Unfit(f"{path}: the file cannot be read: {error.strerror}", "give a plain file") from error
     except (pa.ArrowException, duckdb.Error) as error:
         why = str(error).splitlines()[0]
-        raise Unfit(f"{path}: not a readable {ending} file: {why}", "mend it or give another") from error
+        raise Unfit(f"{path}: not a readable {ending} file: {why}", "fix it or give another") from error
     except OSError as error:
         raise Unfit(f"{path}: the file cannot be read: {error}", "check its path") from error
 
@@ -117,7 +117,7 @@ def _csv(path: Path, file: BinaryIO, names: Sequence[str]) -> tuple[Mapping[str,
         row, text = wrong[0], wrong[0].text[:80]
         # The header is the first row for the reader.
         told = f"row {row.number - 1} has {_cells(row.actual_columns)}, not {row.expected_columns}: {text}"
-        raise Unfit(f"{path}: {told}", "mend the row, or take it out") from None
+        raise Unfit(f"{path}: {told}", "fix the row, or take it out") from None
     return {name: _utf8(path, name, table[name]) for name in names}, delimiter == ";"
 
 

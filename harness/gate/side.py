@@ -81,7 +81,7 @@ class SideCode:
             return folders[0]
         what = f"the {self.name} made no trial of {unit.engine} with {unit.workload}: {done.last or 'it said nothing'}"
         known = done.code in (ExitCode.USAGE, ExitCode.ENVIRONMENT)
-        remedy = "choose a revision that can run the suite, with --baseline" if self.name == "baseline" else "mend it"
+        remedy = "choose a revision that can run the suite, with --baseline" if self.name == "baseline" else "fix it"
         raise Problem(what, str(self.folder), remedy, ExitCode.ENVIRONMENT if known else ExitCode.UNFINISHED)
 
     def _command(self, *words: str) -> list[str]:

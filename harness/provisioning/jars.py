@@ -15,6 +15,7 @@ import tempfile
 import tomllib
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -133,7 +134,8 @@ class _JarFolder:
         before = dict(self._verified)
         absent = tuple(jar for jar in jars if not self._is_verified(jar))
         if self._verified != before:
-            self._save()
+            with suppress(OSError):  # Where nothing can be written, they are read again next time.
+                self._save()
         return absent
 
     def fetch(self, name: str, jars: Sequence[Jar], report: Report) -> None:

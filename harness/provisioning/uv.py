@@ -125,7 +125,7 @@ def _logged(
         raise Problem(
             f"uv could not make {what}: {' '.join(lines[-_ERROR_LINES:]) or 'it printed nothing'}",
             log.name,
-            "mend what it names (often the network or the disk) and repeat the command",
+            "fix what it names (often the network or the disk) and repeat the command",
         )
 
 
@@ -177,7 +177,7 @@ def _install(pip: Sequence[str | Path]) -> None:
         raise Problem(
             f"pip could not install uv {VERSION}: {failure}",
             " ".join(str(word) for word in pip),
-            "mend what it names (often the network, or pip's index and certificate settings), or install uv yourself",
+            "fix what it names (often the network, or pip's index and certificate settings), or install uv yourself",
         )
 
 

@@ -148,7 +148,7 @@ class Run:
     command: str
     """The command line."""
     code: int
-    """Its exit code, as Streamgauge's README lists them."""
+    """Its exit code, as Streamgauge's docs/commands.md lists them."""
     document: Mapping[str, Any]
     """What `--format json` printed; results/schema.json describes it."""
     said: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -61,6 +62,23 @@ def test_a_jar_is_read_again_only_when_its_size_or_time_changed(repository, monk
     jars.ensure_jars("example", Told())
     jars.ensure_jars("example", Told())
     assert hashed == [path]
+
+
+def test_jars_of_a_folder_that_cannot_be_written_to_are_read_and_used(repository, monkeypatch: pytest.MonkeyPatch):
+    """A container image is read-only, and its files have other times than when they were recorded."""
+    first, second = jars.ensure_jars("example", Told())
+
+    def refused(path: Path, content: bytes) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr(jars, "write_whole", refused)
+    os.utime(first, (1, 1))
+    assert jars.ensure_jars("example", Told()) == (first, second)
+    assert jars.missing_jars("example") == ()
+    os.utime(second, (1, 1))
+    second.write_bytes(b"something else")
+    with pytest.raises(Problem, match="was damaged or changed"):
+        jars.ensure_jars("example", Told())
 
 
 def test_what_the_repository_has_changed_is_refused_and_not_kept(tmp_path: Path, repository: Repository):

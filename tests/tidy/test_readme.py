@@ -1,4 +1,4 @@
-"""What the documents name exists, and what README.md lists is all there is."""
+"""What the documents name exists, what they list is all there is, and README.md is short and says what was measured."""
 
 from __future__ import annotations
 
@@ -22,18 +22,29 @@ DOCUMENTS = (
     "README.md",
     "CONTRIBUTING.md",
     "METHOD.md",
-    "docs/ARCHITECTURE.md",
-    "docs/gate.md",
+    *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md")),
     "docs/results/README.md",
+    "docs/results/exactly-once.md",
 )
+MOST_WORDS = 900
+ORDER = (
+    "Try it",
+    "What it says",
+    "Break it",
+    "What was found",
+    "Your own job and data",
+    "How to read it",
+    "Everything else",
+)
+"""The parts of README.md: the answer first, the rest of the reference elsewhere."""
 COMMANDS: dict[str, Any] = typer.main.get_command(cli.app).commands
 PLACEHOLDER = re.compile(r"\b[A-Z]{2,}\b")
 OURS = ("docs", "engines", "harness", "reports", "results", "tests", "workloads")
 
 
-def cells(heading: str) -> list[str]:
-    """The first column of the table of README.md whose first heading this is."""
-    rows = README.partition(f"| {heading} |")[2].splitlines()[2:]
+def cells(document: str, heading: str) -> list[str]:
+    """The first column of the table of a document whose first heading this is."""
+    rows = text_of(document).partition(f"| {heading} |")[2].splitlines()[2:]
     table = rows[: next(place for place, row in enumerate(rows) if not row.startswith("|"))]
     return [row.split("|")[1].strip() for row in table]
 
@@ -41,7 +52,7 @@ def cells(heading: str) -> list[str]:
 def listed_workloads() -> set[str]:
     """`-q2` behind `nexmark-q1` is short for `nexmark-q2`."""
     found: list[str] = []
-    for name in re.findall(r"`([\w-]+)`", " ".join(cells("workload"))):
+    for name in re.findall(r"`([\w-]+)`", " ".join(cells("docs/workloads.md", "workload"))):
         found.append(f"{found[-1].rpartition('-')[0]}{name}" if name.startswith("-") else name)
     return set(found)
 
@@ -62,16 +73,16 @@ def called(document: str) -> list[tuple[str, ...]]:
 EXAMPLES = dict.fromkeys(words for document in DOCUMENTS for words in called(document))
 
 
-def test_the_workloads_of_the_readme_are_those_that_exist() -> None:
+def test_the_workloads_of_the_documents_are_those_that_exist() -> None:
     assert listed_workloads() == set(discover().workloads)
 
 
-def test_the_exit_codes_of_the_readme_are_those_that_exist() -> None:
-    assert [int(code) for code in cells("exit code")] == [code.value for code in ExitCode]
+def test_the_exit_codes_of_the_documents_are_those_that_exist() -> None:
+    assert [int(code) for code in cells("docs/commands.md", "exit code")] == [code.value for code in ExitCode]
 
 
-def test_the_commands_of_the_readme_are_those_that_exist() -> None:
-    named = called("README.md")
+def test_the_commands_of_the_documents_are_those_that_exist() -> None:
+    named = called("docs/commands.md")
     assert {words[0] for words in named} == set(COMMANDS)
     assert {words[1] for words in named if words[0] == "list"} == set(LISTS)
 
@@ -97,4 +108,39 @@ def test_a_path_that_a_document_names_exists(document: str) -> None:
     named = {word for word in re.findall(r"`([\w./-]+)`", text_of(document)) if word.partition("/")[0] in OURS}
     named = {word for word in named if "/" in word and not PLACEHOLDER.search(word)}
     assert {word for word in named if not (ROOT / word).exists()} == set()
-    assert document == "docs/results/README.md" or named
+    assert document not in ("METHOD.md", "CONTRIBUTING.md", "docs/ARCHITECTURE.md") or named
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_a_link_of_a_document_leads_to_a_file_of_the_repository(document: str) -> None:
+    """From the document's own folder, as a forge follows it; `http` leads elsewhere, `#` to a part of a page."""
+    led = [link.partition("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", text_of(document))]
+    folder = (ROOT / document).parent
+    assert [link for link in led if link and "://" not in link and not (folder / link).exists()] == []
+
+
+def test_the_first_page_is_short_and_has_its_parts_in_order() -> None:
+    assert len(README.split()) <= MOST_WORDS
+    assert tuple(re.findall(r"^## (.+)$", README, re.MULTILINE)) == ORDER
+    before = README.partition("\n## ")[0]
+    assert "?**" in before
+    assert re.search(r"!\[[^\]]+\]\(docs/first-screen\.png\)", before)
+    assert "--log embedded" in README.partition("## Try it")[2].splitlines()[4]
+
+
+def test_every_page_of_docs_is_named_by_the_first_page() -> None:
+    pages = {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")}
+    assert {page for page in pages if f"]({page})" not in README} == set()
+
+
+def test_the_table_of_the_first_page_is_that_of_a_kept_result() -> None:
+    """Every figure of it stands in docs/results/five-trials.md, as the median of its engine, and in its brackets."""
+    kept = {}
+    for line in text_of("docs/results/five-trials.md").splitlines():
+        row = [re.sub(r" \[[^\]]*\]", "", cell.strip()) for cell in line.strip("|").split("|")]
+        if len(row) == 7 and row[0] not in ("engine", "---"):
+            kept[re.sub(r" \([\d.]+\)$", "", row[0])] = (row[1], row[3], row[6])
+    table = README.partition("| engine | backlog")[2].splitlines()[2:]
+    rows = [[cell.strip(" *") for cell in line.strip("|").split("|")] for line in table if line.startswith("| ")]
+    shown = {row[0]: tuple(row[1:4]) for row in rows if len(row) == 5}
+    assert shown == kept

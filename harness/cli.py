@@ -592,6 +592,15 @@ def report(
         Path | None,
         typer.Option("-o", "--output", metavar="FILE", help="Where to write it; else beside what it is made of."),
     ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            "--against",
+            metavar="RUN",
+            autocompletion=completion.run,
+            help="Another result: the page also says what changed from it, as `compare` does.",
+        ),
+    ] = None,
     _debug: DebugOption = False,
 ) -> None:
     """Make one self-contained HTML page of a run's results."""
@@ -600,7 +609,8 @@ def report(
     source = named_run.path(run)
     result = _result(source)
     path = output or _beside(source)
-    page = html.render(result, _command(source, result)).encode()
+    before = None if against is None else (against, _result(named_run.path(against)))
+    page = html.render(result, _command(source, result), before).encode()
     try:
         if output is None:
             # The folder may come from anyone, and its report.html may be a link.

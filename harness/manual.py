@@ -23,7 +23,10 @@ EXAMPLES: Mapping[str, Sequence[tuple[str, str]]] = {
     "noise": (("noise -e continuous", "ten trials of one case"),),
     "explain": (("explain flink.sensors", "the settings and the plan of one case"),),
     "judge": (("judge latest --threshold 'p99 < 2s'", "exit code 1 where it is crossed"),),
-    "report": (("report latest -o page.html", ""),),
+    "report": (
+        ("report latest -o page.html", ""),
+        ("report latest --against before/result.json", "the page also says what changed"),
+    ),
     "compare": (("compare before/result.json latest", ""),),
     "list": (("list engines --matrix", "how each engine answers each workload"),),
     "export": (("export latest --to csv -o run.csv", ""),),

@@ -117,6 +117,20 @@ def test_a_page_of_a_file_stands_beside_it_and_tells_how_to_run_it_again(
     assert "run quick</pre>" in (bench.folder / "old.report.html").read_text()
 
 
+def test_a_page_says_what_changed_from_another_result(
+    bench: Bench, forms: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert bench("report", forms["packed"], "-o", "alone.html") == 0
+    assert "Two runs compared" not in (bench.folder / "alone.html").read_text()
+    assert bench("report", forms["packed"], "--against", forms["folder"], "-o", "page.html") == 0
+    page = (bench.folder / "page.html").read_text()
+    assert "Two runs compared" in page
+    assert "No case became wrong, and none became right." in page
+    capsys.readouterr()
+    assert bench("report", forms["packed"], "--against", "absent") == 2
+    assert "there is no such run" in capsys.readouterr().err
+
+
 def test_a_threshold_of_a_kept_result_decides_how_judging_it_ends(
     bench: Bench, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -601,6 +601,9 @@ def report(
             help="Another result: the page also says what changed from it, as `compare` does.",
         ),
     ] = None,
+    images: Annotated[
+        Path | None, typer.Option("--images", metavar="FOLDER", help="Also write each chart as SVG and PNG in there.")
+    ] = None,
     _debug: DebugOption = False,
 ) -> None:
     """Make one self-contained HTML page of a run's results."""
@@ -620,6 +623,23 @@ def report(
     except OSError as error:
         raise Problem(f"the report cannot be written: {error.strerror}", str(path), "Choose a file with -o") from error
     _say(printable(str(path)))
+    if images is not None:
+        _draw(result, images)
+
+
+def _draw(result: RunResult, folder: Path) -> None:
+    """Write the charts as image files. Raises Problem."""
+    from reports import images
+
+    try:
+        written = images.write(result, folder)
+    except ImportError as error:
+        remedy = f"Install it: {shlex.quote(sys.executable)} -m pip install 'streamgauge[images]'"
+        raise Problem("vl-convert, which draws images, is not installed", "--images", remedy, ExitCode.USAGE) from error
+    except OSError as error:
+        what = f"the images cannot be written: {error.strerror}"
+        raise Problem(what, str(folder), "Choose a folder with --images") from error
+    _say(printable("\n".join(map(str, written)) if written else "there is no chart in this result"))
 
 
 @app.command(epilog=epilog("compare"), short_help=_SHORT["compare"])

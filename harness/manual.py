@@ -26,6 +26,7 @@ EXAMPLES: Mapping[str, Sequence[tuple[str, str]]] = {
     "report": (
         ("report latest -o page.html", ""),
         ("report latest --against before/result.json", "the page also says what changed"),
+        ("report latest --images charts", "also each chart as SVG and PNG"),
     ),
     "compare": (("compare before/result.json latest", ""),),
     "list": (("list engines --matrix", "how each engine answers each workload"),),

@@ -268,7 +268,8 @@ def _run_case(
     with ExitStack() as stack:
         equipment = _equipment(case, fault, run_log, site_of(history, work, tools), history, work, stack)
         with stored_in(history):
-            write_whole(history / "trial.json", _trial_plan(case, engine, tools).model_dump_json(indent=2).encode())
+            asked = _trial_plan(case, engine, workload, tools)
+            write_whole(history / "trial.json", asked.model_dump_json(indent=2).encode())
         began_s = time.monotonic()
         try:
             Trial(case, engine, workload, equipment, f"sg-{_tag(folder)}-{case.name}", display, fault).conduct()
@@ -292,7 +293,8 @@ def _calibrate(
     def equip(asked: CasePlan, history: Path, stack: ExitStack) -> tuple[Workload, Equipment]:
         workload, work = _loaded(known.workloads, "workload", asked.workload, asked, folder), scratch / asked.name
         work.mkdir(parents=True)
-        write_whole(history / "trial.json", _trial_plan(asked, echo, own).model_dump_json(indent=2).encode())
+        told = _trial_plan(asked, echo, workload, own)
+        write_whole(history / "trial.json", told.model_dump_json(indent=2).encode())
         return workload, _equipment(asked, None, log, site_of(history, work, own), history, work, stack)
 
     machine = facts.describe(tools.java_version)
@@ -358,8 +360,9 @@ def _equipment(
     )
 
 
-def _trial_plan(case: CasePlan, engine: Engine, tools: Provisioned) -> TrialPlan:
+def _trial_plan(case: CasePlan, engine: Engine, workload: Workload, tools: Provisioned) -> TrialPlan:
     claim = engine.claim(case.guarantee, case.mode)
+    support = engine.support(workload.query(case.parameters), case.guarantee, case.mode)
     return TrialPlan(
         method_version=METHOD_VERSION,
         name=case.name,
@@ -378,6 +381,7 @@ def _trial_plan(case: CasePlan, engine: Engine, tools: Provisioned) -> TrialPlan
         processing_claimed=claim.processing,
         delivery_claimed=claim.delivery,
         claim_note=claim.note,
+        emulated=support.detail if support.kind == "emulated" else "",
         emits=claim.emits,
         partitions=case.partitions,
         parallelism=case.parallelism,

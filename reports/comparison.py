@@ -216,6 +216,11 @@ class Row:
         return list(dict.fromkeys(case.claim_note for case in self.cases if case.claim_note))
 
     @property
+    def emulated(self) -> list[str]:
+        """How it answers what it has no operator of its own for; empty where it has one, or that is not told."""
+        return list(dict.fromkeys(case.emulated for case in self.cases if case.emulated))
+
+    @property
     def isolation(self) -> list[str]:
         """Why it was not tested that the engine reads only what is committed; empty where it was."""
         told = (case.isolation for case in self.cases if case.isolation not in ("", "tested"))

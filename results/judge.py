@@ -140,6 +140,7 @@ class _Case:
             processing=Guarantee(claimed=plan.processing_claimed, seen=processing),
             delivery=Guarantee(claimed=plan.delivery_claimed, seen=delivery),
             claim_note=plan.claim_note,
+            emulated=plan.emulated,
             isolation=isolation(self.history, self.phases),
             metrics=dict(sorted(self.measured.metrics.items())),
             absent=dict(sorted(self.measured.absent.items())),

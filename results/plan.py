@@ -455,6 +455,9 @@ class TrialPlan(_Model):
     """What it promises for the rows at the sink."""
     claim_note: str = ""
     """What a reader must know beside the claims; may be empty."""
+    emulated: str | None = None
+    """How the engine answers the query where it has no operator of its own for it; empty where it has, and None where
+    that is not told."""
     emits: Literal["final", "updates"] = "final"
     """Whether a row is written once, or several times with growing values of which the last one counts."""
     partitions: Few

@@ -50,6 +50,9 @@ class PublicCase(Subject):
     """Claimed and seen for the rows at the sink; None where no trial was judged."""
     claim_note: str
     """What a reader must know beside the claims; may be empty."""
+    emulated: str | None
+    """How the engine answers the query where it has no operator of its own for it; empty where it has, and None where
+    that is not told."""
     engine_version: str
     """Version of the engine's own software; empty where no trial was judged."""
     versions: dict[str, str]

@@ -277,6 +277,9 @@ class CaseResult(Subject):
     """Claimed and seen for the rows at the sink; None where no trial was judged."""
     claim_note: str = ""
     """What a reader must know beside the claims; may be empty."""
+    emulated: str | None = None
+    """How the engine answers the query where it has no operator of its own for it; empty where it has, and None where
+    that is not told."""
     isolation: str = ""
     """Whether it was tested that the engine reads only what is committed: `tested`, or why it was not; empty where
     nothing can be said."""

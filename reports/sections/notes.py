@@ -16,7 +16,8 @@ def _terminal(comparison: Comparison, _width: int) -> Iterator[Text]:
     notes: dict[str, list[str]] = {}
     for row in comparison.rows:
         absent = (f"no {words(names)}: {why}" for why, names in row.absences.items())
-        for note in (*row.claim_notes, *row.notes, *row.isolation, *absent):
+        emulated = (f"no operator of its own: {how}" for how in row.emulated)
+        for note in (*row.claim_notes, *emulated, *row.notes, *row.isolation, *absent):
             if not any(note in reason for reason in row.reasons_to_tell):
                 notes.setdefault(note, []).append(row.name)
     for note, names in notes.items():

@@ -25,6 +25,7 @@ _OF_THE_TRIAL = {
     "engine_version",
     "method_version",
     "claim_note",
+    "emulated",
 }
 """What may differ between two trials that are compared."""
 

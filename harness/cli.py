@@ -206,7 +206,8 @@ def _problems(error: Exception) -> Sequence[Problem]:
         case Failure():
             return [Problem(error.what, error.where, error.remedy, ExitCode.UNFINISHED)]
         case DamagedRun():
-            return [Problem(error.what, str(error.where), error.remedy, ExitCode.USAGE)]
+            remedy = f"{error.remedy}: {again(*error.command)}" if error.command else error.remedy
+            return [Problem(error.what, str(error.where), remedy, ExitCode.USAGE)]
         case NotStored():
             return [Problem(str(error.strerror), str(error.filename), "make room, or write elsewhere")]
         case OSError(errno=errno.ENAMETOOLONG):
@@ -387,10 +388,17 @@ def _foretell_rest(folder: Path, output_format: Format) -> int:
 
 
 def _tell_forecast(told: Forecast, output_format: Format) -> int:
-    from harness.forecast import document, lines
+    from harness.forecast import cells, document, lines
+    from reports import markdown
 
-    as_json = output_format == "json"
-    _say(json.dumps(document(told), indent=2, ensure_ascii=False) if as_json else "\n".join(lines(told)))
+    match output_format:
+        case "json":
+            _say(json.dumps(document(told), indent=2, ensure_ascii=False))
+        case "markdown":
+            title = markdown.escaped(f"{told.plan.suite}: {told.summary()}")
+            _say("\n".join([f"### {title}", "", *markdown.table(("case", "time"), cells(told))]))
+        case "text":
+            _say("\n".join(lines(told)))
     return ExitCode.GOOD if told.expected_s else ExitCode.ENVIRONMENT
 
 

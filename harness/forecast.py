@@ -64,6 +64,15 @@ def lines(told: Forecast) -> list[str]:
     return [printable(line) for line in text]
 
 
+def cells(told: Forecast) -> list[tuple[str, str]]:
+    """What is told, and how long it takes or why it does not run: for a table."""
+    found = [(name, in_words(each_s)) for name, each_s in told.expected_s.items()]
+    if found and told.beside_s:
+        found.append((f"beside the cases: {_beside(told.plan)}", in_words(told.beside_s)))
+    found += [(case.name, f"not run: {case.blocked.reason}") for case in told.plan.cases if case.blocked is not None]
+    return found + [(f"to be brought first, for {engine}", what) for engine, what in told.lacking.items()]
+
+
 def _beside(plan: RunPlan) -> str:
     parts = ["a broker"] if plan.log == "kafka" and plan.kafka is None else []
     return " and ".join([*parts, *(["calibration"] if plan.calibrate else [])])

@@ -20,6 +20,8 @@ from reports.vega_parts import Spec
 _QUANTILES = (0.0, 0.5, 0.9, 0.99, 0.999, 0.9999)
 _PERCENTILE = "'p' + format(100 * (1 - pow(10, -VALUE)), '.6~r')"
 """An expression that names a place on the axis of nines."""
+_LAST_LABEL = 24
+"""So near to the end of an axis, in px, a label is moved to end with it."""
 _BAR_STEP = 44
 _LABEL_ROOM = 84
 """What the value above a bar takes at most of its width, px; the name has the rest."""
@@ -220,7 +222,8 @@ def curves(rows: Sequence[Curve], names: Sequence[str], description: str) -> Spe
     deepest = max((value["nines"] for value in values), default=1.0)
     ticks = [vega_parts.nines(share) for share in _QUANTILES if vega_parts.nines(share) <= deepest + 0.01]
     drawn = list(dict.fromkeys(row.name for row in rows))
-    axis = {"values": ticks, "labelExpr": _PERCENTILE.replace("VALUE", "datum.value")}
+    # The last label stands at the end of the axis, where half of it would be cut off.
+    axis = {"values": ticks, "labelExpr": _PERCENTILE.replace("VALUE", "datum.value"), "labelFlush": _LAST_LABEL}
     shown = {
         "x": vega_parts.quantity(
             "nines",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +27,11 @@ _SHOWN = 60
 
 
 class DamagedRun(Exception):
-    """A run's folder that cannot be read: what is wrong, where, what to do."""
+    """A run's folder that cannot be read: what is wrong, where, what to do, and by which words of a command."""
 
-    def __init__(self, what: str, where: Path, remedy: str) -> None:
+    def __init__(self, what: str, where: Path, remedy: str, command: Sequence[str] = ()) -> None:
         super().__init__(f"{what} ({where})")
-        self.what, self.where, self.remedy = what, where, remedy
+        self.what, self.where, self.remedy, self.command = what, where, remedy, command
 
 
 class Unjudged(Exception):
@@ -101,11 +101,11 @@ def load(folder: Path) -> RunResult:
     try:
         return RunResult.model_validate_json(read_regular(path, folder))
     except FileNotFoundError:
-        raise DamagedRun("the run was not judged yet", path, f"judge it: streamgauge judge {folder}") from None
+        raise DamagedRun("the run was not judged yet", path, "judge it", ("judge", str(folder))) from None
     except OSError as error:
         raise DamagedRun(f"cannot be read: {error.strerror}", path, "check the path and its permissions") from error
     except ValidationError as error:
-        raise DamagedRun(first_problem(error), path, f"judge it again: streamgauge judge {folder}") from error
+        raise DamagedRun(first_problem(error), path, "judge it again", ("judge", str(folder))) from error
 
 
 def _plan(folder: Path) -> tuple[AskedRun, list[dict[str, Any]]]:

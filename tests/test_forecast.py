@@ -91,6 +91,14 @@ def test_a_dry_run_in_json_is_one_document(bench: Bench, capsys: pytest.CaptureF
     assert document["cases"][0]["name"] == "alpha.default.sensors"
 
 
+def test_a_dry_run_in_markdown_is_a_table(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench("run", "mine.toml", "--dry-run", "--format", "markdown", "-e", "alpha", "--log", "embedded") == 0
+    title, _, *table = capsys.readouterr().out.splitlines()
+    assert title.startswith("### mine: ")
+    assert all(line.startswith("| ") for line in table)
+    assert any("alpha" in line and "about " in line for line in table)
+
+
 def test_a_dry_run_of_nothing_that_can_run_ends_with_5(bench: Bench) -> None:
     assert bench("run", "mine.toml", "--dry-run", "-e", "refusing") == 5
 

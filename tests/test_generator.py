@@ -126,6 +126,24 @@ def test_a_heartbeat_goes_to_every_partition_each_second_behind_the_events(gener
     assert all(e["id"] >= CONTROL_IDS and e["temperature"] == 0 for _, e in beats)
 
 
+def test_a_heartbeat_never_overtakes_events_of_a_generator_that_is_behind(generator: Generator, tmp_path: Path):
+    # As if the generator had stood still for nearly four seconds.
+    start_ns = time.monotonic_ns() - 3_900_000_000
+    generator.paced("paced", Segment(0, 4000, BASE_MS, 960.0), 1000.0, start_ns)
+    beats = 0
+    for partition in range(4):
+        newest_ms = BASE_MS
+        events = [event for number, event in committed(tmp_path) if number == partition]
+        for event in events:
+            if event["sensor"].startswith("~heartbeat"):
+                beats += 1
+                # It lags by the disorder; what it may not do is lead what was sent before it.
+                assert event["time"] <= newest_ms + 1
+            elif event["id"] < CONTROL_IDS:
+                newest_ms = max(newest_ms, event["time"])
+    assert beats == 4 * 4
+
+
 def test_a_backlog_is_invisible_until_it_is_committed(generator: Generator, tmp_path: Path):
     generator.backlog("drain-1", Segment(0, 12_000, BASE_MS, 5000.0))
     assert committed(tmp_path) == []

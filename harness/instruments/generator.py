@@ -252,7 +252,10 @@ class Generator:
             if beside is None and decoys_s is not None and elapsed_ns >= decoys_s * 1e9:
                 # Of the second to come: their windows are open.
                 beside = Beside(partial(self._decoys.write, segment, sent, min(last, sent + max(1, int(rate)))))
-            while second * 1_000_000_000 <= elapsed_ns:
+            # A heartbeat waits for the events before it, however late these are: ahead of them it would move watermarks
+            # past them, and an engine would rightly drop them.
+            reached_ns = min(elapsed_ns, int(planned_ns[sent - segment.first]))
+            while second * 1_000_000_000 <= reached_ns:
                 self._heartbeats(writer, segment, second, rate / segment.rate)
                 second += 1
             due = segment.first + int(np.searchsorted(planned_ns, elapsed_ns, side="right"))

@@ -30,4 +30,3 @@ def page(name: str) -> str:
 if __name__ == "__main__":
     for name in COMMANDS:
         (FOLDER / f"{name}.html").write_text(page(name), encoding="utf-8")
-        print(FOLDER / f"{name}.html")

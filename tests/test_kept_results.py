@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from reports import html
-from results import store
+from reports.comparison import Row, compare
+from results import result_file, store
+from results.metrics import drain, drain_cpu, latency_parts, memory
+from results.metrics.metric import Metric
 from results.result import CaseResult, RunResult
 from tests.proofs import five_trials
 
@@ -19,7 +22,10 @@ KEPT = sorted(FOLDER.glob("*.json.xz"))
 WHOLE = FOLDER / "faults.json.xz"
 """The results of the suite `faults`, whole."""
 TRIALS = FOLDER / "five-trials.json.xz"
-"""Speeds, of five trials each; the other files are parts of `faults-full`."""
+"""Speeds, of five trials each. What has faults and is not WHOLE is a part of `faults-full`."""
+
+RATIOS = (drain_cpu.EVENTS_PER_SECOND, drain.RATE, latency_parts.ENGINE["p50"], memory.PEAK)
+"""Of what docs/engines.md says the ratio of recommended to plain settings."""
 
 Place = tuple[str, str]
 """An engine and a fault."""
@@ -91,7 +97,8 @@ def test_every_row_of_a_kept_result_was_right_and_a_guarantee_that_nothing_struc
 
 
 def test_the_table_of_a_part_of_faults_full_is_that_of_the_results(tmp_path: Path) -> None:
-    cases = [case for kept in KEPT if kept not in (WHOLE, TRIALS) for case in read(kept, tmp_path).cases]
+    parts = [case for kept in KEPT if kept != WHOLE for case in read(kept, tmp_path).cases]
+    cases = [case for case in parts if case.fault != "none"]
     found: dict[Place, str] = {(case.engine, case.fault): range_of(case) for case in cases}
     assert len(found) == len(cases)
     rows = table("fault")
@@ -102,6 +109,33 @@ def test_the_table_of_the_suite_of_faults_is_that_of_the_results(tmp_path: Path)
     found: dict[Place, str] = {(case.engine, case.fault): median_of(case) for case in read(WHOLE, tmp_path).cases}
     rows = table("engine")
     assert {(row["engine"], fault): row[fault] for row in rows for fault in row if fault != "engine"} == found
+
+
+def test_what_settings_bring_is_that_of_the_result() -> None:
+    (comparison,) = compare(result_file.read(FOLDER / "settings.json.xz"))
+    rows = {(row.engine, row.first.mode, row.first.set_up.settings): row for row in comparison.ran}
+    pairs = {
+        "flink (sql)": (rows["flink", "sql", "plain"], rows["flink", "sql", "recommended"]),
+        "kafka-streams (retention-1h)": (
+            rows["kafka-streams", "retention-1h", "plain"],
+            rows["kafka-streams", "retention-1h", "recommended"],
+        ),
+        "spark (micro-batch)": (rows["spark", "micro-batch", "plain"], rows["spark", "micro-batch", "recommended"]),
+        "kafka-client: confluent-kafka by kafka-python": (
+            rows["kafka-client", "kafka-python", None],
+            rows["kafka-client", "confluent-kafka", None],
+        ),
+    }
+    text = (FOLDER.parent / "engines.md").read_text(encoding="utf-8").partition("| engine | events per CPU-second")[2]
+    written = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()[2:6]]
+    assert written == [[name, *(ratio(*pair, metric) for metric in RATIOS)] for name, pair in pairs.items()]
+
+
+def ratio(before: Row, after: Row, metric: Metric) -> str:
+    """One divided by the other, in brackets where one of them is."""
+    value = (after.value(metric) or 0.0) / (before.value(metric) or 1.0)
+    text = f"{value:.2f}" if value >= 0.1 else f"{value:.2g}"
+    return f"({text})" if before.bracketed(metric) or after.bracketed(metric) else text
 
 
 def test_the_page_of_five_trials_is_that_of_the_result(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "reports" / "examples"
 RESULTS = ROOT / "docs" / "results"
 COMMANDS = {
-    "five-trials": "streamgauge run quick --set trials=5",
+    "settings": """streamgauge run quick --set 'settings=["plain", "recommended"]'""",
     "faults": "streamgauge run faults",
 }
 """By the kept result's name, what made it."""

@@ -2,7 +2,7 @@
 
     python -m tests.proofs.first_screen [RESULT]     writes docs/first-screen.png
 
-RESULT is docs/results/five-trials.json.xz where none is named. It needs Chromium, and makes no request.
+RESULT is docs/results/settings.json.xz where none is named. It needs Chromium, and makes no request.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from reports import html
 from results import result_file
 
 ROOT = Path(__file__).resolve().parents[2]
-KEPT = ROOT / "docs" / "results" / "five-trials.json.xz"
+KEPT = ROOT / "docs" / "results" / "settings.json.xz"
 PICTURE = ROOT / "docs" / "first-screen.png"
 WIDTH, HEIGHT = 1280, 1200
 """Of the screen, in CSS pixels."""

@@ -15,6 +15,10 @@ from harness.planning.planner import Selection
 from harness.planning.request import Request, overrides, resolve
 from harness.planning.suite_files import suites
 from harness.problem import ExitCode
+from reports.columns import columns
+from reports.comparison import compare
+from results import result_file
+from results.metrics import drain, latency, memory
 from tests.tidy.sources import ROOT, text_of
 
 README = text_of("README.md")
@@ -134,12 +138,19 @@ def test_every_page_of_docs_is_named_by_the_first_page() -> None:
 
 
 def test_the_table_of_the_first_page_is_that_of_a_kept_result() -> None:
-    """Every figure of it stands in docs/results/five-trials.md, as the median of its engine, and in its brackets."""
-    kept = {}
-    for line in text_of("docs/results/five-trials.md").splitlines():
-        row = [re.sub(r" \[[^\]]*\]", "", cell.strip()) for cell in line.strip("|").split("|")]
-        if len(row) == 7 and row[0] not in ("engine", "---"):
-            kept[re.sub(r" \([\d.]+\)$", "", row[0])] = (row[1], row[3], row[6])
+    """Every figure of it stands in docs/results/settings.json.xz, in its brackets; plain settings are left out."""
+    (comparison,) = compare(result_file.read(ROOT / "docs" / "results" / "settings.json.xz"))
+    metrics = (drain.RATE, latency.RESULT["p99"], memory.PEAK)
+    shown_as = {column.metric.name: column for column in columns()}
+    kept = {
+        row.name: tuple(
+            f"({text})" if row.bracketed(metric) else text
+            for metric in metrics
+            if (text := shown_as[metric.name].show(row.value(metric)))
+        )
+        for row in comparison.ran
+        if row.first.set_up.settings != "plain"
+    }
     table = README.partition("| engine | backlog")[2].splitlines()[2:]
     rows = [[cell.strip(" *") for cell in line.strip("|").split("|")] for line in table if line.startswith("| ")]
     shown = {row[0]: tuple(row[1:4]) for row in rows if len(row) == 5}

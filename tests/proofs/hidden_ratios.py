@@ -2,7 +2,7 @@
 
     python -m tests.proofs.hidden_ratios FOLDER        about two minutes for each line of OPTIONS, and for each engine
 
-Drains backlogs in runs one after the other, and prints the ratio of events per CPU-second to that of the engine as it is.
+Drains backlogs, a run after the other, and prints the ratio of events per CPU-second to that of the engine as it is.
 Made by hand on a quiet machine, and not by CI. Ends with 1 if a run does not end well.
 """
 

@@ -163,11 +163,14 @@ class Figure:
     """The table's cells, as texts; the first of a row is its name."""
     full: bool = False
     """Whether the chart is as wide as the page."""
+    of: str = ""
+    """Title of the results that it is of, where a page has such a chart of several; empty else."""
 
     @property
     def table(self) -> Table:
         first, *others = self.head
-        return Table(self.title, [first, *(Heading(name, "number") for name in others)], self.rows)
+        label = f"{self.title}: {self.of}" if self.of else ""
+        return Table(self.title, [first, *(Heading(name, "number") for name in others)], self.rows, label)
 
 
 @dataclass(frozen=True)

@@ -205,11 +205,11 @@ def test_the_fast_tests_run_before_the_engines(checkout: Checkout):
     ended = checkout.run("test")
     ran = [line for line in ended.stdout.splitlines() if line.startswith("ran pytest")]
     assert ran == [
-        "ran pytest [-m] [not java] [-n] [2] [--dist] [loadgroup]",
+        "ran pytest [-m] [not java] [-n] [3] [--dist] [loadgroup]",
         "ran pytest [-m] [java] [-n] [2] [--dist] [loadgroup]",
     ]
 
 
 def test_without_a_jdk_the_tests_that_need_one_are_left_out(checkout: Checkout):
     ended = checkout.run(".ci/run", FAILING="python")  # The module that sees to the JDK.
-    assert ended.stdout.splitlines()[-1] == "ran pytest [-m] [not java] [-n] [2] [--dist] [loadgroup]"
+    assert ended.stdout.splitlines()[-1] == "ran pytest [-m] [not java] [-n] [3] [--dist] [loadgroup]"

@@ -175,7 +175,21 @@ def test_strikes_stand_in_the_public_document() -> None:
     assert {case["fault"] for case in shown["cases"]} - {"none"}
 
 
+BEFORE = [path for path in KEPT if path.name not in ("settings.json.xz",)]
+"""Kept results of before there was provenance in them."""
+
+
 @pytest.mark.parametrize("kept", KEPT, ids=lambda path: path.name)
+def test_a_kept_result_tells_when_and_by_what_it_was_made(kept: Path) -> None:
+    result = RunResult.model_validate_json(lzma.decompress(kept.read_bytes()))
+    told = provenance.of(result)
+    assert told.started is not None and told.started.startswith("2026-11-")
+    assert told.versions["streamgauge"] == "0.1.0"
+    assert (told.checkout is None) == (kept in BEFORE)
+    jsonschema.validate(document(result, kept), json.loads(schema()))
+
+
+@pytest.mark.parametrize("kept", BEFORE, ids=lambda path: path.name)
 def test_a_result_of_before_tells_what_its_trials_recorded(kept: Path) -> None:
     result = RunResult.model_validate_json(lzma.decompress(kept.read_bytes()))
     assert result.provenance == Provenance()

@@ -64,8 +64,7 @@ class Driver:
         (folder / "tmp").mkdir(parents=True)
         (folder / "log4j2.properties").write_text(_LOGGING)
         session, commands = folder / "session.json", folder / "commands"
-        placed = settings.place(name, site.jars["spark-kafka"], folder / "tmp", job.options)
-        chosen = values(settings.session(job)) | placed
+        chosen = values(settings.session(job)) | settings.place(name, site.jars["spark-kafka"], folder / "tmp")
         if job.mode == settings.REAL_TIME:
             chosen["spark.executor.extraJavaOptions"] += f' -javaagent:"{agent(site, home)}"'
         session.write_text(json.dumps({"executors": job.workers, "settings": chosen}))

@@ -93,14 +93,9 @@ def session(job: Job) -> dict[str, Setting]:
     return chosen | given({name: value for name, value in job.options.items() if name.startswith("spark.")}, False)
 
 
-_JAVA = ("spark.driver.extraJavaOptions", "spark.executor.extraJavaOptions")
-
-
-def place(name: str, jars: Iterable[Path], temporary: Path, options: Mapping[str, str]) -> dict[str, str]:
-    """The session's settings that say where it is: name, addresses (loopback only), connector, temporary files. The
-    user's own options of the JVMs stand before ours, which hold where both name one.
-    """
-    ours = f'-Djava.io.tmpdir="{temporary}"'
+def place(name: str, jars: Iterable[Path], temporary: Path) -> dict[str, str]:
+    """The session's settings that say where it is: name, addresses (loopback only), connector, temporary files."""
+    java = f'-Djava.io.tmpdir="{temporary}"'
     connector = ":".join(str(jar) for jar in jars)
     return {
         "spark.app.name": name,
@@ -108,7 +103,8 @@ def place(name: str, jars: Iterable[Path], temporary: Path, options: Mapping[str
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.extraClassPath": connector,
         "spark.executor.extraClassPath": connector,
-        **{java: f"{options.get(java, '')} {ours}".strip() for java in _JAVA},
+        "spark.driver.extraJavaOptions": java,
+        "spark.executor.extraJavaOptions": java,
     }
 
 
@@ -185,6 +181,8 @@ OPTIONS = Options(
         "spark.ui.*": "what is started binds to loopback only",
         "spark.driver.extraClassPath": _WHERE,
         "spark.executor.extraClassPath": _WHERE,
+        "spark.driver.extraJavaOptions": "temporary files are put by it",
+        "spark.executor.extraJavaOptions": "temporary files are put by it",
         "spark.local.dir": _WHERE,
         "spark.sql.session.timeZone": "a right answer rests on it",
         "source.startingOffsets": "a right answer rests on it",

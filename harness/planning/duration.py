@@ -53,7 +53,7 @@ class Measured:
     rate: float
     """Events of a backlog that it works off in a second, once it is warm."""
     drain: float
-    """What each backlog takes whatever its size."""
+    """What each backlog takes whatever its size, with a commit interval of a second."""
     warm: float
     """Until it is warm; infinite where it spends all of the budget."""
     strike: float
@@ -61,9 +61,11 @@ class Measured:
     tries: float
     """Strikes that are tried for each that exposes the guarantee."""
 
-    def backlog_s(self, events: float) -> float:
-        """How long it takes to write and work off a backlog."""
-        return self.drain + events * (_WRITE_S + 1 / self.rate)
+    def backlog_s(self, events: float, interval_s: float) -> float:
+        """How long it takes to write and work off a backlog. interval_s: the commit interval."""
+        # Half of what does not depend on the size is the wait for the last commit.
+        fixed_s = self.drain * (1 + min(1.0, interval_s)) / 2
+        return fixed_s + events * (_WRITE_S + 1 / self.rate)
 
 
 @cache
@@ -97,7 +99,7 @@ def trial_s(case: CasePlan, jvm: bool) -> float:
 
 def _drains(drain: Drain, interval_s: float, own: Measured) -> tuple[float, float]:
     """Seconds of all backlogs, and their events."""
-    each_s = own.backlog_s(drain.events)
+    each_s = own.backlog_s(drain.events, interval_s)
     # As `harness.backlogs.over` ends them.
     least = min(drain.least_backlogs, max(1, math.ceil(OVERDRAWN * drain.budget_s / each_s)))
     until_warm = max(least, math.ceil(min(own.warm, drain.budget_s) / each_s))
@@ -106,7 +108,7 @@ def _drains(drain: Drain, interval_s: float, own: Measured) -> tuple[float, floa
         equal += drain.measured
         return equal * each_s, float(equal * drain.events)
     last = _TWICE * min(drain.max_events, own.rate * drain.intervals * interval_s)
-    return equal * each_s + own.backlog_s(last), equal * drain.events + last
+    return equal * each_s + own.backlog_s(last, interval_s), equal * drain.events + last
 
 
 def _search_s(search: Search) -> float:

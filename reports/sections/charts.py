@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from reports.blocks import Block, Details, Figures, Hint
 from reports.sections.section import PagePart, Report, Section
@@ -21,7 +22,8 @@ def _page(report: Report) -> Iterator[Block]:
     yield Hint("The charts need JavaScript; the tables under them do not.", without_script=True)
     for title, of_one in drawn:
         if of_one:
-            yield Figures(of_one) if len(drawn) == 1 else Details(title, (Figures(of_one),))
+            named = [replace(figure, of=title) for figure in of_one]
+            yield Figures(of_one) if len(drawn) == 1 else Details(title, (Figures(named),))
 
 
 section = Section("charts", page=PagePart("Charts", 60, _page, short_title="Charts"))

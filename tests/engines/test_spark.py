@@ -135,14 +135,6 @@ def test_a_job_sets_parallelism_interval_and_memory_by_sparks_names(job):
     assert reported["kafka.isolation.level"] == "read_committed"
 
 
-def test_options_of_the_users_for_a_jvm_stand_before_ours(bare_site):
-    name = "spark.executor.extraJavaOptions"
-    assert settings.OPTIONS.refusal(name) is None
-    place = settings.place("j", bare_site.jars["spark-kafka"], Path("/t"), {name: "-XX:+UseParallelGC"})
-    assert place[name] == '-XX:+UseParallelGC -Djava.io.tmpdir="/t"'
-    assert place["spark.driver.extraJavaOptions"] == '-Djava.io.tmpdir="/t"'
-
-
 def test_reported_settings_name_no_place(job, bare_site):
     assert not [
         value
@@ -155,7 +147,7 @@ def test_reported_settings_name_no_place(job, bare_site):
 
 
 def test_everything_the_driver_starts_is_bound_to_loopback(job, bare_site):
-    place = settings.place(job.name, bare_site.jars["spark-kafka"], job.directory, {})
+    place = settings.place(job.name, bare_site.jars["spark-kafka"], job.directory)
     assert place["spark.driver.host"] == place["spark.driver.bindAddress"] == "127.0.0.1"
     assert environment(bare_site, Path("/home"), Path("/conf"))["SPARK_LOCAL_IP"] == "127.0.0.1"
 

@@ -182,7 +182,8 @@ def test_a_result_that_cannot_be_read_is_named(tmp_path, text, what):
     with pytest.raises(store.DamagedRun) as damage:
         store.load(tmp_path)
     assert what in damage.value.what
-    assert f"streamgauge judge {tmp_path}" in damage.value.remedy
+    assert "judge it" in damage.value.remedy
+    assert damage.value.command == ("judge", str(tmp_path))
 
 
 def test_a_result_with_a_number_that_is_none_is_refused(run):

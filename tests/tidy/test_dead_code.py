@@ -15,7 +15,6 @@ DECORATED = ("@app.command", "@app.callback", "@model_validator")
 
 CALLED_FROM_OUTSIDE = {
     "model_config": "pydantic reads it",
-    "cls": "pydantic gives it to a validator that is a class method",
     "schema_version": "stands in each file that is written; pydantic holds it to its one value",
     "budget": "a key of suite files, read by name",
     "budget_jvm": "a key of suite files, read by name",

@@ -65,10 +65,11 @@ def called(document: str) -> list[tuple[str, ...]]:
     """The command lines of a document, without the program, with each of `a|b` once; what is explained beside them, or
     goes on behind them, is left out.
     """
-    lines = re.findall(r"(?:\./bench|streamgauge) ([a-z]+(?: [^`\s][^`\s]*)*)", text_of(document))
+    lines = re.findall(r"(?:\./bench|streamgauge) ([a-z]+(?: (?:'[^'`\n]*'|[^`\s][^`\s]*))*)", text_of(document))
     found = []
     for line in lines:
-        words = shlex.split(re.sub(r"[\[\]]|\.\.\.", "", line))
+        # Brackets say what may be left out, but within quotes they are the command's own.
+        words = shlex.split(re.sub(r"('[^']*')|[\[\]]|\.\.\.", lambda found: found[1] or "", line))
         several = next((word for word in words if "|" in word), "")
         found += [tuple(each if word == several else word for word in words) for each in several.split("|")]
     return found

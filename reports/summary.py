@@ -108,9 +108,7 @@ def _rightness(comparison: Comparison) -> Iterator[str]:
     elif repeated:
         yield "Every engine kept what it claims."
     else:
-        yield f"{'The one engine that ran' if len(ran) == 1 else f'All {_number(len(ran))} engines'} " + (
-            f"{'was' if len(ran) == 1 else 'were'} right: no result was lost, duplicate or wrong."
-        )
+        yield f"{_all_of(ran)} right: no result was lost, duplicate or wrong."
     if wrong and undecided:
         yield f"{words(row.name for row in undecided)} could not be judged."
     for row in repeated:
@@ -119,8 +117,22 @@ def _rightness(comparison: Comparison) -> Iterator[str]:
         yield f"Not run here: {words(idle)}."
 
 
+def _all_of(rows: Sequence[Row]) -> str:
+    """An engine that is set in several ways is one engine."""
+    count = len({row.engine for row in rows})
+    if len(rows) == 1:
+        return "The one engine that ran was"
+    if count == len(rows):
+        return f"All {_number(count)} engines were"
+    if count == 1:
+        return f"The one engine that ran was, in all {_number(len(rows))} ways to set it,"
+    return f"All {_number(count)} engines were, in all {_number(len(rows))} ways to set them,"
+
+
 def _of(some: Sequence[Row], all_of_them: Sequence[Row]) -> str:
-    return f"{_number(len(some)).capitalize()} of {_number(len(all_of_them))} engines"
+    several = len({row.engine for row in all_of_them}) < len(all_of_them)
+    what = "ways to set the engines" if several else "engines"
+    return f"{_number(len(some)).capitalize()} of {_number(len(all_of_them))} {what}"
 
 
 def violations(row: Row) -> str:
@@ -241,9 +253,11 @@ def _deliveries(comparison: Comparison) -> str:
     weaker = [row for row in comparison.ran if row.claimed != "exactly-once" and comparison.guarantee == "exactly-once"]
     if not weaker:
         return ""
-    return (
-        f"Exactly-once delivery was asked of all; {words(f'{row.name} promises {row.claimed} only' for row in weaker)}."
-    )
+    by_claim: dict[str, list[str]] = {}
+    for row in weaker:
+        by_claim.setdefault(row.claimed, []).append(row.name)
+    said = (f"{words(names)} promise{'s' if len(names) == 1 else ''} {claim} only" for claim, names in by_claim.items())
+    return f"Exactly-once delivery was asked of all; {words(said)}."
 
 
 def _crossed(comparison: Comparison) -> str:

@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing, suppress
 from dataclasses import asdict, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -68,8 +69,9 @@ from results.plan import CasePlan, Drain, Paced, Pinned, Search, kept_folder
 from results.rate_search import Ask, Commit, Late, Tried, breaks, outcome
 from results.warmth import Drained
 from workloads.control import answers
+from workloads.schedule import Schedule, Scheduled
 from workloads.stream import Segment
-from workloads.workload import Workload
+from workloads.workload import Keeping, Parameters, Workload
 
 READY_S = 180.0
 """How long an engine may take from the submission of its job until it is ready."""
@@ -114,6 +116,7 @@ class Trial:
         self._case, self._engine, self._equipment, self._display = case, engine, equipment, display
         self._fault = fault
         self._query = workload.query(case.parameters)
+        self._workload = workload
         self._prefix = prefix
         self._input, self._output = f"{prefix}-input", f"{prefix}-output"
         self._broken = BrokenRecords(equipment.log, self._input)
@@ -253,10 +256,11 @@ class Trial:
         """Send at a constant rate, open loop, let strikes fall where they are planned, and wait for every result."""
         self._phase = "paced"
         duration_s = paced.duration_s
-        count = round(duration_s * paced.rate)
+        recorded = self._schedule if paced.recorded else None
+        count = round(duration_s * paced.rate) if recorded is None else recorded.count(duration_s)
         # Every engine is paced with the same events, however much it drained. They come last, so their ids are higher.
         first = self._case.drain.total_events if self._case.drain else 0
-        segment = Segment(first, count, self._base_ms, self._case.event_rate, paced.curve)
+        segment = Segment(first, count, self._begin_ms, self._case.event_rate, paced.curve)
         start_ns = time.monotonic_ns() + _LEAD_NS
         self._begin("paced", segment, start_ns)
         self._send_paced(segment, paced, start_ns, self._decoys_s(paced))
@@ -266,7 +270,7 @@ class Trial:
             while (answered := self._generator.receive(_LOOK_S)) is None:
                 elapsed_s = max(0.0, (time.monotonic_ns() - start_ns) / 1e9)
                 part = "warm-up" if elapsed_s < paced.warmup_s else "measured"
-                text = f"{part}, {paced.rate:,.0f} events/s"
+                text = f"{part}, {paced.rate:,.0f} events/s" + (f" ({paced.profile})" if recorded else "")
                 if campaign is not None:
                     text += f", {campaign.exposed} of {campaign.tried} strikes exposed"
                     if elapsed_s >= paced.warmup_s:
@@ -393,7 +397,7 @@ class Trial:
     def _run_drain(self, phase: str, events: int) -> Drained:
         """One backlog, from its release to the last result."""
         self._phase = phase
-        segment = Segment(self._next_id, events, self._base_ms, self._case.event_rate)
+        segment = Segment(self._next_id, events, self._begin_ms, self._case.event_rate)
         self._begin("drain", segment, time.monotonic_ns())
         if self._equipment.kind == "kafka":
             written = self._generator.ask({"do": "decoys", "segment": asdict(segment)}, _DECOYS_S)
@@ -435,7 +439,8 @@ class Trial:
 
     def _close(self, phase: str, segment: Segment) -> int:
         """Send closing rounds until results of the first were seen for every closing key; when the last result came."""
-        first_ms = segment.base_ms + segment.duration_ms + CLOSING_LEAD_MS
+        lasted_ms = max(segment.duration_ms, self._schedule.span_ms(segment.count) if self._schedule else 0)
+        first_ms = segment.base_ms + lasted_ms + CLOSING_LEAD_MS
         step_ms = math.ceil(self._query.settle_ms / 1000) * 1000
         missing = set(closing_keys(self._case.partitions))
         rounds, next_round_s, rows, progress_s, first_id = 0, 0.0, -1, time.monotonic(), 0
@@ -498,6 +503,21 @@ class Trial:
 
     # What the parts share.
 
+    @cached_property
+    def _schedule(self) -> Schedule | None:
+        """When events come, where that was recorded."""
+        parameters: Parameters = self._case.parameters
+        if isinstance(self._workload, Keeping):
+            parameters = self._workload.kept(parameters, kept_folder(self._equipment.folder))
+        return self._workload.schedule(parameters) if isinstance(self._workload, Scheduled) else None
+
+    @property
+    def _begin_ms(self) -> int:
+        """Event time of the next segment's first event. Where that is recorded, windows have the rows that they have in
+        the recording: its times are moved by whole windows.
+        """
+        return self._base_ms + (self._schedule.lead_ms(self._unit_ms) if self._schedule else 0)
+
     def _begin(self, kind: Any, segment: Segment, start_ns: int, load: Paced | None = None) -> None:
         self._marks.write(
             PhaseBegin(
@@ -521,6 +541,7 @@ class Trial:
                 "start_ns": start_ns,
                 "decoys_s": decoys_s,
                 "settle_s": load.warmup_s,
+                "recorded_s": load.duration_s if load.recorded else None,
             }
         )
 

@@ -78,6 +78,8 @@ class Paced(_Model):
     """How the rate varies, in words; empty where it is steady. `curve` says it exactly."""
     curve: tuple[tuple[float, float], ...] = ()
     """As in `workloads.stream.Segment`; empty where the rate is steady."""
+    recorded: bool = False
+    """Whether events come when `workloads.schedule.Schedule` of their workload says: `rate` is an average then."""
 
     @property
     def duration_s(self) -> float:

@@ -17,7 +17,7 @@ from workloads.workload import Unfit
 Mask = NDArray[np.bool_]
 
 LARGEST = 2**53
-"""Values, times the scale, are smaller than this."""
+"""Values, times the scale, are smaller than this, and larger than its negative."""
 
 _EXACT, _ROUNDING = 1e-6, 2.0**-50
 """How far from an integer a scaled decimal may be, absolutely and by its size: binary fractions are not exact."""
@@ -25,7 +25,13 @@ _EXACT, _ROUNDING = 1e-6, 2.0**-50
 _YEAR_1990, _YEAR_2100 = 631_152_000, 4_102_444_800
 """Between these, in a unit, a number is taken for a time of our days in that unit; both are epoch seconds."""
 
-_UNITS = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
+UNITS = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
+"""How many of each are a second."""
+
+FINER = "millionths of "
+"""In front of a unit: times that have a fraction of it are told in these."""
+
+_MILLIONTHS = 10**6
 _WHOLE = r"^[+-]?([0-9]{1,18}|[1-8][0-9]{18})$"
 """What certainly fits 64 bits."""
 
@@ -135,15 +141,16 @@ class Cells:
 
     def _within(self, scaled: NDArray[np.float64], there: Mask) -> None:
         self.refuse(np.isinf(scaled) & there, "it is infinite", "every row needs a finite value")
-        self.refuse((scaled < 0) & there, "a negative value", "give values of 0 or more")
         self.refuse(
-            ~(scaled < LARGEST) & there,
+            ~(np.abs(scaled) < LARGEST) & there,
             "too large a value: not below 2**53",
             "give values (times the scale) below 2**53",
         )
 
     def times(self, there: Mask) -> tuple[Integers, str]:
-        """Numbers that ascend with time, 0 where none is there; and in which unit, empty where that cannot be told."""
+        """Numbers that ascend with time, 0 where none is there; and in which unit: `milliseconds` as an example, or
+        `millionths of seconds`; empty where that cannot be told.
+        """
         kind = self.data.type
         if not self.typed:
             return self._told_times(there)
@@ -188,22 +195,25 @@ class Cells:
         return np.asarray(pc.fill_null(micros, 0)), "microseconds"
 
     def _fractions(self, numbers: NDArray[np.float64], there: Mask) -> tuple[Integers, str]:
-        """Epoch numbers with a fraction: to a millionth of their unit."""
-        self.refuse(~(np.abs(numbers) < LARGEST) & there, "too large a time", "give epoch seconds or milliseconds")
-        _, unit = self._epoch(np.floor(numbers).astype(np.int64), there)
-        finer = np.rint(numbers * 1e6)
-        self.refuse(~(np.abs(finer) < 2.0**62) & there, "too large a time", "give epoch seconds or milliseconds")
-        return finer.astype(np.int64), f"millionths of {unit}" if unit else ""
+        """Epoch numbers that may have a fraction: to a millionth of their unit, where that fits 64 bits."""
+        told = np.where(there, numbers, 0.0)
+        self.refuse(~(np.abs(told) < 2.0**63), "too large a time", "give epoch seconds or milliseconds")
+        floors = np.floor(told)
+        whole, unit = self._epoch(floors.astype(np.int64), there)
+        # A fraction of a microsecond or less orders nothing that anybody could have meant.
+        if np.array_equal(floors, told) or np.abs(told).max(initial=0.0) * _MILLIONTHS >= 2.0**62:
+            return whole, unit
+        return np.rint(told * _MILLIONTHS).astype(np.int64), f"{FINER}{unit}" if unit else ""
 
     def _epoch(self, numbers: Integers, there: Mask) -> tuple[Integers, str]:
         self.refuse((numbers < 0) & there, "a time before 1970", "give epoch seconds or milliseconds, or timestamps")
         found = np.full(len(numbers), -1)
-        for place, factor in enumerate(_UNITS.values()):
+        for place, factor in enumerate(UNITS.values()):
             found[(numbers >= _YEAR_1990 * factor) & (numbers < _YEAR_2100 * factor) & there] = place
         told = found[found >= 0]
         if not len(told):
             return numbers, ""
-        names = list(_UNITS)
+        names = list(UNITS)
         other = (found >= 0) & (found != told[0])
         if other.any():
             second = names[found[int(np.argmax(other))]]
@@ -212,11 +222,12 @@ class Cells:
 
 
 def _timestamps(texts: pa.Array) -> pa.Array:
-    """Epoch microseconds of ISO 8601 texts, UTC where none names a zone; null where a text is none."""
+    """Epoch microseconds of ISO 8601 texts, UTC where none names a zone; null where a text is no finite time."""
     with duckdb.connect() as database:
         database.execute("set TimeZone = 'UTC'")
         database.register("told", pa.table({"row": pa.array(range(len(texts))), "text": texts}))
         found = database.sql(
-            "select epoch_us(try_cast(text as timestamptz)) as micros from told order by row"
+            "select case when isfinite(time) then epoch_us(time) end as micros from "
+            "(select row, try_cast(text as timestamptz) as time from told) order by row"
         ).to_arrow_table()
     return found.column("micros").combine_chunks()

@@ -151,7 +151,8 @@ class Segment:
     count: int
     """Number of events."""
     base_ms: int
-    """Event time of the first event, disorder apart: epoch ms, a multiple of every window size."""
+    """Event time of the first event, disorder apart: epoch ms, a multiple of every window size; where event times are
+    recorded, so much behind one as the recording's first row."""
     rate: float
     """Events per second of event time, on average."""
     curve: Curve = ()

@@ -158,7 +158,7 @@ def _utf8(path: Path, name: str, column: pa.ChunkedArray) -> pa.Array:
     except pa.ArrowInvalid:
         for row, cell in enumerate(whole):
             try:
-                cell.as_py().decode()
+                (cell.as_py() or b"").decode()
             except UnicodeDecodeError:
                 raise Unfit(f"{path}: column {name!r} row {row + 1} is not UTF-8", "save the file as UTF-8") from None
         raise
@@ -215,16 +215,17 @@ def _parquet(path: Path, file: BinaryIO, names: Sequence[str]) -> tuple[Mapping[
     for name in names:
         _once(path, name, opened.schema_arrow.names)
     table = opened.read(columns=list(names))
-    return {name: _plain(table[name].combine_chunks()) for name in names}, False
+    return {name: _plain(path, name, table[name]) for name in names}, False
 
 
-def _plain(column: pa.Array) -> pa.Array:
-    """Without a dictionary, and with one kind of text."""
+def _plain(path: Path, name: str, column: pa.ChunkedArray) -> pa.Array:
+    """Without a dictionary, and with one kind of text, of which each is UTF-8."""
     if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    if pa.types.is_string(column.type) or pa.types.is_string_view(column.type):
-        column = pc.cast(column, pa.large_string())
-    return column
+        column = pc.cast(column, column.type.value_type)
+    if pa.types.is_string(column.type) or pa.types.is_string_view(column.type) or pa.types.is_large_string(column.type):
+        # As bytes and back, by which they are looked at: whoever wrote them may not have done so.
+        return _utf8(path, name, pc.cast(pc.cast(column, pa.large_string()), pa.large_binary()))
+    return column.combine_chunks()
 
 
 def _once(path: Path, name: str, names: Sequence[str]) -> None:

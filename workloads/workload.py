@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol, TypeGuard, runtime_checkable
 
 from workloads import discovery
@@ -12,6 +13,9 @@ from workloads.query import CHECK, ID, Column, Query
 from workloads.stream import Events, Integers, Segment
 
 Parameters = Mapping[str, int | float | str]
+
+NO_SHIFTS: Mapping[str, int] = MappingProxyType({})
+"""What a workload has whose values are never negative."""
 
 
 class Workload(Protocol):
@@ -68,6 +72,20 @@ class Keeping(Protocol):
 
     def kept(self, parameters: Parameters, folder: Path) -> Parameters:
         """The parameters by which `events` makes the same events of what is kept in `folder`."""
+        ...
+
+
+@runtime_checkable
+class Shifted(Protocol):
+    """A workload some of whose columns have negative values, which no query has. On the way to an engine they are moved
+    up; what an engine makes of them is moved back as its rows are read. So events, due rows and what a reader is shown
+    have the true values.
+    """
+
+    def shifts(self, parameters: Parameters) -> Mapping[str, int]:
+        """By how much each such column is moved up, so that none of its values is negative. Its query has aggregates
+        of these columns only: no filter, nothing derived. Raises Unfit.
+        """
         ...
 
 

@@ -29,8 +29,9 @@ from workloads import control
 from workloads.control import Control
 from workloads.discovery import Unavailable
 from workloads.query import CHECK, ID, Query
+from workloads.schedule import Scheduled, when_planned
 from workloads.stream import CONTROL, CONTROL_IDS, Events, Segment, checks, partition_of
-from workloads.workload import Keeping, Workload, discover
+from workloads.workload import NO_SHIFTS, Keeping, Shifted, Workload, discover
 
 TICK_S = 0.002
 """Sleep between two looks at the schedule; what comes due meanwhile goes out together."""
@@ -40,6 +41,9 @@ CLOSERS = 4
 
 _AHEAD_NS = 1_000_000_000
 _BLOCK_EVENTS = 256
+_TOGETHER = 1000
+"""So many events of a recording at least, in a backlog, are followed by a heartbeat."""
+
 _FLUSH_S = 120.0
 _STORE_S = 5.0
 
@@ -92,8 +96,9 @@ def split(rows: Rows, start: int, stop: int) -> list[Share]:
 class Encoder:
     """Turns events into the JSON objects that a query's columns describe, and sorts them by partition."""
 
-    def __init__(self, query: Query, partitions: int) -> None:
-        self._query = query
+    def __init__(self, query: Query, partitions: int, shifts: Mapping[str, int] = NO_SHIFTS) -> None:
+        """shifts: by how much columns are moved up, as `workloads.workload.Shifted` says."""
+        self._query, self._shifts = query, shifts
         # Attributes by number, since a column may be called what Python does not allow.
         self._event = msgspec.defstruct(
             "Event",
@@ -122,7 +127,7 @@ class Encoder:
                 case name if name == CHECK:
                     columns.append(events.checks.tolist())
                 case name:
-                    columns.append(events.values[name].tolist())
+                    columns.append((events.values[name] + self._shifts.get(name, 0)).tolist())
         # One call for all, then a split: JSON escapes line ends, so each line is one event.
         values = self._json.encode_lines(list(map(self._event, *columns))).split(b"\n")[: len(events.ids)]
         return Rows(self._partition_of_key[events.keys].tolist(), self._bytes[events.keys].tolist(), values)
@@ -175,7 +180,9 @@ class Generator:
         self._seed: int = setup["seed"]
         self._partitions: int = setup["partitions"]
         self._query = workload.query(self._parameters)
-        self._encoder = Encoder(self._query, self._partitions)
+        self._schedule = workload.schedule(self._parameters) if isinstance(workload, Scheduled) else None
+        shifts = workload.shifts(self._parameters) if isinstance(workload, Shifted) else NO_SHIFTS
+        self._encoder = Encoder(self._query, self._partitions, shifts)
         self._topic: str = setup["topic"]
         self._transactional_id: str = setup["transactional_id"]
         self._log = connect(setup["address"], setup["log"])
@@ -185,7 +192,7 @@ class Generator:
         self._control_ids = CONTROL_IDS
         self._heartbeat, self._closing = control.heartbeat(self._query), control.closing(self._query)
         # Its encoder is its own: it works beside the load.
-        encoder = Encoder(self._query, self._partitions)
+        encoder = Encoder(self._query, self._partitions, shifts)
         self._decoys = Decoys(
             self._log,
             self._topic,
@@ -233,28 +240,31 @@ class Generator:
         decoys_s: float | None = None,
         cut: Callable[[], bool] = lambda: False,
         settle_s: float = 0.0,
+        recorded_s: float | None = None,
     ) -> tuple[int, Written | None, Punctuality]:
         """Send a segment on schedule: `rate` events a second on average, the first at start_ns. How many were sent, the
         decoys that were written beside them, and how late they were handed over.
 
         decoys_s: when, after start_ns. cut: asked at each tick; once it says so, nothing further is sent. settle_s: how
-        late events are in the first part is not told.
+        late events are in the first part is not told. recorded_s: events come as they were recorded, and heartbeats go
+        on for so long, also where no more events come; None for the segment's own schedule.
         """
         writer = self._paced_writer()
-        last = segment.first + segment.count
-        planned_ns = segment.planned_ns(np.arange(segment.first, last), rate)
+        last, lasts_ns = segment.first + segment.count, int((recorded_s or 0.0) * 1e9)
+        schedule = self._schedule if recorded_s is not None else None
+        planned_ns = when_planned(segment, np.arange(segment.first, last), rate, schedule)
         record, kept = HandOvers(self._sends, phase), Punctuality(planned_ns, start_ns, int(settle_s * 1e9))
         ready: deque[tuple[int, Rows]] = deque()
         encoded = sent = segment.first
-        second, beside = 0, None
-        while sent < last and not cut():
+        second, beside, elapsed_ns = 0, None, 0
+        while (sent < last or elapsed_ns < lasts_ns) and not cut():
             elapsed_ns = now_ns() - start_ns
             if beside is None and decoys_s is not None and elapsed_ns >= decoys_s * 1e9:
                 # Of the second to come: their windows are open.
                 beside = Beside(partial(self._decoys.write, segment, sent, min(last, sent + max(1, int(rate)))))
             # A heartbeat waits for the events before it, however late these are: ahead of them it would move watermarks
             # past them, and an engine would rightly drop them.
-            reached_ns = min(elapsed_ns, int(planned_ns[sent - segment.first]))
+            reached_ns = min(elapsed_ns, int(planned_ns[sent - segment.first])) if sent < last else elapsed_ns
             while second * 1_000_000_000 <= reached_ns:
                 self._heartbeats(writer, segment, second, rate / segment.rate)
                 second += 1
@@ -290,11 +300,15 @@ class Generator:
         writer.begin()
         record = HandOvers(self._sends, phase)
         last, per_second = segment.first + segment.count, max(1, int(segment.rate))
-        for second, first in enumerate(range(segment.first, last, per_second)):
-            stop = min(first + per_second, last)
+        # Of a recording, a second of event time may have no event, or all.
+        together = per_second if self._schedule is None else max(_TOGETHER, per_second)
+        for second, first in enumerate(range(segment.first, last, together)):
+            stop = min(first + together, last)
             record.add(first, stop - first, now_ns())
             for share in self._encoder.shares(self._events(segment, first, stop)):
                 writer.write(share.partition, share.keys, share.values)
+            if self._schedule is not None:
+                second = int(self._schedule.arrivals_ms(np.array([first - segment.first]))[0]) // 1000
             self._heartbeats(writer, segment, second, 1.0)
         record.store(0.0)
         writer.flush(_FLUSH_S)
@@ -364,6 +378,7 @@ def _do(command: Mapping[str, Any], generator: Generator, commands: Commands) ->
                 command["decoys_s"],
                 lambda: commands.next(0.0) is not None,
                 command["settle_s"],
+                command["recorded_s"],
             )
             more["late_ms"] = kept.late_ms()
             more["decoys"] = asdict(written) if written else None

@@ -19,6 +19,7 @@ from engines.configuration import Configurable, nearest
 from engines.protocol import Engine, Guarantee, LogKind
 from harness.faults.fault import has_one_victim
 from harness.host import disk
+from harness.planning import recorded
 from harness.planning.catalogue import Catalogue
 from harness.planning.suite import InvalidRequest, Suite, parameter
 from harness.planning.threshold_table import planned
@@ -28,6 +29,7 @@ from results.plan import Blocked, CasePlan, RunPlan, SetUp, Strikes
 from workloads.bounds import Bounded, Load, overflow, steepest
 from workloads.discovery import Unavailable
 from workloads.names import misnamed
+from workloads.schedule import Schedule, Scheduled
 from workloads.stream import Segment
 from workloads.workload import Parameters, Preparing, Unfit, Workload
 
@@ -194,12 +196,18 @@ def _set_ups(suite: Suite, name: str, engine: Engine | Unavailable) -> list[SetU
 
 @dataclass(frozen=True)
 class _Asked:
-    """A workload that is asked for, its parameters, and what must be given before it can run."""
+    """A workload that is asked for."""
 
     name: str
+    """As it is asked for."""
     workload: Workload | Unavailable
+    """Unavailable where it cannot be loaded."""
     parameters: Parameters = field(default_factory=dict)
+    """All of them."""
     lack: Blocked | None = None
+    """What must be given before it can run; None for nothing."""
+    schedule: Schedule | None = None
+    """When its events come, where that was recorded."""
 
 
 def _case(
@@ -225,8 +233,8 @@ def _case(
         parallelism=suite.parallelism,
         interval_ms=round(suite.interval * 1000),
         worker_memory_mb=suite.worker_memory // 1024**2,
-        event_rate=suite.events_per_second,
-        paced=suite.paced_phase,
+        event_rate=suite.events_per_second if asked.schedule is None else asked.schedule.rate,
+        paced=suite.paced_phase if asked.schedule is None else recorded.paced(suite, asked.schedule),
         drain=suite.drain_of(log, jvm),
         search=suite.probes,
         pin=suite.pin == "auto",
@@ -358,25 +366,31 @@ def _ask(suite: Suite, names: Sequence[str], catalogue: Catalogue) -> list[_Aske
     return asked
 
 
-def _prepared(workload: Workload, parameters: Parameters, suite: Suite) -> tuple[Parameters, Blocked | None]:
-    """The parameters as a history keeps them, tried on one event."""
+def _prepared(
+    workload: Workload, parameters: Parameters, suite: Suite
+) -> tuple[Parameters, Blocked | None, Schedule | None]:
+    """The parameters as a history keeps them, tried on one event; and when events come, where that was recorded."""
     if isinstance(workload, Preparing):
         lack = workload.lacking(parameters)
         if lack is not None:
-            return parameters, Blocked(outcome="unavailable", reason=lack.what, remedy=lack.remedy)
+            return parameters, Blocked(outcome="unavailable", reason=lack.what, remedy=lack.remedy), None
         parameters = workload.prepare(parameters)
     query = workload.query(parameters)
     if wrong := misnamed(query):
         raise Unfit(wrong, "give it another name")
     if query.time_window is not None and query.settle_ms <= query.watermark_delay_ms:
         raise Unfit("a window has no length", "give its parameters in _ms at least 1")
+    schedule = workload.schedule(parameters) if isinstance(workload, Scheduled) else None
+    if schedule is not None:
+        recorded.refuse(suite, schedule)
     largest = workload.largest(parameters) if isinstance(workload, Bounded) else {}
-    if leaving := overflow(query, largest, _load(suite, parameters)):
+    load = _load(suite, parameters) if schedule is None else recorded.load(suite, schedule, query)
+    if leaving := overflow(query, largest, load):
         raise Unfit(leaving, "give smaller values, a lower rate or shorter windows")
     # What numpy only warns of, a division by no keys for one, makes no events.
     with np.errstate(divide="raise", invalid="raise"):
         workload.events(parameters, suite.seed, Segment(0, 1, 0, suite.events_per_second), np.array([0]))
-    return parameters, None
+    return parameters, None, schedule
 
 
 def _load(suite: Suite, parameters: Parameters) -> Load:

@@ -75,7 +75,8 @@ def _settings(plan: TrialPlan) -> dict[str, str]:
     }
     if plan.paced:
         lasted = f"{plan.paced.warmup_s:g} s warm-up, {plan.paced.measured_s:g} s measured"
-        asked["paced"] = f"{plan.paced.rate:,.10g} events/s, {lasted}"
+        profile = f", {plan.paced.profile}" if plan.paced.profile else ""
+        asked["paced"] = f"{plan.paced.rate:,.10g} events/s{profile}, {lasted}"
     if plan.drain:
         asked["drain"] = _drain(plan.drain)
     if plan.pinned:

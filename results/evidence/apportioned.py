@@ -219,7 +219,7 @@ class RowFiling:
     def do(self) -> FiledRows:
         here = open_site(self.site)
         filing = _Filing(self.site.scratch / f"rows-{self.number}", self.site.slices)
-        reader, ascent, first = Reader(here.stream.query, here.labels), Ascent(), self.first
+        reader, ascent, first = Reader(here.stream.query, here.labels, here.stream.shifts), Ascent(), self.first
         ended = np.zeros(2, dtype=np.int64)
         for part in self.parts:
             names = ["partition", "offset", "time_ms", "visible_ns", "value"]

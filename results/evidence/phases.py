@@ -134,6 +134,8 @@ def _sent(history: History, phase: str, planned: int) -> int:
 
 def as_sent(paced: Paced, phase: Phase) -> Paced:
     """What a paced phase was, where it was cut short of what was planned."""
+    if paced.recorded:  # A recording is never cut short, and its rate is an average.
+        return paced
     measured_s = min(paced.measured_s, phase.segment.count / paced.rate - paced.warmup_s)
     return paced if measured_s <= 0 else paced.model_copy(update={"measured_s": measured_s})
 

@@ -10,11 +10,12 @@ import numpy as np
 from results.evidence.course import Course, course
 from results.evidence.phases import Phase
 from results.history import History
-from results.plan import TrialPlan, kept_folder
+from results.plan import Paced, TrialPlan, kept_folder
 from workloads.discovery import Unavailable
 from workloads.query import Query
+from workloads.schedule import Scheduled, when_planned
 from workloads.stream import Events, Integers, Segment
-from workloads.workload import Keeping, Parameters, discover
+from workloads.workload import NO_SHIFTS, Keeping, Parameters, Shifted, discover
 
 _PIECE = 1 << 17
 
@@ -42,6 +43,7 @@ class RegeneratedStream:
         if isinstance(workload, Keeping):
             self._parameters = workload.kept(self._parameters, kept_folder(folder))
         self.query: Query = workload.query(plan.parameters)
+        self.shifts = workload.shifts(plan.parameters) if isinstance(workload, Shifted) else NO_SHIFTS
         self.courses: dict[Segment, Course] = {}
 
     def labels(self, segment: Segment) -> Sequence[str]:
@@ -58,6 +60,15 @@ class RegeneratedStream:
         last = segment.first + segment.count
         for first in range(segment.first, last, _PIECE):
             yield self._events(segment, np.arange(first, min(first + _PIECE, last)))
+
+    def planned_ns(self, segment: Segment, ids: Integers, load: Paced) -> Integers:
+        """When these events of a paced phase are planned, in ns from its start."""
+        schedule = None
+        if load.recorded:
+            schedule = self._workload.schedule(self._parameters) if isinstance(self._workload, Scheduled) else None
+            if schedule is None:
+                raise CannotJudge(f"workload {self._plan.workload} does not say how its events were recorded")
+        return when_planned(segment, ids, load.rate, schedule)
 
     def late(self, segment: Segment) -> Integers:
         """The ids of events that come later than the watermark delay allows: by more than that behind the largest event

@@ -19,7 +19,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from workloads.query import Query
+from workloads.shift import move_back
 from workloads.stream import CONTROL, Integers
+from workloads.workload import NO_SHIFTS
 
 _PIECE = 1 << 14
 _SHOWN_BYTES = 200
@@ -91,11 +93,11 @@ class Rows:
         )
 
 
-def parse(query: Query, table: pa.Table, labels: Sequence[str]) -> Rows:
-    """Parse the table `output`."""
+def parse(query: Query, table: pa.Table, labels: Sequence[str], shifts: Mapping[str, int] = NO_SHIFTS) -> Rows:
+    """Parse the table `output`. shifts: by how much columns were moved up on the way to the engine."""
     table = _in_order_of_visibility(table)
     partitions, offsets = _integers(table["partition"]), _integers(table["offset"])
-    reader = Reader(query, labels)
+    reader = Reader(query, labels, shifts)
     reader.read(0, table)
     return rows_of(query, reader.lines(), reader.strangers, reader.malformed, _repeated(partitions, offsets))
 
@@ -131,7 +133,9 @@ class Reader:
     strangers: the keys that the stream does not have, by number of the row. malformed: the rows that cannot be read.
     """
 
-    def __init__(self, query: Query, labels: Sequence[str]) -> None:
+    def __init__(self, query: Query, labels: Sequence[str], shifts: Mapping[str, int] = NO_SHIFTS) -> None:
+        """shifts: by how much columns were moved up on the way to the engine."""
+        self._query, self._shifts = query, shifts
         # Positional names, since a field may be called what Python does not allow as an attribute.
         names = {field: f"field{number}" for number, field in enumerate(query.row_fields)}
         row = msgspec.defstruct(
@@ -176,6 +180,7 @@ class Reader:
         lines[:, FIRST - 1] = keys
         for line, getter in enumerate(self._getters, FIRST):
             lines[:, line] = np.fromiter(map(getter, rows), dtype=np.int64, count=len(rows))
+        move_back(self._query, self._shifts, lines.T[FIRST + len(self._query.identity) :])
         self._lines.append(lines)
 
     def _at_once(self, values: pa.Array) -> list[Any] | None:

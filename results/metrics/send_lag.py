@@ -45,7 +45,10 @@ def judged(basis: Basis) -> tuple[Measured, Late | None]:
     if 0 < len(there) < phase.segment.count:
         return _unknown(f"the hand-overs of {phase.segment.count - len(there):,} events were not recorded"), None
     at_ns = np.repeat(sent_ns, count) - phase.start_ns
-    planned_ns = phase.segment.planned_ns(ids, paced.rate)
+    if paced.recorded:
+        planned_ns = basis.seen.stream.planned_ns(phase.segment, ids, paced)
+    else:
+        planned_ns = phase.segment.planned_ns(ids, paced.rate)
     warmup_ns, last_ns = paced.warmup_s * 1e9, paced.duration_s * 1e9
     measured = (planned_ns >= warmup_ns) & (planned_ns < last_ns)
     lag_ms = (at_ns - planned_ns)[measured] / 1e6

@@ -113,7 +113,7 @@ def examine(history: History, phases: list[Phase]) -> Examination:
     """
     stream, labels = opened(history, phases)
     given = committed(history, phases)
-    rows = parse(stream.query, history.table("output"), labels)
+    rows = parse(stream.query, history.table("output"), labels, stream.shifts)
     recording = recording_problems(rows.repeated, *after_the_end(history, rows.partitions, rows.offsets))
     seen = compared(history, stream, phases, labels, given, rows)
     return replace(seen, problems=problems_of(phases, given.problems, seen.repeated, seen.lateness, recording))

@@ -28,7 +28,7 @@ def planned(seen: Examination, phase: Phase, paced: Paced) -> tuple[Integers, In
     """
     due = seen.matching.due
     mine = np.flatnonzero((due.phases == seen.phases.index(phase)) & due.timed)
-    last_ns = phase.segment.planned_ns(due.last_ids[mine], paced.rate)
+    last_ns = seen.stream.planned_ns(phase.segment, due.last_ids[mine], paced)
     if seen.stream.query.time_window is None:
         return mine, last_ns, last_ns
     closed_ns = _closed_ns(seen, phase, paced, due.identity[1, mine])
@@ -41,7 +41,7 @@ def _closed_ns(seen: Examination, phase: Phase, paced: Paced, ends: Integers) ->
     """
     distinct, end_of = np.unique(ends, return_inverse=True)
     closings = seen.stream.closings(phase.segment, distinct)
-    by_event = np.where(closings >= 0, phase.segment.planned_ns(closings, paced.rate), NEVER)
+    by_event = np.where(closings >= 0, seen.stream.planned_ns(phase.segment, closings, paced), NEVER)
     seconds = _heartbeats(seen, phase, distinct, paced.rate / phase.segment.rate)
     by_heartbeat = np.where(seconds <= paced.duration_s, seconds * 1_000_000_000, NEVER)
     return np.asarray(np.minimum(by_event, by_heartbeat)[end_of], dtype=np.int64)
@@ -80,17 +80,17 @@ def earliest(seen: Examination, emits: str) -> Earliest:
         mine = np.flatnonzero(due.phases == number)
         if not len(mine):
             continue
-        events_ns[mine] = _there_ns(phase, due.last_ids[mine])
+        events_ns[mine] = _there_ns(seen, phase, due.last_ids[mine])
         if windowed:
             closing_ns[mine] = _closing_ns(seen, number, due.identity[1, mine])
     return Earliest(events_ns, closing_ns)
 
 
-def _there_ns(phase: Phase, ids: Integers) -> Integers:
+def _there_ns(seen: Examination, phase: Phase, ids: Integers) -> Integers:
     """When an engine can have read events of a phase at the earliest."""
     paced = phase.load
     if paced is not None:
-        return np.asarray(phase.start_ns + phase.segment.planned_ns(ids, paced.rate), dtype=np.int64)
+        return np.asarray(phase.start_ns + seen.stream.planned_ns(phase.segment, ids, paced), dtype=np.int64)
     return np.full(len(ids), _begins_ns(phase), dtype=np.int64)
 
 

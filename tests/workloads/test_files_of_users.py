@@ -87,6 +87,10 @@ TWO = b"%d,a,1\n%d,b,2\n" % (T, T + 1)
         ("x.csv", HEAD + b"%d000000001,a,1\n%d000000000,b,2\n" % (T, T), {}, A_AND_B[::-1]),
         # Values as they are.
         ("x.csv", HEAD + b"%d,a,-0\n%d,b,+3\n" % (T, T + 1), {}, [("a", 0), ("b", 3)]),
+        ("x.csv", HEAD + b"%d,a,-5\n%d,b,3\n" % (T, T + 1), {}, [("a", -5), ("b", 3)]),
+        ("x.csv", HEAD + b"%d,a,-1.25\n%d,b,-1e-2\n" % (T, T + 1), {"scale": 100}, [("a", -125), ("b", -1)]),
+        ("x.ndjson", lines(event(T, "a", -5), event(T + 1, "b", "-3")), {}, [("a", -5), ("b", -3)]),
+        ("x.csv", HEAD + b"%d,a,1\n%d,b,\n" % (T, T + 1), {"missing": "-9"}, [("a", 1), ("b", -9)]),
         ("x.csv", HEAD + b"%d,a, 1.5 \n%d,b,2e-1\n" % (T, T + 1), {"scale": 10}, [("a", 15), ("b", 2)]),
         ("x.ndjson", lines(event(T, "a", 1), event(T + 1, "b", "2")), {}, A_AND_B),
         ("x.csv", HEAD + b"%d,a,1\n%d,b,\n" % (T, T + 1), {"missing": "skip"}, [("a", 1)]),
@@ -127,7 +131,8 @@ def test_what_people_have_is_read(tmp_path: Path, name: str, content: bytes, mor
         ("x.csv", HEAD + TWO + b"\n# total 2\n", "row 3 has 1 cell, not 3: # total 2"),
         ("x.csv", HEAD + TWO + b'%d,a,"1,234"\n' % T, "column 'value' row 3: it is no number (1,234)"),
         ("x.csv", HEAD + "1,a,€5\n".encode(), "column 'value' row 1: it is no number (€5)"),
-        ("x.csv", HEAD + TWO + b"%d,a,-5\n" % T, "column 'value' row 3: a negative value (-5)"),
+        ("x.csv", HEAD + TWO + b"%d,a,-9007199254740993\n" % T, "column 'value' row 3: too large a value"),
+        ("x.csv", HEAD + b"infinity,a,1\n", "column 'time' row 1: it is no time (infinity)"),
         ("x.csv", HEAD + TWO + b"%d,a,inf\n" % T, "column 'value' row 3: it is infinite"),
         ("x.csv", HEAD + TWO + b"%d,a,\n" % T, "column 'value' row 3: nothing stands there"),
         ("x.csv", HEAD + b"%d,a,9007199254740993\n" % T, "column 'value' row 1: too large a value"),
@@ -170,6 +175,10 @@ def test_what_cannot_be_told_is_refused_with_file_column_and_row(
     [
         ([datetime.date(2013, 1, 2), datetime.date(2012, 12, 31)], ["a", "b"], [1, 2], A_AND_B[::-1]),
         ([T + 0.5, T + 0.25], ["a", "b"], [1, 2], A_AND_B[::-1]),
+        ([(T + 1) * 1e6, T * 1e6], ["a", "b"], [1, 2], A_AND_B[::-1]),
+        ([(T + 1) * 1e6 + 0.25, T * 1e6], ["a", "b"], [1, 2], A_AND_B[::-1]),
+        ([(T + 1) * 1e9, T * 1e9], ["a", "b"], [1, 2], A_AND_B[::-1]),
+        ([T, T + 1], ["a", "b"], [-1.0, 2.0], [("a", -1), ("b", 2)]),
         ([datetime.datetime(1950, 1, 1), datetime.datetime(1949, 1, 1)], ["a", "b"], [1, 2], A_AND_B[::-1]),
         ([T, T + 1], pa.array(["a", "b"], pa.string_view()), [1, 2], A_AND_B),
         ([T, T + 1], pa.array(["a", "b"]).dictionary_encode(), [1, 2], A_AND_B),
@@ -211,11 +220,52 @@ def test_a_folder_is_all_of_its_files_and_a_row_is_named_by_its_own(tmp_path: Pa
     (folder / "2.csv").write_bytes(HEAD + b"%d,b,2\n%d,b,x\n" % (T, T))
     with pytest.raises(Unfit, match=r"2\.csv: column 'value' row 2"):
         read(folder)
+    (folder / "2.csv").write_bytes(HEAD + b"%d.5,b,2\n" % T)
+    assert read(folder) == [("c", 3), ("b", 2), ("a", 1)], "seconds, of which one file has fractions"
     (folder / "2.csv").write_bytes(HEAD + b"%d000,b,2\n" % T)
     with pytest.raises(Unfit, match="not of one unit"):
         read(folder)
     with pytest.raises(Unfit, match="no file in it that can be read"):
         read(tmp_path / "mine" / "..")
+
+
+def test_files_whose_names_fit_are_read_and_what_a_system_wrote_beside_them_is_not(tmp_path: Path) -> None:
+    folder = tmp_path / "mine [1]"
+    folder.mkdir()
+    for name, key in (("day-1.csv", b"a"), ("day-2.csv", b"b"), ("week-1.csv", b"c")):
+        (folder / name).write_bytes(HEAD + b"%d,%s,1\n" % (T, key))
+    for name in ("._day-1.csv", ".hidden.csv", "_temporary.csv"):
+        (folder / name).write_bytes(b"\0")
+    assert read(folder / "day-?.csv") == [("a", 1), ("b", 1)]
+    assert read(folder.parent / "mine*" / "[dw]*-1.csv") == [("a", 1), ("c", 1)]
+    assert read(folder) == [("a", 1), ("b", 1), ("c", 1)]
+    with pytest.raises(Unfit, match="no file's name fits this"):
+        read(folder / "month-*.csv")
+    with pytest.raises(Unfit, match="stands for no folder"):
+        read(folder / "**" / "*.csv")
+
+
+def test_a_typed_text_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    for kind in (pa.string(), pa.large_string()):
+        keys = pa.array([b"a", None, b"\xe9"], pa.large_binary() if kind == pa.large_string() else pa.binary()).view(
+            kind
+        )
+        pq.write_table(pa.table({"time": [T, T, T], "key": keys, "value": [1, 2, 3]}), path)
+        with pytest.raises(Unfit, match="column 'key' row 3 is not UTF-8"):
+            read(path)
+
+
+@pytest.mark.parametrize("deep", [20_000, 1_000_000])
+def test_nesting_of_any_depth_is_read_over_or_refused(tmp_path: Path, deep: int) -> None:
+    path = tmp_path / "x.ndjson"
+    path.write_bytes(lines(event(T, "a", 1))[:-2] + b', "more": ' + b"[" * deep + b"]" * deep + b"}\n")
+    found: Any
+    try:
+        found = read(path)
+    except Unfit as unfit:
+        found = unfit.what.partition(":")[0]
+    assert found in ([("a", 1)], str(path))
 
 
 def test_how_many_rows_the_rule_held_for_is_said(tmp_path: Path) -> None:

@@ -161,6 +161,9 @@ class Job:
     """The user's own options, by the engine's names; the engine did not refuse them."""
     own_interval: bool = False
     """Whether the engine commits at its own interval, in place of `interval_ms`."""
+    topic_settings: Mapping[str, str] = field(default_factory=dict)
+    """What topics are to be told that the engine makes itself, by Kafka's names: on a cluster that is not ours its own
+    settings may not do."""
 
     @property
     def workers(self) -> int:

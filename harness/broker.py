@@ -15,20 +15,16 @@ import shutil
 import subprocess
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
-
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
 
 from engines.failure import Failure
 from engines.ports import reserved
 from engines.process import Process, tail
 from engines.protocol import EngineFailure
+from harness.broker_answer import unanswered
 from harness.failure import TrialFailure, as_trial_failure
 from harness.host import own
-from harness.problem import ExitCode, Problem
 from harness.provisioning.folders import lacking_space
 
 JARS = "kafka"
@@ -47,7 +43,6 @@ _FORMAT_S = 60.0
 _START_S = 120.0
 _FENCE_S = 60.0
 _STOP_S = 15.0
-_ANSWER_S = 10.0
 _PORT_TRIES = 3
 _PORT_TAKEN = "Address already in use"
 _STARTED = "Kafka Server started"
@@ -231,7 +226,7 @@ class Broker:
     def _await_answers(self, broker: Process) -> None:
         _await_start(broker)
         for address in (self.harness_address, self.engine_address):
-            error = _unanswered(address)
+            error = unanswered(address)
             if error:
                 raise TrialFailure(f"Kafka's broker does not answer at {address}: {error}", str(self._log))
 
@@ -314,63 +309,6 @@ class Broker:
 def cluster_id(number: uuid.UUID) -> str:
     """A cluster id as Kafka writes them; one that began with - would be taken for an option by StorageTool."""
     return "A" + base64.urlsafe_b64encode(number.bytes).decode().rstrip("=")[1:]
-
-
-@dataclass(frozen=True)
-class ExistingBroker:
-    """A broker that somebody else runs; the harness and engines share its one address."""
-
-    address: str
-
-    @property
-    def harness_address(self) -> str:
-        return self.address
-
-    @property
-    def engine_address(self) -> str:
-        return self.address
-
-    @property
-    def pids(self) -> list[int]:
-        return []
-
-    def failure(self) -> None:
-        return None
-
-    def stop(self) -> None:
-        return
-
-
-def existing(address: str) -> ExistingBroker:
-    """The broker at HOST:PORT, once it answered. Raises Problem if the address is none or nothing answers in 10 s."""
-    host, _, port = address.rpartition(":")
-    if not (host and port.isdecimal() and 0 < int(port) < 2**16):
-        raise Problem(
-            f"{address!r} is not a broker's address", "", "give HOST:PORT, such as localhost:9092", ExitCode.USAGE
-        )
-    error = _unanswered(address)
-    if error:
-        raise Problem(
-            f"no Kafka broker answers at {address}: {error}",
-            f"waited {_ANSWER_S:g} s for its metadata",
-            "start it, or leave out the address and one is started here",
-        )
-    return ExistingBroker(address)
-
-
-def _unanswered(address: str) -> str | None:
-    """Why a metadata request got no answer in time, or None if it got one."""
-    # librdkafka's own log would go to standard error.
-    client = AdminClient({"bootstrap.servers": address, "log_level": 0, "error_cb": _ignore})
-    try:
-        client.list_topics(timeout=_ANSWER_S)
-    except KafkaException as error:
-        return str(error.args[0].str())
-    return None
-
-
-def _ignore(_error: object) -> None:
-    """The failure of the request itself says what matters."""
 
 
 def _await_start(process: Process) -> None:

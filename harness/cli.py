@@ -282,7 +282,13 @@ def run(
         Literal["embedded", "kafka", "auto"],
         typer.Option(help="The log between load and engines; auto: Kafka where Java is there."),
     ] = "auto",
-    kafka: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Use a broker that is already there.")] = None,
+    kafka: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="Use a Kafka that is already there; several addresses with commas."),
+    ] = None,
+    keep_topics: Annotated[
+        bool, typer.Option("--keep-topics", help="Delete nothing of what the run makes on that Kafka.")
+    ] = False,
     seed: Annotated[int | None, typer.Option(metavar="N", help="Replace the suite's seed.")] = None,
     guarantee: Annotated[
         Literal["at-most-once", "at-least-once", "exactly-once"] | None,
@@ -329,12 +335,12 @@ def run(
     wish = _Wish(output_format, no_progress, strict, _wait_s(wait_quiet))
     if resume is not None:
         begun = named_run.folder(resume)
-        return _foretell_rest(begun, output_format) if dry_run else _resume(begun, wish)
+        return _foretell_rest(begun, output_format) if dry_run else _resume(begun, wish, keep_topics)
     from harness.planning.planner import Selection
     from harness.planning.request import Request, overrides
 
     selection = Selection(
-        tuple(dict.fromkeys(engine or ())), tuple(dict.fromkeys(workload or ())), log, kafka, guarantee
+        tuple(dict.fromkeys(engine or ())), tuple(dict.fromkeys(workload or ())), log, kafka, guarantee, keep_topics
     )
     replaced = overrides(settings or [], seed, fault or (), rate=rate, pin=pin)
     asked = Request(suite, selection, replaced, tuple(threshold or ()))
@@ -422,13 +428,16 @@ def _wait_s(duration: str | None) -> float:
         raise Problem(str(error), "option --wait-quiet", "Write it as in 60s", ExitCode.USAGE) from error
 
 
-def _resume(folder: Path, wish: _Wish) -> int:
-    """Record what an interrupted run has not recorded yet, and conclude it."""
+def _resume(folder: Path, wish: _Wish, keep_topics: bool) -> int:
+    """Record what an interrupted run has not recorded yet, and conclude it. keep_topics: also where it did not say so
+    as it began.
+    """
     from harness import run as running
     from harness.planning.catalogue import discover
     from harness.planning.readiness import Readiness
 
     planned = running.resumed(folder)
+    planned = planned.model_copy(update={"keep_topics": planned.keep_topics or keep_topics})
     readiness = Readiness(_report())
     readiness.own_broker = planned.log == "kafka" and planned.kafka is None
     engines = discover().loaded
@@ -458,8 +467,10 @@ def _execute(planned: RunPlan, readiness: Readiness, folder: Path, wish: _Wish) 
             display.expect(told.expected_s)
             running.execute(planned, tools, folder, display)
     except (KeyboardInterrupt, Exception) as error:
-        what = "interrupted" if isinstance(error, KeyboardInterrupt) else "the run ended early"
-        where = str(folder)
+        what, where = "interrupted" if isinstance(error, KeyboardInterrupt) else "the run ended early", str(folder)
+        if running.forsaken(folder):
+            sys.stderr.write(f"{what} before anything was run; nothing is kept\n")
+            raise
         further = again("judge", where), again("run", "--resume", where)
         sys.stderr.write("\n  ".join((f"{what}; what is known is kept", printable(where), *further)) + "\n")
         raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Protocol, Self
@@ -41,9 +42,13 @@ class Display(Protocol):
 
     def finished(self, case: str, outcome_text: str) -> None: ...
 
+    def warn(self, text: str) -> None:
+        """What must be said, whatever else is."""
+        ...
+
 
 class Silent:
-    """Says nothing. A `Display` that is entered before a run and left after it."""
+    """Says nothing but warnings. A `Display` that is entered before a run and left after it."""
 
     def __enter__(self) -> Self:
         return self
@@ -62,6 +67,9 @@ class Silent:
 
     def finished(self, case: str, outcome_text: str) -> None:
         pass
+
+    def warn(self, text: str) -> None:
+        sys.stderr.write(f"{printable(text)}\n")
 
 
 class Plain(Silent):

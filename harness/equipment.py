@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from engines.logs.protocol import Log
@@ -44,6 +44,8 @@ class Equipment:
     """The link between engine and broker that faults may break; None where it is not ours."""
     disk: SmallDisk | None = None
     """The disk under the job's state, which faults may fill; None where no fault does."""
+    topic_settings: Mapping[str, str] = field(default_factory=dict)
+    """What topics need to be told that the engine makes itself, by Kafka's names."""
 
     @property
     def state(self) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
@@ -11,8 +12,19 @@ from results.plan import CasePlan
 from workloads.query import Query
 
 
-def planned_job(case: CasePlan, name: str, query: Query, input: Topic, output: Topic, directory: Path) -> Job:  # noqa: A002
-    """name: unique on the log. To an engine without a choice of settings or layout these say nothing."""
+def planned_job(
+    case: CasePlan,
+    name: str,
+    query: Query,
+    input: Topic,  # noqa: A002
+    output: Topic,
+    directory: Path,
+    topic_settings: Mapping[str, str] | None = None,
+) -> Job:
+    """name: unique on the log. topic_settings: for topics that the engine makes itself; none on a log of ours.
+
+    To an engine without a choice of settings or layout these say nothing.
+    """
     set_up = case.set_up
     return Job(
         name=name,
@@ -30,4 +42,5 @@ def planned_job(case: CasePlan, name: str, query: Query, input: Topic, output: T
         layout=cast("Layout", set_up.layout or "process-per-task"),
         options=set_up.options,
         own_interval=set_up.own_interval,
+        topic_settings=topic_settings or {},
     )

@@ -5,9 +5,7 @@ Longer than most: all that is made ready for a case stands beside the case.
 
 from __future__ import annotations
 
-import hashlib
 import math
-import re
 import secrets
 import shutil
 import sys
@@ -30,13 +28,15 @@ from engines.logs import connect
 from engines.ports import free_ports
 from engines.protocol import Engine, Site
 from harness import calibration, machine_noise
-from harness.broker import JARS, Broker, KafkaBroker, existing
+from harness.broker import JARS, Broker, KafkaBroker
 from harness.display import Display
 from harness.doctor import Provisioned
 from harness.equipment import Equipment
 from harness.failure import as_trial_failure
 from harness.faults import discover as discover_faults
 from harness.faults.fault import Fault, Need
+from harness.foreign_broker import existing, refuse_unfit
+from harness.foreign_cluster import ForeignCluster
 from harness.host import facts, pinning
 from harness.host.checkout import checkout
 from harness.host.disk import SmallDisk, separate
@@ -48,6 +48,8 @@ from harness.planning.catalogue import Catalogue
 from harness.problem import ExitCode, Problem
 from harness.provisioning import home
 from harness.provisioning.folders import ROOT
+from harness.run_topics import RunTopics, job_name, new_prefix
+from harness.topic_admin import TopicAdmin
 from harness.trial import Trial
 from results import manifest
 from results.folder import LeadsOutside, refuse_links, within, write_whole
@@ -89,9 +91,9 @@ def execute(plan: RunPlan, provisioned: Mapping[str, Provisioned], folder: Path,
     case or the log cannot be had, and KeyboardInterrupt, after everything that was started has ended.
     """
     folder = folder.resolve()  # Engines run elsewhere and are given its parts.
-    if not (folder / _PLAN).exists():
-        write_whole(folder / _PLAN, plan.model_dump_json(indent=2).encode())
     left = unrecorded(plan, folder)
+    if plan.kafka is None or not left:
+        _store(plan, folder)
     if not left:
         return
     known = catalogue.discover()
@@ -104,10 +106,27 @@ def execute(plan: RunPlan, provisioned: Mapping[str, Provisioned], folder: Path,
     machine_noise.carry(facts.describe(None), folder)
     with subreaper(), Warden(folder.name, scratch), ExitStack() as stack:
         log = _broker(plan, left, provisioned, folder, scratch, stack, display)
+        _store(plan, folder)
         if plan.calibrate:
             _calibrate(plan, left, known, next(iter(provisioned.values())), log, folder, scratch, display)
         for case, (engine, workload, fault) in zip(left, parts, strict=True):
             _run_case(case, engine, workload, fault, provisioned[case.engine], log, folder, scratch, display)
+
+
+def _store(plan: RunPlan, folder: Path) -> None:
+    """Keep what a new run is asked. Only then it is a run, which can be judged and goes on after an interruption: not
+    before a Kafka of somebody else was reached.
+    """
+    if not (folder / _PLAN).exists():
+        write_whole(folder / _PLAN, plan.model_dump_json(indent=2).encode())
+
+
+def forsaken(folder: Path) -> bool:
+    """Whether a new run ended before it began, such as on a Kafka that did not answer. Its folder is then removed."""
+    if (folder / _PLAN).exists() or (folder / "cases").exists():
+        return False
+    shutil.rmtree(folder, ignore_errors=True)
+    return True
 
 
 def unrecorded(plan: RunPlan, folder: Path) -> list[CasePlan]:
@@ -196,11 +215,20 @@ def _loaded(known: Mapping[str, T | Unavailable], what: str, name: str, case: Ca
 
 @dataclass(frozen=True)
 class _RunLog:
-    """Where a run's logs are. own: the broker, where it is ours. link: the proxy before it, where faults need one."""
+    """Where a run's logs are."""
 
+    prefix: str
+    """What the names of its topics, groups and jobs begin with."""
     broker: KafkaBroker | None = None
+    """None for the embedded log."""
     own: Broker | None = None
+    """The broker, where it is ours."""
     link: Proxy | None = None
+    """The proxy before it, where faults need one."""
+    cluster: ForeignCluster | None = None
+    """The cluster, where it is not ours."""
+    topics: RunTopics | None = None
+    """What the run makes on that."""
 
 
 def _broker(
@@ -214,9 +242,9 @@ def _broker(
 ) -> _RunLog:
     """The Kafka broker that the plan needs: the one it names, or one of our own; none for the embedded log."""
     if plan.log != "kafka":
-        return _RunLog()
+        return _RunLog(new_prefix())
     if plan.kafka is not None:
-        return _RunLog(existing(plan.kafka))
+        return _foreign(plan, plan.kafka, cases, folder, stack, display)
     display.step("kafka", "starting a broker")
     tools = next(iter(provisioned.values()))
     if tools.java_home is None:
@@ -239,7 +267,23 @@ def _broker(
     stack.callback(broker.stop)
     broker.start()
     display.finished("kafka", "a broker is there")
-    return _RunLog(broker, broker, link)
+    return _RunLog(new_prefix(), broker, broker, link)
+
+
+def _foreign(
+    plan: RunPlan, address: str, cases: Sequence[CasePlan], folder: Path, stack: ExitStack, display: Display
+) -> _RunLog:
+    """The Kafka that the plan names, once it is known that a run on it can be right. Raises Problem."""
+    display.step("kafka", f"looking at {address}")
+    kafka = existing(address)
+    refuse_unfit(kafka, plan.keep_topics)
+    prefix = new_prefix()
+    topics = RunTopics(TopicAdmin(kafka.address), kafka.address, prefix, folder, plan.keep_topics, display)
+    stack.callback(topics.end)
+    log = connect(kafka.address, "kafka", kafka.cluster.topics())
+    topics.begin(log, max(case.partitions for case in cases), [case.name for case in cases])
+    display.finished("kafka", kafka.cluster.summary())
+    return _RunLog(prefix, kafka, cluster=kafka.cluster, topics=topics)
 
 
 def _needs(cases: Sequence[CasePlan]) -> set[Need]:
@@ -268,11 +312,11 @@ def _run_case(
     with ExitStack() as stack:
         equipment = _equipment(case, fault, run_log, site_of(history, work, tools), history, work, stack)
         with stored_in(history):
-            asked = _trial_plan(case, engine, workload, tools)
+            asked = _trial_plan(case, engine, workload, tools, run_log)
             write_whole(history / "trial.json", asked.model_dump_json(indent=2).encode())
         began_s = time.monotonic()
         try:
-            Trial(case, engine, workload, equipment, f"sg-{_tag(folder)}-{case.name}", display, fault).conduct()
+            Trial(case, engine, workload, equipment, job_name(run_log.prefix, case.name), display, fault).conduct()
         finally:
             display.finished(case.name, f"recorded in {time.monotonic() - began_s:.0f} s")
 
@@ -293,22 +337,14 @@ def _calibrate(
     def equip(asked: CasePlan, history: Path, stack: ExitStack) -> tuple[Workload, Equipment]:
         workload, work = _loaded(known.workloads, "workload", asked.workload, asked, folder), scratch / asked.name
         work.mkdir(parents=True)
-        told = _trial_plan(asked, echo, workload, own)
+        told = _trial_plan(asked, echo, workload, own, log)
         write_whole(history / "trial.json", told.model_dump_json(indent=2).encode())
         return workload, _equipment(asked, None, log, site_of(history, work, own), history, work, stack)
 
     machine = facts.describe(tools.java_version)
     for asked in calibration.asked(cases):
         history, kept = within(folder, CALIBRATION, asked.workload), calibration.kept(asked, machine, plan.kafka)
-        calibration.calibrate(asked, history, kept, f"sg-{_tag(folder)}-{asked.name}", equip, display)
-
-
-def _tag(folder: Path) -> str:
-    """What tells a run's topics from another's: the end of its name, unless its user renamed it to what no topic may
-    be called.
-    """
-    end = folder.name[-4:]
-    return end if re.fullmatch("[A-Za-z0-9_-]+", end) else hashlib.sha256(folder.name.encode()).hexdigest()[:4]
+        calibration.calibrate(asked, history, kept, job_name(log.prefix, asked.name), equip, display)
 
 
 def site_of(history: Path, work: Path, tools: Provisioned) -> Site:
@@ -333,7 +369,9 @@ def _equipment(
     """The logs of a case, and what its fault needs beside them; all of it is closed with the stack."""
     broker, link = run_log.broker, run_log.link
     address = broker.harness_address if broker else str(work / "log")
-    log = connect(address, case.log)
+    if run_log.topics is not None:
+        stack.callback(run_log.topics.after_trial, job_name(run_log.prefix, case.name))
+    log = connect(address, case.log, run_log.cluster.topics() if run_log.cluster else None)
     stack.callback(log.close)
     gauge_log, disk = None, None
     if fault is not None:
@@ -357,10 +395,11 @@ def _equipment(
         broker=run_log.own,
         link=run_log.link,
         disk=disk,
+        topic_settings=run_log.cluster.engines_topics() if run_log.cluster else {},
     )
 
 
-def _trial_plan(case: CasePlan, engine: Engine, workload: Workload, tools: Provisioned) -> TrialPlan:
+def _trial_plan(case: CasePlan, engine: Engine, workload: Workload, tools: Provisioned, run_log: _RunLog) -> TrialPlan:
     claim = engine.claim(case.guarantee, case.mode)
     support = engine.support(workload.query(case.parameters), case.guarantee, case.mode)
     return TrialPlan(
@@ -393,6 +432,7 @@ def _trial_plan(case: CasePlan, engine: Engine, workload: Workload, tools: Provi
         search=case.search,
         pinned=pinning.here() if case.pin else None,
         strikes=case.strikes,
+        broker=run_log.cluster.told() if run_log.cluster else None,
         machine=facts.describe(tools.java_version),
         clock=clock(),
         versions={

@@ -235,6 +235,7 @@ class Trial:
             input=self._topic(self._input),
             output=self._topic(self._output),
             directory=directory,
+            topic_settings=self._equipment.topic_settings,
         )
         self._deployment = Deployment(self._engine, self._equipment.site, job, READY_S)
         stack.callback(self._end_engine)

@@ -65,6 +65,11 @@ def _alike(case: CaseResult, asked: TrialPlan) -> Iterator[tuple[str, str]]:
     yield "recorded by method version", str(asked.method_version)
     yield "machine", f"{machine.cpu}, {machine.cores} cores, {units.size(machine.memory_bytes)}"
     yield "log", case.log
+    if asked.broker is not None:
+        yield "broker", f"not ours, {asked.broker.brokers} in its cluster"
+        yield "replicas of a topic", str(asked.broker.replication)
+        for name, wanted in asked.broker.settings.items():
+            yield f"topic setting `{name}`", wanted
     yield "seed of the events", str(asked.seed)
     for name, value in asked.parameters.items():
         yield f"parameter `{name}` of the workload", str(value)
@@ -103,6 +108,8 @@ def _told(_case: CaseResult, asked: TrialPlan) -> Iterator[tuple[str, str]]:
     for name, version in asked.versions.items():
         if name != provenance.OWN:
             yield name, version
+    for name, value in asked.broker.cluster.items() if asked.broker is not None else ():
+        yield f"the cluster's `{name}`", value
     yield asked.engine, asked.engine_version
     yield "kernel", asked.machine.kernel
     yield "Python", asked.machine.python

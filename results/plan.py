@@ -364,7 +364,10 @@ class RunPlan(AskedRun):
     log: Literal["embedded", "kafka"]
     """Kind of the log of every case."""
     kafka: str | None
-    """Bootstrap HOST:PORT of a broker that is already there; None to start one where a case needs it."""
+    """Bootstrap HOST:PORT of a broker that is already there, or several with commas between them; None to start one
+    where a case needs it."""
+    keep_topics: bool = False
+    """Whether topics and consumer groups stay on a broker that is not ours."""
     calibrate: bool = False
     """Whether what the harness itself takes is measured before the first case, for each workload."""
     cases: tuple[CasePlan, ...]
@@ -380,6 +383,20 @@ class RunPlan(AskedRun):
     @property
     def runnable(self) -> tuple[CasePlan, ...]:
         return tuple(case for case in self.cases if case.blocked is None)
+
+
+class ForeignBroker(_Model):
+    """A Kafka cluster that is not ours, and how a trial's topics were made on it."""
+
+    brokers: Some
+    """How many brokers it had as the run began."""
+    replication: Some
+    """Replicas of each partition of the trial's topics."""
+    settings: dict[str, str]
+    """Of these topics, by Kafka's names: asked for, and read back."""
+    cluster: dict[str, str]
+    """Of its brokers, by Kafka's names, as far as they tell; what an engine's own topics get where it asks for nothing
+    else."""
 
 
 class Clock(_Model):
@@ -482,6 +499,9 @@ class TrialPlan(_Model):
     """What was to strike during the paced phase; None for nothing."""
     pinned: Pinned | None = None
     """Which CPUs were for whom; None where that was not asked for."""
+    broker: ForeignBroker | None = None
+    """The Kafka cluster that is not ours; None where the broker was ours or there was none, and in histories of before
+    that was told."""
     machine: Machine
     """What it ran on."""
     clock: Clock

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from harness.run_topics import FILE
 from results import store
 from results.history import TABLES
 from results.plan import CALIBRATION, NOISE
@@ -32,6 +33,7 @@ OF_A_RUN = {
     "trial.json",
     "marks.jsonl",
     "report.html",
+    FILE,
     "logs/",
 }
 """Files and folders of a run, which are in no repository."""

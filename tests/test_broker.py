@@ -20,9 +20,11 @@ from confluent_kafka import Consumer, KafkaError, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from harness import broker as module
-from harness.broker import Broker, cluster_id, existing
+from harness import broker_answer
+from harness.broker import Broker, cluster_id
 from harness.doctor import prepare_broker
 from harness.failure import TrialFailure
+from harness.foreign_broker import existing
 from harness.problem import ExitCode, Problem
 from harness.provisioning.progress import Lines
 
@@ -53,14 +55,14 @@ def make(tmp_path: Path):
 
 @pytest.mark.parametrize("address", ["localhost", "localhost:", ":9092", "localhost:kafka", "localhost:0", "a:70000"])
 def test_what_is_no_address_is_refused_with_an_example(address: str):
-    with pytest.raises(Problem, match="is not a broker's address") as caught:
+    with pytest.raises(Problem, match="this is not a broker's address") as caught:
         existing(address)
     assert caught.value.exit_code == ExitCode.USAGE
     assert "HOST:PORT" in caught.value.remedy
 
 
 def test_an_address_where_no_broker_answers_is_a_problem_within_the_bound(taken: int, monkeypatch, capfd):
-    monkeypatch.setattr(module, "_ANSWER_S", 0.3)
+    monkeypatch.setattr(broker_answer, "ANSWER_S", 0.3)
     with pytest.raises(Problem, match=f"no Kafka broker answers at 127.0.0.1:{taken}") as caught:
         existing(f"127.0.0.1:{taken}")
     assert caught.value.exit_code == ExitCode.ENVIRONMENT

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from engines.logs import kafka
 from harness import broker
 from harness.cli import RUNS
+from harness.foreign_cluster import ForeignCluster, obstacles
 from harness.provisioning import folders, java, libpython, system, uv
 
 ROOT = Path(__file__).parents[1]
@@ -271,10 +271,19 @@ def test_the_nodes_of_a_kafka_find_each_other(beside: dict[str, dict[str, Any]])
     assert {part.partition(":")[0] for part in names.split(",")} == {"BENCH", "OUTSIDE", "CONTROLLER"}
 
 
-def test_a_trials_topics_have_one_replica_as_the_file_of_three_brokers_says() -> None:
+def test_a_trials_topics_have_as_many_replicas_as_the_file_of_three_brokers_says(
+    beside: dict[str, dict[str, Any]],
+) -> None:
     """Whoever changes that changes the file's words."""
-    assert "NewTopic(topic, partitions, 1," in Path(kafka.__file__).read_text()
-    assert "The topics of a trial have\n# one" in (FOLDER / "compose.kafka-3.yaml").read_text()
+    settings = {
+        name.removeprefix("KAFKA_").lower().replace("_", "."): (value,)
+        for name, value in next(iter(brokers(beside).values()))["environment"].items()
+        if name.startswith("KAFKA_")
+    }
+    found = ForeignCluster(len(brokers(beside)), settings)
+    assert obstacles(found, keep_topics=False) == []
+    assert found.topics().replication == len(brokers(beside))
+    assert "and those of a trial\n# have three replicas" in (FOLDER / "compose.kafka-3.yaml").read_text()
 
 
 # --- the rehearsal --------------------------------------------------------------------------------------------------

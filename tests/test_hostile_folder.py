@@ -272,11 +272,6 @@ def test_a_run_that_goes_on_elsewhere_is_left_alone(folder: Path, tmp_path: Path
     assert (folder / "cases" / CASE / "trial.json").exists()
 
 
-def test_a_folder_that_was_renamed_gives_topics_a_name_that_they_may_have(tmp_path: Path):
-    assert run._tag(tmp_path / "2026-11-24T00-00-00_mine_abcd") == "abcd"
-    assert all(character in "0123456789abcdef" for character in run._tag(tmp_path / "mein Lauf ä"))
-
-
 @pytest.mark.parametrize("name", ["a\x1b[2J.toml", "a\nb.toml", "\u202ea.toml", "x" * 151 + ".toml"])
 def test_a_suite_whose_name_no_folder_may_have_is_refused(name: str):
     with pytest.raises(Problem, match="the run's folder cannot be called"):

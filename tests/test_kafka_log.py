@@ -205,7 +205,7 @@ def test_what_a_broker_refuses_shows_at_the_flush(log: KafkaLog, topic: str, mon
 
 
 def test_wrong_use_is_a_failure(log: KafkaLog, topic: str):
-    with pytest.raises(LogFailure, match="already exists"):
+    with pytest.raises(LogFailure, match="is there already, and it is not ours"):
         log.create(topic, PARTITIONS)
     with pytest.raises(LogFailure, match="creating topic"):
         log.create("no such name!", PARTITIONS)

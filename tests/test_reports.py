@@ -15,7 +15,7 @@ from reports import html, summary, terminal, units, vega
 from reports.comparison import compare, words
 from reports.figures import figures
 from reports.sections import comparability
-from results.plan import SetUp
+from results.plan import ForeignBroker, SetUp
 from results.result import CaseResult, Guarantee, MetricValue, Offence, RunResult, Series, StrikeResult, Verdict
 from tests import made_up
 
@@ -299,12 +299,16 @@ def test_the_page_is_one_file_that_asks_for_nothing() -> None:
 def test_everything_that_comes_from_results_is_escaped() -> None:
     offence = made_up.LOST.model_copy(update={"key": HOSTILE, "explanation": HOSTILE})
     changes = {"outcome": "fail", "reason": HOSTILE, "offences": [offence], "notes": [HOSTILE], "claim_note": HOSTILE}
+    broker = ForeignBroker(brokers=3, replication=2, settings={HOSTILE: HOSTILE}, cluster={HOSTILE: HOSTILE})
+    changes["asked"] = made_up.plan(HOSTILE, broker=broker)
     run = of(made_up.pair(HOSTILE, settings={HOSTILE: HOSTILE}, engine_version=HOSTILE, mode=HOSTILE, **changes))
     run = run.model_copy(update={"run": HOSTILE, "suite": HOSTILE})
     page = html.render(run, HOSTILE)
     assert "<script>alert" not in page
     assert page.count("</script>") == page.count("<script") == 4
     assert "&lt;script&gt;alert" in page
+    assert "not ours: a cluster of 3" in page
+    assert "replication factor 2" in page
 
 
 def test_the_results_can_be_taken_out_of_the_page_unchanged() -> None:

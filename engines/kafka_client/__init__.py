@@ -31,7 +31,7 @@ from engines.protocol import (
 from workloads.query import Join, Project, Query, Running, Session, Sliding, StateMachine, Top, Tumbling, Windowed
 
 from . import configuration
-from .configuration import CHANGELOG_CONFIGS, CONFLUENT, KAFKA_PYTHON, LEAST_PROCESS_MB
+from .configuration import CONFLUENT, KAFKA_PYTHON, LEAST_PROCESS_MB
 
 NAME = __package__.rpartition(".")[2].replace("_", "-")
 
@@ -159,7 +159,7 @@ def instructions(job: Job, number: int) -> dict[str, object]:
         "input": job.input.name,
         "output": job.output.name,
         "changelog": f"{job.name}-changelog",
-        "changelog_configs": CHANGELOG_CONFIGS,
+        "changelog_configs": configuration.changelog_configs(job),
         "partitions": job.input.partitions,
         "interval_s": job.interval_ms / 1000,
         "memory_bytes": job.process_memory_mb << 20,

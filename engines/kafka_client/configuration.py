@@ -43,6 +43,11 @@ def transaction_ms(job: Job) -> int:
     return max(wanted, _TRANSACTION_INTERVALS * job.interval_ms)
 
 
+def changelog_configs(job: Job) -> dict[str, str]:
+    """The changelog topic's own settings."""
+    return {**job.topic_settings, **CHANGELOG_CONFIGS}
+
+
 def restore_s(job: Job) -> float:
     """How long the changelog may take to be read: a transaction that a dead worker left open has ended by then."""
     return transaction_ms(job) / 1000 + _ABORT_MARGIN_S
@@ -105,9 +110,9 @@ def reported(job: Job) -> dict[str, Setting]:
 
 
 def _own(job: Job) -> dict[str, Setting]:
-    changelog = "state is kept in a topic, which is compacted"
+    why = "state is kept in a topic, which is compacted"
     return {
-        **{f"changelog {name}": Setting(value, "right answer", changelog) for name, value in CHANGELOG_CONFIGS.items()},
+        **{f"changelog {name}": Setting(value, "right answer", why) for name, value in changelog_configs(job).items()},
         "commit interval": Setting(f"{job.interval_ms} ms", "asked", "the interval"),
         "RLIMIT_DATA": Setting(f"{job.process_memory_mb} MiB", "asked", "the limit of a worker process"),
         "workers": Setting(str(job.workers), "asked", "the parallelism"),

@@ -85,6 +85,9 @@ def streams(job: Job) -> dict[str, Setting]:
         config["heartbeat.interval.ms"] = Setting(str(TUNED_HEARTBEAT_MS), "asked", why, "3000")
     if job.settings == "recommended":
         config |= _recommended(job)
+    foreign = "on a Kafka that is not ours: event time runs ahead of its clock, and nothing may go before it is read"
+    for name, value in job.topic_settings.items():
+        config[f"topic.{name}"] = Setting(value, "right answer", foreign, "the cluster's own")
     return config | given(job.options, checked=True)
 
 

@@ -27,9 +27,11 @@ from confluent_kafka import (
     Producer,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec, ResourceType
 
 from engines.logs.protocol import Chunk, Isolation, LogFailure
+from engines.logs.refusal import reason
+from engines.logs.topic_settings import TopicSettings, differing
 
 _REQUEST_S = 30.0
 _ROOM_S = 60.0
@@ -45,24 +47,21 @@ _logger = logging.getLogger(__name__)
 _logger.addHandler(logging.NullHandler())
 
 
-def _reason(error: KafkaException | KafkaError) -> str:
-    inner = error.args[0] if isinstance(error, KafkaException) else error
-    return inner.str() if isinstance(inner, KafkaError) else str(inner)
-
-
 @contextmanager
 def _failures(bootstrap: str, doing: str) -> Iterator[None]:
     try:
         yield
     except KafkaException as error:
-        raise LogFailure(f"{doing} failed: {_reason(error)}", bootstrap, "see the broker's log") from error
+        raise LogFailure(f"{doing} failed: {reason(error)}", bootstrap, "see the broker's log") from error
     except TimeoutError as error:
         raise LogFailure(f"{doing} failed: no answer in time", bootstrap, "is the broker alive?") from error
 
 
 def client_settings(bootstrap: str) -> dict[str, Any]:
-    """What every client here is given. librdkafka's own messages go to this module's logger."""
-    return {"bootstrap.servers": bootstrap, "logger": _logger, "broker.address.family": "v4"}
+    """What every client here is given, also the one that looks whether a broker is there. librdkafka's own messages go
+    to this module's logger. A name may lead to addresses of either family: a broker need not be ours.
+    """
+    return {"bootstrap.servers": bootstrap, "logger": _logger}
 
 
 def writer_settings(transactional_id: str | None, linger_ms: float, transaction_ms: int) -> dict[str, Any]:
@@ -371,14 +370,17 @@ class KafkaReader:
 
 
 class KafkaLog:
-    """Topics of the cluster at a bootstrap address HOST:PORT."""
+    """Topics of the cluster at a bootstrap address HOST:PORT, or several with commas between them."""
 
-    def __init__(self, bootstrap: str) -> None:
+    def __init__(self, bootstrap: str, topics: TopicSettings | None = None) -> None:
+        """topics: how topics are made; None for one replica of each partition, as on a broker of ours."""
         self.bootstrap = bootstrap
+        self._topics = topics or TopicSettings()
         self._admin = AdminClient(client_settings(bootstrap))
 
     def create(self, topic: str, partitions: int) -> None:
-        new = NewTopic(topic, partitions, 1, config={"message.timestamp.type": "LogAppendTime"})
+        asked = self._topics
+        new = NewTopic(topic, partitions, asked.replication, config=dict(asked.settings))
         with _failures(self.bootstrap, f"creating topic {topic}"):
             self._admin.create_topics([new], operation_timeout=_REQUEST_S, request_timeout=_REQUEST_S)[topic].result(
                 2 * _REQUEST_S
@@ -391,6 +393,16 @@ class KafkaLog:
                     self.bootstrap,
                 )
             time.sleep(_ASK_AGAIN_S)
+        if wrong := differing(asked.settings, self.settings_of(topic)):
+            what = f"topic {topic} is not as it was asked for: {'; '.join(wrong)}"
+            raise LogFailure(what, self.bootstrap, "use a cluster that lets a topic have these settings")
+
+    def settings_of(self, topic: str) -> dict[str, str | None]:
+        """A topic's settings as the cluster tells them, by Kafka's names. Raises LogFailure."""
+        asked = ConfigResource(ResourceType.TOPIC, topic)
+        with _failures(self.bootstrap, f"reading the settings of topic {topic}"):
+            found = self._admin.describe_configs([asked], request_timeout=_REQUEST_S)[asked].result(2 * _REQUEST_S)
+        return {name: entry.value for name, entry in found.items()}
 
     def _leaders(self, topic: str) -> int:
         """How many of a topic's partitions have a leader."""

@@ -46,9 +46,12 @@ class Selection:
     """`auto` takes Kafka where Java is there or can be brought for an engine that needs it, and the embedded log
     otherwise."""
     kafka: str | None = None
-    """Bootstrap HOST:PORT of a broker that is already there; None to start one where it is needed."""
+    """Bootstrap HOST:PORT of a broker that is already there, or several with commas between them; None to start one
+    where it is needed."""
     guarantee: Guarantee | None = None
     """Only this one; None for the suite's own."""
+    keep_topics: bool = False
+    """Whether topics and consumer groups stay on a broker that was there."""
 
 
 MOST_CASES = 20_000
@@ -115,6 +118,7 @@ def make(
             seed=suite.seed,
             log=log[0],
             kafka=selection.kafka,
+            keep_topics=selection.keep_topics,
             calibrate=suite.calibrate,
             cases=tuple(cases),
             thresholds=thresholds,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from harness.broker_address import EXAMPLE, normalised
 from harness.planning.catalogue import Catalogue
 from harness.planning.planner import Selection
 from harness.planning.suite import InvalidRequest, Suite, load
@@ -24,8 +24,6 @@ STRIKE = "strike"
 
 _NAME_BYTES = 150
 """A file's name may have 255, and that of a run's folder has its time as well."""
-
-_ADDRESS = re.compile(r"[^\s:,]+:\d{1,5}(,[^\s:,]+:\d{1,5})*")
 
 
 @dataclass(frozen=True)
@@ -91,13 +89,9 @@ def resolve(request: Request, catalogue: Catalogue) -> tuple[str, Suite, Selecti
         problems.append(problem)
     if problems or suite is None:
         raise InvalidRequest(problems)
+    if selection.kafka is not None:
+        selection = replace(selection, kafka=normalised(selection.kafka))
     return source, suite, selection
-
-
-def _is_address(text: str) -> bool:
-    """HOST:PORT, or several with commas between them."""
-    ports = (int(each.rpartition(":")[2]) for each in text.split(","))
-    return _ADDRESS.fullmatch(text) is not None and all(0 < port < 2**16 for port in ports)
 
 
 def run_name(source: str) -> str:
@@ -132,14 +126,14 @@ def _unfit(selection: Selection, catalogue: Catalogue) -> Iterator[Problem]:
     for name in selection.workloads:
         if name not in catalogue.workloads:
             yield unknown("workload", name, catalogue.workloads, "option -w")
+    if selection.keep_topics and selection.kafka is None:
+        what = "--keep-topics is about a broker that is not ours, and none is named"
+        yield Problem(what, "option --keep-topics", "Name it with --kafka, or leave --keep-topics out", ExitCode.USAGE)
     if selection.kafka is not None:
-        if not _is_address(selection.kafka):
-            yield Problem(
-                f"{selection.kafka!r} is not HOST:PORT",
-                "option --kafka",
-                "For example: --kafka localhost:9092",
-                ExitCode.USAGE,
-            )
+        try:
+            normalised(selection.kafka)
+        except ValueError as error:
+            yield Problem(str(error), "option --kafka", f"For example: {EXAMPLE}", ExitCode.USAGE)
         if selection.log == "embedded":
             yield Problem(
                 "--kafka names a broker, but --log embedded uses none",

@@ -10,7 +10,7 @@ from reports.comparison import Row
 from reports.labels import labelled
 from reports.sections.section import PagePart, Report, Section
 from results.metrics import registry
-from results.plan import Drain, Pinned, Search, Strikes, TrialPlan
+from results.plan import Drain, ForeignBroker, Pinned, Search, Strikes, TrialPlan
 from results.result import MetricValue, RunResult
 
 _Cells = tuple[str, ...]
@@ -65,6 +65,7 @@ def _settings(plan: TrialPlan) -> dict[str, str]:
         **{f"{plan.workload}.{key}": str(value) for key, value in plan.parameters.items()},
         "seed": str(plan.seed),
         "log": plan.log,
+        **(_broker(plan.broker) if plan.broker else {}),
         "partitions": str(plan.partitions),
         "parallelism": str(plan.parallelism),
         "interval": units.milliseconds(plan.interval_ms),
@@ -84,6 +85,17 @@ def _settings(plan: TrialPlan) -> dict[str, str]:
     if plan.search:
         asked["probes"] = _search(plan.search)
     return asked
+
+
+def _broker(told: ForeignBroker) -> dict[str, str]:
+    """What is said of a cluster that is not ours, and of the topics on it."""
+    asked = ", ".join(f"{name}={value}" for name, value in sorted(told.settings.items()))
+    found = ", ".join(f"{name}={value}" for name, value in sorted(told.cluster.items()))
+    return {
+        "broker": f"not ours: a cluster of {told.brokers}",
+        "topics": f"replication factor {told.replication}, {asked}: asked for, and read back",
+        "settings of the brokers": found or "not told",
+    }
 
 
 def _pinned(told: Pinned) -> str:

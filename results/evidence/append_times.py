@@ -19,6 +19,14 @@ the wall clock was set while the trial ran.
 ON_ITS_COMMIT = "on the embedded log a row is appended by the transaction that commits it, so there are no two parts"
 
 
+BY_ANOTHER_CLOCK = "on a Kafka that is not ours rows are stamped by its clock, which need not be that of this machine"
+
+
+def by_another_clock(history: History) -> bool:
+    """Whether append times are of a clock that is not known to be this machine's."""
+    return history.plan.broker is not None
+
+
 def appended_ns(history: History, rows: Rows) -> Integers:
     """Monotonic time of each row's append: the log's wall time, by both clocks as the trial began."""
     clock = history.plan.clock
@@ -33,6 +41,8 @@ def untold(history: History, rows_ns: Integers, visible_ns: Integers) -> str | N
     """
     if history.plan.log == "embedded":
         return ON_ITS_COMMIT
+    if by_another_clock(history):
+        return BY_ANOTHER_CLOCK
     if set_by := steps(MachineSamples(history)):
         return f"void: the wall clock was set by {set_by[0].by_ns / 1e9:+.3f} s while the trial ran"
     late = int(np.count_nonzero(rows_ns > visible_ns + RESOLUTION_MS * MS_NS))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from results.evidence.append_times import appended_ns
+from results.evidence.append_times import appended_ns, by_another_clock
 from results.evidence.machine import MachineSamples
 from results.evidence.rows import Rows
 from results.evidence.wall_clock import steps
@@ -29,8 +29,9 @@ def visible_since_ns(history: History, rows: Rows) -> Integers:
     from_ns, until_ns = from_ns[order], until_ns[order]
     places = np.minimum(np.searchsorted(until_ns, rows.visible_ns), len(until_ns) - 1)
     inside = until_ns[places] == rows.visible_ns
-    # By a wall clock that was set nobody knows when a row was appended.
-    stamped_ns = from_ns[places] if steps(MachineSamples(history)) else appended_ns(history, rows)
+    # By a wall clock that was set, or by another machine's, nobody knows when a row was appended.
+    unknown = by_another_clock(history) or bool(steps(MachineSamples(history)))
+    stamped_ns = from_ns[places] if unknown else appended_ns(history, rows)
     since_ns = np.minimum(np.maximum(stamped_ns, from_ns[places]), rows.visible_ns)
     return np.asarray(np.where(inside, since_ns, rows.visible_ns), dtype=np.int64)
 

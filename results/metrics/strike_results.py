@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from results.evidence.append_times import by_another_clock
 from results.evidence.phases import Phase
 from results.evidence.samples import ENGINE, NoSamples, Samples
 from results.evidence.strikes import Struck
@@ -300,7 +301,11 @@ def _longest(ascending: Integers) -> int:
 
 
 def _aborted_copies(history: History) -> Integers | None:
-    """When records of aborted transactions were appended, in monotonic ns; None where that was not recorded."""
+    """When records of aborted transactions were appended, in monotonic ns; None where that was not recorded, or is of a
+    clock that is not this machine's.
+    """
+    if by_another_clock(history):
+        return None
     if not any(count for _, count in history.counted("physical")):
         return None
     found = [np.empty(0, dtype=np.int64)]

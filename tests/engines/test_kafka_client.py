@@ -290,6 +290,15 @@ def test_each_worker_has_a_transactional_id_of_its_own_that_is_the_same_next_tim
     assert instructions(plain, 0)["producer"] == {"bootstrap_servers": "127.0.0.1:1"}
 
 
+def test_its_changelog_is_told_what_the_cluster_would_not_give_it(job):
+    foreign = replace(job, topic_settings={"retention.bytes": "-1", "cleanup.policy": "delete"})
+    assert instructions(foreign, 0)["changelog_configs"] == {
+        **instructions(job, 0)["changelog_configs"],
+        "retention.bytes": "-1",
+    }
+    assert settings(foreign)["changelog retention.bytes"] == "-1"
+
+
 def test_a_long_commit_interval_gets_a_longer_transaction_time_out(job):
     slow = replace(job, interval_ms=30_000)
     assert instructions(slow, 0)["producer"]["transaction_timeout_ms"] == 90_000

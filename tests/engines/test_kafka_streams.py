@@ -75,6 +75,13 @@ def test_both_guarantees_are_native_in_every_mode(job):
             assert engine.support(job.query, guarantee, mode).kind == "native"
 
 
+def test_its_own_topics_are_told_what_the_cluster_would_not_give_them(job):
+    assert not any(name.startswith("topic.") for name in streams_config(job))
+    foreign = dataclasses.replace(job, topic_settings={"message.timestamp.after.max.ms": "9"})
+    assert streams_config(foreign)["topic.message.timestamp.after.max.ms"] == "9"
+    assert configuration.reported(foreign)["topic.message.timestamp.after.max.ms"].because
+
+
 def shaped(job: Job, **changes: object) -> Job:
     """The job with another window, or another shape, or deduplication."""
     window = changes.pop("window", None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from results.history import TableWriter
 from results.judge import judge
+from results.plan import ForeignBroker
 from tests.judge.recording import LATENCY_NS, SECOND, seal
 
 MS = 1_000_000
@@ -54,6 +55,15 @@ def test_where_the_wall_clock_was_set_a_row_may_have_been_visible_since_the_gap_
     released = [mark for mark in recording.marks if mark.mark == "committed"][-1]
     for row in recording.machine[len(recording.machine) // 2 :]:
         row["wall_ahead_ns"] += 5 * SECOND
+    gap = released.at_ns + 7 * SECOND // 2, released.at_ns + 9 * SECOND // 2
+    seconds = stalled(recording, tmp_path / "history", *gap)["drain"].metrics["drain_seconds"]
+    assert (seconds.low, seconds.high) == (3.5, 4.5)
+
+
+def test_on_a_kafka_that_is_not_ours_a_row_may_have_been_visible_since_the_gap_began(recording, tmp_path):
+    released = [mark for mark in recording.marks if mark.mark == "committed"][-1]
+    broker = ForeignBroker(brokers=1, replication=1, settings={}, cluster={})
+    recording.plan = recording.plan.model_copy(update={"log": "kafka", "broker": broker})
     gap = released.at_ns + 7 * SECOND // 2, released.at_ns + 9 * SECOND // 2
     seconds = stalled(recording, tmp_path / "history", *gap)["drain"].metrics["drain_seconds"]
     assert (seconds.low, seconds.high) == (3.5, 4.5)

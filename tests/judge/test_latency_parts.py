@@ -7,7 +7,7 @@ import pytest
 from reports import html
 from results.history import TableWriter
 from results.judge import judge
-from results.plan import Clock
+from results.plan import Clock, ForeignBroker
 from results.result import CaseResult, RunResult
 from tests.judge.recording import LATENCY_NS, SECOND, Row, seal
 from tests.judge.test_latency import MS, of_phase
@@ -85,6 +85,17 @@ def test_the_embedded_log_tells_no_parts_and_says_why(recording, judged):
     assert case.metrics["latency_p50"].value == LATENCY_NS / MS, "the whole is known all the same"
     page = html.render(RunResult(run="r", suite="s", machine=None, cases=[case]), "run")
     assert "Not told: on the embedded log a row is appended" in page
+
+
+def test_a_kafka_that_is_not_ours_stamps_by_a_clock_that_need_not_be_ours(stamped, judged):
+    broker = ForeignBroker(brokers=3, replication=3, settings={}, cluster={})
+    stamped.plan = stamped.plan.model_copy(update={"broker": broker})
+    for row in stamped.rows:
+        row.appended_ms -= 40  # Its clock is slow: no row seems to be appended after it was visible.
+    case = judged(stamped)["paced"]
+    assert "stamped by its clock" in case.absent["engine_latency_p50"]
+    assert "stamped by its clock" in case.absent["commit_wait_p99"]
+    assert case.metrics["latency_p99"].value == LATENCY_NS / MS
 
 
 def test_rows_that_seem_to_be_appended_after_they_were_visible_void_the_parts(stamped, judged):

@@ -363,6 +363,9 @@ class RunPlan(AskedRun):
     """Kind of the log of every case."""
     kafka: str | None
     """Bootstrap HOST:PORT of a broker that is already there; None to start one where a case needs it."""
+    job_sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    """Of the job file that was named, in hexadecimal; None where none was. The file itself is not kept: it holds
+    commands."""
     calibrate: bool = False
     """Whether what the harness itself takes is measured before the first case, for each workload."""
     cases: tuple[CasePlan, ...]

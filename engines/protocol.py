@@ -303,6 +303,47 @@ class RollsBack(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class IdPlace:
+    """Where a record of the output has the id of the event that it answers, in decimal digits."""
+
+    kind: Literal["header", "key", "value"]
+    """A header, the whole key, or a field of the value, which is a JSON object."""
+    name: str = ""
+    """Of the header or the field; empty for the key."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a program of a user's own has by itself, whatever a suite asks. None: as the suite asks."""
+
+    workload: str
+    """Name of the one workload that it answers."""
+    parameters: Mapping[str, int | float | str]
+    """The parameters of that workload that its answer rests on; the suite's count for the others."""
+    guarantee: Guarantee
+    """The weaker of what it claims of processing and of delivery."""
+    workers: int | None = None
+    """How many worker processes it has."""
+    interval_ms: int | None = None
+    """How often it commits."""
+    memory_mb: int | None = None
+    """What a worker process is given, in MiB."""
+    id_place: IdPlace | None = None
+    """Where the id stands of rows that are not in the form that the query says; None where they are."""
+    tells_progress: bool = True
+    """Whether it is told how far it has committed. Where it is not, strikes fall by time, and test no guarantee."""
+
+
+@runtime_checkable
+class OnItsOwnTerms(Protocol):
+    """An engine that is one program of a user's own. It is ready only once it has answered an event as well: what it
+    says of itself may be wrong.
+    """
+
+    terms: Terms
+
+
 class Cluster(Protocol):
     def submit(self, job: Job) -> RunningJob: ...
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from typer.exceptions import TyperException
 
-from harness import completion, history_command, named_run
+from harness import completion, history_command, job_command, named_run
 from harness.consoles import console as _console
 from harness.consoles import report as _report
 from harness.gate import command as gate
@@ -36,6 +36,7 @@ from results.folder import write_whole
 from results.printable import printable, printable_lines
 
 if TYPE_CHECKING:
+    from engines.own_job import OwnJob
     from harness.display import Display
     from harness.forecast import Forecast
     from harness.planning.readiness import Readiness
@@ -74,6 +75,7 @@ app = typer.Typer(
 )
 
 app.add_typer(gate.app, name="gate", epilog=epilog("gate"), short_help=gate.SUMMARY_LINE)
+app.add_typer(job_command.app, name="job", epilog=epilog("job"), short_help=job_command.SUMMARY_LINE)
 app.add_typer(history_command.app, name="history", epilog=epilog("history"), short_help=history_command.SUMMARY_LINE)
 
 _SHORT = {
@@ -310,6 +312,10 @@ def run(
         typer.Option(help="auto: give each engine CPUs of its own, where there are four or more."),
     ] = None,
     threshold: ThresholdOption = None,
+    job: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Run the program of this job file; its commands are started."),
+    ] = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the run's folder is made.")] = RUNS,
     resume: Annotated[
         str | None,
@@ -333,34 +339,54 @@ def run(
     Longer than most: every option is here, with its words for the user.
     """
     wish = _Wish(output_format, no_progress, strict, _wait_s(wait_quiet))
+    own = None if job is None else _job(job)
     if resume is not None:
         begun = named_run.folder(resume)
-        return _foretell_rest(begun, output_format) if dry_run else _resume(begun, wish, keep_topics)
+        if dry_run:
+            return _foretell_rest(begun, output_format, own)
+        return _resume(begun, wish, own, keep_topics)
     from harness.planning.planner import Selection
     from harness.planning.request import Request, overrides
 
+    engines = (*(engine or ()), *([own.name] if own is not None else ()))
     selection = Selection(
-        tuple(dict.fromkeys(engine or ())), tuple(dict.fromkeys(workload or ())), log, kafka, guarantee, keep_topics
+        tuple(dict.fromkeys(engines)),
+        tuple(dict.fromkeys(workload or ())),
+        log,
+        kafka,
+        guarantee,
+        keep_topics,
+        None if own is None else own.sha256,
     )
     replaced = overrides(settings or [], seed, fault or (), rate=rate, pin=pin)
-    asked = Request(suite, selection, replaced, tuple(threshold or ()))
-    return _foretell(asked, output_format) if dry_run else _execute(*_planned(asked, out), wish)
+    asked = Request(suite, selection, replaced, tuple(threshold or ()), None if own is None else own.terms)
+    if dry_run:
+        return _foretell(asked, output_format, own)
+    return _execute(*_planned(asked, out, own), wish, own)
 
 
-def _planned(asked: Request, out: Path) -> tuple[RunPlan, Readiness, Path]:
+def _job(file: Path) -> OwnJob:
+    """The program that a job file describes. Raises Problem or InvalidRequest."""
+    from harness.planning.catalogue import discover
+    from harness.planning.job_file import load
+
+    return load(file, discover())
+
+
+def _planned(asked: Request, out: Path, job: OwnJob | None = None) -> tuple[RunPlan, Readiness, Path]:
     """What is asked, as a plan, with what this machine is ready for, and the folder that was made for it."""
     from harness import run as running
     from harness.planning.readiness import Readiness
 
     readiness = Readiness(_report())
-    planned = _plan(asked, readiness)
+    planned = _plan(asked, readiness, job)
     return planned, readiness, running.new_folder(out, planned.suite)
 
 
-def _plan(asked: Request, readiness: Readiness) -> RunPlan:
+def _plan(asked: Request, readiness: Readiness, job: OwnJob | None) -> RunPlan:
     from harness.planning import catalogue, planner, request
 
-    known = catalogue.discover()
+    known = catalogue.discover().with_job(job)
     source, content, selection = request.resolve(asked, known)
     loaded = [
         known.loaded[name] for name in planner.selected_engines(content, selection, known) if name in known.loaded
@@ -372,25 +398,43 @@ def _plan(asked: Request, readiness: Readiness) -> RunPlan:
     return planner.make(name, content, selection, known, log_choice, readiness.available, command)
 
 
-def _foretell(asked: Request, output_format: Format) -> int:
+def _foretell(asked: Request, output_format: Format, job: OwnJob | None) -> int:
     """Say what would run; nothing is brought, started or written."""
     from harness.forecast import forecast
     from harness.planning.catalogue import discover
     from harness.planning.readiness import Outlook
 
     outlook = Outlook(_report())
-    planned = _plan(asked, outlook)
-    return _tell_forecast(forecast(planned, planned.runnable, discover().loaded, outlook.lacking), output_format)
+    planned = _plan(asked, outlook, job)
+    known = discover().with_job(job).loaded
+    return _tell_forecast(forecast(planned, planned.runnable, known, outlook.lacking), output_format)
 
 
-def _foretell_rest(folder: Path, output_format: Format) -> int:
+def _foretell_rest(folder: Path, output_format: Format, job: OwnJob | None) -> int:
     """The same of a run that was interrupted."""
     from harness import run as running
     from harness.forecast import forecast
     from harness.planning.catalogue import discover
 
     planned = running.resumed(folder)
-    return _tell_forecast(forecast(planned, running.unrecorded(planned, folder), discover().loaded), output_format)
+    _same_job(planned, job, folder)
+    known = discover().with_job(job).loaded
+    return _tell_forecast(forecast(planned, running.unrecorded(planned, folder), known), output_format)
+
+
+def _same_job(planned: RunPlan, job: OwnJob | None, folder: Path) -> None:
+    """A run that goes on needs the job file that it began with, and no other. Raises Problem."""
+    given = None if job is None else job.sha256
+    if planned.job_sha256 == given:
+        return
+    if planned.job_sha256 is None:
+        what, remedy = "this run has no job of yours", "leave --job out"
+    elif given is None:
+        what, remedy = "this run began with a job file, which is not kept in it", "name the file again with --job"
+    else:
+        what = f"this is not the job file that the run began with: its SHA-256 is {given}, not {planned.job_sha256}"
+        remedy = "name the file as it was, or begin a new run"
+    raise Problem(what, str(folder), remedy, ExitCode.USAGE)
 
 
 def _tell_forecast(told: Forecast, output_format: Format) -> int:
@@ -428,7 +472,7 @@ def _wait_s(duration: str | None) -> float:
         raise Problem(str(error), "option --wait-quiet", "Write it as in 60s", ExitCode.USAGE) from error
 
 
-def _resume(folder: Path, wish: _Wish, keep_topics: bool) -> int:
+def _resume(folder: Path, wish: _Wish, job: OwnJob | None, keep_topics: bool) -> int:
     """Record what an interrupted run has not recorded yet, and conclude it. keep_topics: also where it did not say so
     as it began.
     """
@@ -438,19 +482,20 @@ def _resume(folder: Path, wish: _Wish, keep_topics: bool) -> int:
 
     planned = running.resumed(folder)
     planned = planned.model_copy(update={"keep_topics": planned.keep_topics or keep_topics})
+    _same_job(planned, job, folder)
     readiness = Readiness(_report())
     readiness.own_broker = planned.log == "kafka" and planned.kafka is None
-    engines = discover().loaded
+    engines = discover().with_job(job).loaded
     for name in {case.engine for case in planned.runnable}:
         if name not in engines:
             raise Problem(f"there is no engine {name} here", str(folder), "begin a new run", ExitCode.USAGE)
         blocked = readiness.available(engines[name], planned.log)
         if blocked is not None:
             raise Problem(f"{name} cannot run here any more: {blocked.reason}", str(folder), blocked.remedy)
-    return _execute(planned, readiness, folder, wish)
+    return _execute(planned, readiness, folder, wish, job)
 
 
-def _execute(planned: RunPlan, readiness: Readiness, folder: Path, wish: _Wish) -> int:
+def _execute(planned: RunPlan, readiness: Readiness, folder: Path, wish: _Wish, job: OwnJob | None = None) -> int:
     from harness import run as running
     from harness.display import choose
     from harness.forecast import forecast
@@ -462,16 +507,17 @@ def _execute(planned: RunPlan, readiness: Readiness, folder: Path, wish: _Wish) 
             tools = readiness.provisioned(planned)
             if planned.runnable:
                 _look_around(display, wish.wait_s)
-            told = forecast(planned, running.unrecorded(planned, folder), discover().loaded)
+            told = forecast(planned, running.unrecorded(planned, folder), discover().with_job(job).loaded)
             display.finished("run", told.summary())
             display.expect(told.expected_s)
-            running.execute(planned, tools, folder, display)
+            running.execute(planned, tools, folder, display, job)
     except (KeyboardInterrupt, Exception) as error:
         what, where = "interrupted" if isinstance(error, KeyboardInterrupt) else "the run ended early", str(folder)
         if running.forsaken(folder):
             sys.stderr.write(f"{what} before anything was run; nothing is kept\n")
             raise
-        further = again("judge", where), again("run", "--resume", where)
+        named = [] if job is None else ["--job", str(job.file)]
+        further = again("judge", where), again("run", "--resume", where, *named)
         sys.stderr.write("\n  ".join((f"{what}; what is known is kept", printable(where), *further)) + "\n")
         raise
     code = _conclude(folder, wish.output_format, wish.strict)

@@ -45,6 +45,7 @@ class Deployment:
         self._lock = threading.Lock()
         self._under_fault = False
         self._commits = 0
+        self._observable = True
         self._by_slot: list[int | None] = []
 
     def start(self, submitted: Callable[[], None] = lambda: None) -> float:
@@ -115,6 +116,14 @@ class Deployment:
         # A job that was just submitted again may not know yet what was committed before.
         self._commits = max(self._commits, found.commits)
         return replace(found, commits=self._commits)
+
+    @property
+    def tells_progress(self) -> bool:
+        """Whether it is told how far the job has committed; as before while it is submitted anew."""
+        with self._lock:
+            if self._running is not None:
+                self._observable = isinstance(self._running, Observable)
+        return self._observable
 
     def failure(self) -> EngineFailure | None:
         """Why the job no longer runs; None while it does, and while a fault is the reason."""

@@ -41,6 +41,12 @@ EXAMPLES: Mapping[str, Sequence[tuple[str, str]]] = {
     "history add": (("history add latest", ""),),
     "history show": (("history show --all", "every metric that is kept"),),
     "history accept": (("history accept CASE drain_rate --why 'larger batches'", "CASE as `history show` names it"),),
+    "job": (
+        ("job new mine.toml", "a file to put your command in"),
+        ("job check mine.toml", "does it start, answer right, and survive a kill?"),
+    ),
+    "job new": (("job new mine.toml", ""),),
+    "job check": (("job check mine.toml", ""),),
     "accept": (("gate accept continuous.default.sensors --until 2027-01-31 --reason 'safer'", ""),),
 }
 """By command, what to type behind the command's name and what it does."""
@@ -59,6 +65,9 @@ _ENDS: Mapping[str, Sequence[ExitCode]] = {
     "report": _SHOWN,
     "list": _SHOWN,
     "accept": _SHOWN,
+    "job": (*_SHOWN, ExitCode.WRONG_RESULTS, ExitCode.ENVIRONMENT),
+    "job new": _SHOWN,
+    "job check": (*_SHOWN, ExitCode.WRONG_RESULTS, ExitCode.ENVIRONMENT),
     "history": _SHOWN,
     "history add": _SHOWN,
     "history show": _SHOWN,

@@ -83,11 +83,18 @@ def new_folder(parent: Path, suite: str) -> Path:
     return folder
 
 
-def execute(plan: RunPlan, provisioned: Mapping[str, Provisioned], folder: Path, display: Display) -> None:
+def execute(
+    plan: RunPlan,
+    provisioned: Mapping[str, Provisioned],
+    folder: Path,
+    display: Display,
+    job: Engine | None = None,
+) -> None:
     """Run every runnable case of the plan; histories and logs are in `folder` when this returns or raises.
 
     A case whose history is complete already, of a run that goes on, is kept; one that was cut off is removed when it
-    begins anew, and not before. provisioned: what each engine runs with, by name. Raises Problem or TrialFailure if a
+    begins anew, and not before. provisioned: what each engine runs with, by name. job: a program of the user's own,
+    beside the engines that exist. Raises Problem or TrialFailure if a
     case or the log cannot be had, and KeyboardInterrupt, after everything that was started has ended.
     """
     folder = folder.resolve()  # Engines run elsewhere and are given its parts.
@@ -96,7 +103,7 @@ def execute(plan: RunPlan, provisioned: Mapping[str, Provisioned], folder: Path,
         _store(plan, folder)
     if not left:
         return
-    known = catalogue.discover()
+    known = catalogue.discover().with_job(job)
     parts = [_parts(case, known, folder) for case in left]
     for case, (_, workload, _) in zip(left, parts, strict=True):
         _keep(case, workload, folder / KEPT)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from engines.failure import Failure
-from engines.protocol import Engine, LogKind, Role, Topic
+from engines.protocol import Engine, LogKind, OnItsOwnTerms, Role, Topic
 from harness import backlogs, probing
 from harness.broken_records import BrokenRecords
 from harness.commit_watch import CommitWatch
@@ -34,6 +34,7 @@ from harness.host.flight_recording import FlightRecording
 from harness.host.pinning import here, move, starting_on
 from harness.host.signals import held_still
 from harness.host.stacks import dump
+from harness.id_reading import IdReading, read_ids
 from harness.instruments.channel import Instrument
 from harness.instruments.generator import closing_keys
 from harness.instruments.sampler import OURS
@@ -204,7 +205,9 @@ class Trial:
                 "seed": self._case.seed,
             },
         )
-        self._collector = self._instrument(stack, "collector", common | {"topic": self._output})
+        reading = self._id_reading()
+        told = {"topic": self._output, "ids": None if reading is None else asdict(reading)}
+        self._collector = self._instrument(stack, "collector", common | told)
         self._sampler = self._instrument(
             stack, "sampler", {"folder": str(self._equipment.folder), "director": os.getpid()}
         )
@@ -213,6 +216,18 @@ class Trial:
         if self._pinned.why:
             self._say(self._pinned.why)
         self._tell_sampler(dict)
+
+    def _id_reading(self) -> IdReading | None:
+        """How rows that tell an id alone are read, by us and by the collector; None where rows are the query's."""
+        engine = self._engine
+        if not isinstance(engine, OnItsOwnTerms) or engine.terms.id_place is None:
+            return None
+        place, keys = engine.terms.id_place, int(self._case.parameters["keys"])
+        reading = IdReading(place.kind, place.name, keys, self._case.partitions)
+        for log in (self._equipment.log, self._equipment.gauge_log):
+            if log is not None:
+                read_ids(log, self._output, reading)
+        return reading
 
     def _instrument(self, stack: ExitStack, name: str, setup: dict[str, Any]) -> Instrument:
         log = self._equipment.folder / "logs" / f"{name}.log"
@@ -252,6 +267,16 @@ class Trial:
             )
         )
         self._attend()
+        if isinstance(self._engine, OnItsOwnTerms):
+            self._await_answer()
+
+    def _await_answer(self) -> None:
+        """What a user's program says of itself may be wrong: it is ready once an event on each partition was answered.
+        No phase has begun, so nothing that is judged is closed by these events.
+        """
+        self._phase = "first answer"
+        self._say("waiting for a first answer")
+        self._await_closings(self._base_ms, lambda *_: None)
 
     def _run_paced(self, paced: Paced) -> None:
         """Send at a constant rate, open loop, let strikes fall where they are planned, and wait for every result."""
@@ -439,9 +464,22 @@ class Trial:
             return time.monotonic_ns()
 
     def _close(self, phase: str, segment: Segment) -> int:
-        """Send closing rounds until results of the first were seen for every closing key; when the last result came."""
+        """Close a phase, and return when its last result came."""
+
+        def mark(number: int, time_ms: int) -> None:
+            self._marks.write(Closing(at_ns=time.monotonic_ns(), phase=phase, round=number, time_ms=time_ms))
+
         lasted_ms = max(segment.duration_ms, self._schedule.span_ms(segment.count) if self._schedule else 0)
-        first_ms = segment.base_ms + lasted_ms + CLOSING_LEAD_MS
+        last_row_ns = self._await_closings(segment.base_ms + lasted_ms + CLOSING_LEAD_MS, mark)
+        self._marks.write(Complete(at_ns=time.monotonic_ns(), phase=phase))
+        self._next_id = max(self._next_id, segment.first + segment.count)
+        return last_row_ns
+
+    def _await_closings(self, first_ms: int, mark: Callable[[int, int], None]) -> int:
+        """Send closing rounds until results of the first were seen for every closing key; when the last result came.
+
+        first_ms: event time of the first round. mark: is told the number and the event time of each, before it is sent.
+        """
         step_ms = math.ceil(self._query.settle_ms / 1000) * 1000
         missing = set(closing_keys(self._case.partitions))
         rounds, next_round_s, rows, progress_s, first_id = 0, 0.0, -1, time.monotonic(), 0
@@ -451,7 +489,7 @@ class Trial:
                 time_ms = first_ms + rounds * step_ms
                 rounds, next_round_s = rounds + 1, now_s + CLOSING_ROUND_S[self._equipment.kind]
                 # Stamped before the act: no row that the round closes can be visible earlier.
-                self._marks.write(Closing(at_ns=time.monotonic_ns(), phase=phase, round=rounds, time_ms=time_ms))
+                mark(rounds, time_ms)
                 sent = self._generator.ask({"do": "close", "time_ms": time_ms}, _ANSWER_S)
                 first_id = first_id or sent["first_id"]
             status = self._collector.ask({"do": "status"}, _ANSWER_S)
@@ -463,12 +501,10 @@ class Trial:
             self._attend()
             if now_s - progress_s > PATIENCE_S:
                 raise TrialFailure(
-                    f"no new result for {PATIENCE_S:g} s in phase {phase}, while results for the closing keys "
+                    f"no new result for {PATIENCE_S:g} s in phase {self._phase}, while results for the closing keys "
                     f"{', '.join(sorted(missing))} are due",
                     str(self._equipment.site.logs),
                 )
-        self._marks.write(Complete(at_ns=time.monotonic_ns(), phase=phase))
-        self._next_id = max(self._next_id, segment.first + segment.count)
         self._base_ms = -(-(first_ms + (rounds + 1) * step_ms) // self._unit_ms) * self._unit_ms
         return int(status["last_row_ns"])
 

@@ -368,6 +368,9 @@ class RunPlan(AskedRun):
     where a case needs it."""
     keep_topics: bool = False
     """Whether topics and consumer groups stay on a broker that is not ours."""
+    job_sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    """Of the job file that was named, in hexadecimal; None where none was. The file itself is not kept: it holds
+    commands."""
     calibrate: bool = False
     """Whether what the harness itself takes is measured before the first case, for each workload."""
     cases: tuple[CasePlan, ...]

@@ -115,7 +115,7 @@ def set_up(folder: Path, monkeypatch: pytest.MonkeyPatch, recorded: bytes) -> Be
     """A bench in `folder`, which becomes the working directory; `recorded` is the pickled history of every trial."""
     made = Bench(folder)
 
-    def execute(plan: RunPlan, provisioned: dict[str, Any], run: Path, display: Any) -> None:
+    def execute(plan: RunPlan, provisioned: dict[str, Any], run: Path, display: Any, _job: object) -> None:
         made.plans.append(plan)
         made.provisioned.append(provisioned)
         played = as_recorded(plan, pickle.loads(recorded))  # noqa: S301  # our own bytes

@@ -114,7 +114,7 @@ def _shape(shape: Shape, names: Mapping[str, str]) -> Shape:
         case Running(aggregates=aggregates):
             return Running(_aggregates(aggregates, names, fields))
         case Project(fields=columns):
-            return Project(tuple(names[column] for column in columns))
+            return replace(shape, fields=tuple(names[column] for column in columns))
         case Join(left=left, right=right, fields=joined):
             return replace(
                 shape,

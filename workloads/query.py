@@ -190,9 +190,10 @@ class Running:
 
 @dataclass(frozen=True)
 class Project:
-    """For every event a row with these columns."""
+    """For every event a row with these columns. in_order: whether a key's rows are to stand in its events' order."""
 
     fields: tuple[str, ...]
+    in_order: bool = False
 
 
 @dataclass(frozen=True)
@@ -324,9 +325,9 @@ class Query:
 
     @property
     def ordered(self) -> bool:
-        """Whether the answer depends on the order of a key's events; its stream never reorders a key then."""
+        """Whether the answer, or its order, depends on that of a key's events; its stream never reorders a key then."""
         match self.shape:
-            case Windowed(window=Count() | Until()) | Running() | StateMachine():
+            case Windowed(window=Count() | Until()) | Running() | StateMachine() | Project(in_order=True):
                 return True
             case _:
                 return False

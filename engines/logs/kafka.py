@@ -29,7 +29,7 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec, ResourceType
 
-from engines.logs.protocol import Chunk, Isolation, LogFailure
+from engines.logs.protocol import Chunk, Isolation, LogFailure, Reading
 from engines.logs.refusal import reason
 from engines.logs.topic_settings import TopicSettings, differing
 
@@ -344,7 +344,9 @@ class KafkaReader:
         isolation: Isolation,
         ends: bool,
         starts: Mapping[int, int] | None = None,
+        reading: Reading | None = None,
     ) -> None:
+        self._reading = reading
         begins = dict.fromkeys(range(partitions), OFFSET_BEGINNING) | dict(starts or {})
         self._records = Records(bootstrap, topic, begins, isolation, ends=ends)
 
@@ -357,7 +359,7 @@ class KafkaReader:
                     partition,
                     [message.offset() for message in messages],
                     [message.timestamp()[1] for message in messages],
-                    [message.value() for message in messages],
+                    [message.value() for message in messages] if self._reading is None else self._reading(messages),
                 )
             )
         return chunks
@@ -377,6 +379,10 @@ class KafkaLog:
         self.bootstrap = bootstrap
         self._topics = topics or TopicSettings()
         self._admin = AdminClient(client_settings(bootstrap))
+        self._readings: dict[str, Reading] = {}
+
+    def read_as(self, topic: str, reading: Reading) -> None:
+        self._readings[topic] = reading
 
     def create(self, topic: str, partitions: int) -> None:
         asked = self._topics
@@ -421,7 +427,8 @@ class KafkaLog:
         ends: bool = False,
         starts: Mapping[int, int] | None = None,
     ) -> KafkaReader:
-        return KafkaReader(self.bootstrap, topic, partitions, isolation, ends, starts)
+        reading = self._readings.get(topic)
+        return KafkaReader(self.bootstrap, topic, partitions, isolation, ends, starts, reading)
 
     def end_offsets(self, topic: str, partitions: int, isolation: Isolation) -> list[int]:
         with _failures(self.bootstrap, f"asking for the end offsets of topic {topic}"):

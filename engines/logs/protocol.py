@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from engines.failure import Failure
 
@@ -76,6 +76,33 @@ class Reader(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+class Reading(Protocol):
+    """How the records of a topic are read: what is taken for the value of each."""
+
+    def __call__(self, records: Sequence[Record]) -> list[bytes]:
+        """One for each record, in their order."""
+        ...
+
+
+class Record(Protocol):
+    """A record as the log's client gives it."""
+
+    def key(self) -> bytes | str | None: ...
+
+    def value(self) -> bytes | str | None: ...
+
+    def headers(self) -> Sequence[tuple[str, bytes | str | None]] | None: ...
+
+
+@runtime_checkable
+class Rereading(Protocol):
+    """A log whose records have headers and keys of their own."""
+
+    def read_as(self, topic: str, reading: Reading) -> None:
+        """Readers of the topic that are made from now on give what `reading` makes of each record."""
+        ...
 
 
 class Log(Protocol):

@@ -16,6 +16,7 @@ import msgspec
 
 from engines.logs import connect
 from engines.logs.protocol import Chunk, Log
+from harness.id_reading import IdReading, read_ids
 from harness.instruments.channel import Commands, EndOfInput, answer, failures_told, now_ns
 from results.history import TableWriter
 from workloads.stream import CONTROL
@@ -167,6 +168,8 @@ def main() -> None:
     commands = Commands()
     setup = commands.setup
     with failures_told(), closing(connect(setup["address"], setup["log"])) as log:
+        if (told := setup.get("ids")) is not None:
+            read_ids(log, setup["topic"], IdReading(**told))
         writer = RowWriter(Path(setup["folder"]))
         with closing(Follower(log, setup["topic"], setup["partitions"])) as follower:
             answer({"did": "setup"})

@@ -65,6 +65,13 @@ def closing_keys(partitions: int) -> list[str]:
     return [closing_key(partition, number) for partition in range(partitions) for number in range(CLOSERS)]
 
 
+def control_keys(partitions: int) -> list[str]:
+    """Every key of heartbeats and closing events. Control event number n of a trial with the key at place p here has
+    the id CONTROL_IDS + n * length + p, so that its id tells its key.
+    """
+    return [*map(heartbeat_key, range(partitions)), *closing_keys(partitions)]
+
+
 class Rows(NamedTuple):
     """Encoded events as columns: partition, key, value."""
 
@@ -189,7 +196,8 @@ class Generator:
         self._writer: Writer | None = None
         self._bulk: Writer | None = None
         self._sends = TableWriter(Path(setup["folder"]), "sends")
-        self._control_ids = CONTROL_IDS
+        self._places = {key: place for place, key in enumerate(control_keys(self._partitions))}
+        self._controls = 0
         self._heartbeat, self._closing = control.heartbeat(self._query), control.closing(self._query)
         # Its encoder is its own: it works beside the load.
         encoder = Encoder(self._query, self._partitions, shifts)
@@ -215,9 +223,14 @@ class Generator:
             self._writer = self._log.writer(self._topic)
         return self._writer
 
+    @property
+    def _next_control_id(self) -> int:
+        """The smallest that the next control event can have."""
+        return CONTROL_IDS + self._controls * len(self._places)
+
     def _control(self, writer: Writer, key: str, partition: int, time_ms: int, event: Control) -> None:
-        name, value = self._encoder.control(key, self._control_ids, time_ms, event)
-        self._control_ids += 1
+        name, value = self._encoder.control(key, self._next_control_id + self._places[key], time_ms, event)
+        self._controls += 1
         writer.write(partition, [name], [value])
 
     def _heartbeats(self, writer: Writer, segment: Segment, second: int, speed: float) -> None:
@@ -324,7 +337,7 @@ class Generator:
 
         The smallest id among them.
         """
-        writer, first_id = self._paced_writer(), self._control_ids
+        writer, first_id = self._paced_writer(), self._next_control_id
         for partition in range(self._partitions):
             for number in range(CLOSERS):
                 for event in self._closing:

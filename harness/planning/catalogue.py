@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from engines.configuration import Configurable
@@ -28,6 +28,10 @@ class Catalogue:
     engines: Mapping[str, Engine | Unavailable]
     workloads: Mapping[str, Workload | Unavailable]
     faults: Mapping[str, type[Fault] | Unavailable]
+
+    def with_job(self, job: Engine | None) -> Catalogue:
+        """The same, with a program of a user's own beside the engines; None for none."""
+        return self if job is None else replace(self, engines={**self.engines, job.name: job})
 
     @property
     def loaded(self) -> dict[str, Engine]:

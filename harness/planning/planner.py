@@ -10,13 +10,13 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import product
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from pydantic import ValidationError
 
 from engines.configuration import Configurable, nearest
-from engines.protocol import Engine, Guarantee, LogKind
+from engines.protocol import Engine, Guarantee, LogKind, OnItsOwnTerms
 from harness.faults.fault import has_one_victim
 from harness.host import disk
 from harness.planning import recorded
@@ -52,6 +52,8 @@ class Selection:
     """Only this one; None for the suite's own."""
     keep_topics: bool = False
     """Whether topics and consumer groups stay on a broker that was there."""
+    job_sha256: str | None = None
+    """Of the job file that is named; None for none."""
 
 
 MOST_CASES = 20_000
@@ -100,7 +102,7 @@ def make(
     Raises InvalidRequest for parameters that a workload cannot have, for names and numbers that no run can have, for
     fewer strikes than there are workers to be struck, and for thresholds that no case could decide.
     """
-    _enough_strikes(suite, catalogue)
+    _enough_strikes(suite, selection, catalogue)
     try:
         once = _cases(suite, selection, catalogue, log, available)
         if len(once) * suite.trials > MOST_CASES:
@@ -119,6 +121,7 @@ def make(
             log=log[0],
             kafka=selection.kafka,
             keep_topics=selection.keep_topics,
+            job_sha256=selection.job_sha256,
             calibrate=suite.calibrate,
             cases=tuple(cases),
             thresholds=thresholds,
@@ -137,12 +140,12 @@ def _cases(
     log: tuple[LogKind, Blocked | None],
     available: Availability,
 ) -> list[CasePlan]:
-    guarantees = (selection.guarantee,) if selection.guarantee else suite.guarantee
     asked = _ask(suite, selection.workloads or tuple(suite.workload), catalogue)
     cases = []
     for engine_name in selected_engines(suite, selection, catalogue):
         engine = catalogue.engines[engine_name]
         default = ("default",) if isinstance(engine, Unavailable) else tuple(engine.modes)[:1]
+        guarantees = _guarantees(suite, selection, engine)
         for mode in suite.modes.get(engine_name, default):
             campaigns = _campaigns(suite, engine_name, mode, catalogue)
             set_ups = _set_ups(suite, engine_name, engine)
@@ -154,6 +157,13 @@ def _cases(
                     blocked = _blocked(each, engine, wanted, log[1], guarantees, selection, catalogue, available)
                     cases.append(each.model_copy(update={"blocked": blocked}))
     return cases
+
+
+def _guarantees(suite: Suite, selection: Selection, engine: Engine | Unavailable) -> Sequence[Guarantee]:
+    """Those that are asked for; of a program that has one only, that one, unless the user asks for another."""
+    if selection.guarantee is not None:
+        return (selection.guarantee,)
+    return (engine.terms.guarantee,) if isinstance(engine, OnItsOwnTerms) else suite.guarantee
 
 
 def in_blocks(cases: Sequence[CasePlan], trials: int, seed: int) -> list[CasePlan]:
@@ -225,7 +235,7 @@ def _case(
 ) -> CasePlan:
     """A case with the suite's settings, before anyone has looked whether it can run. named: engine and mode."""
     jvm = not isinstance(engine, Unavailable) and engine.environment.jvm
-    return CasePlan(
+    case = CasePlan(
         engine=named[0],
         mode=named[1],
         workload=asked.name,
@@ -244,6 +254,15 @@ def _case(
         pin=suite.pin == "auto",
         strikes=strikes,
     )
+    if not isinstance(engine, OnItsOwnTerms):
+        return case
+    terms = engine.terms
+    own = {"parallelism": terms.workers, "interval_ms": terms.interval_ms, "worker_memory_mb": terms.memory_mb}
+    update: dict[str, Any] = {name: value for name, value in own.items() if value is not None}
+    if strikes is not None and not terms.tells_progress:
+        # What is aimed by commits would never fall.
+        update["strikes"] = strikes.model_copy(update={"aim": "share", "rows": 0})
+    return case.model_copy(update=update)
 
 
 def _blocked(
@@ -291,16 +310,22 @@ def _campaigns(suite: Suite, engine: str, mode: str, catalogue: Catalogue) -> Se
     return found
 
 
-def _enough_strikes(suite: Suite, catalogue: Catalogue) -> None:
+def _enough_strikes(suite: Suite, selection: Selection, catalogue: Catalogue) -> None:
     """Where workers are struck in turn, each must have one. Raises InvalidRequest."""
     table = suite.faults
-    if table is None or table.most >= suite.parallelism:
+    own = [
+        engine.terms.workers or 0
+        for name in selected_engines(suite, selection, catalogue)
+        if isinstance(engine := catalogue.engines[name], OnItsOwnTerms)
+    ]
+    workers = max(suite.parallelism, *own, 1)
+    if table is None or table.most >= workers:
         return
     named = {name for names in (table.inject, *table.instead.values()) for name in names}
     found = ((name, catalogue.faults[name]) for name in sorted(named))
     singles = [name for name, fault in found if not isinstance(fault, Unavailable) and has_one_victim(fault)]
     if singles:
-        what = f"`most` is {table.most}: {singles[0]} strikes one worker at a time, and there are {suite.parallelism}"
+        what = f"`most` is {table.most}: {singles[0]} strikes one worker at a time, and there are {workers}"
         raise InvalidRequest([Problem(what, "faults.most", "Raise `most`, or lower `parallelism`", ExitCode.USAGE)])
 
 

@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from engines.protocol import Terms
 from harness.broker_address import EXAMPLE, normalised
 from harness.planning.catalogue import Catalogue
+from harness.planning.job_file import terms_given
 from harness.planning.planner import Selection
 from harness.planning.suite import InvalidRequest, Suite, load
 from harness.planning.suite_files import suites
@@ -28,14 +30,18 @@ _NAME_BYTES = 150
 
 @dataclass(frozen=True)
 class Request:
-    """suite: a name or a path, None where engines or workloads are named instead. overrides: values by dotted key.
-    thresholds: beside those of the suite.
-    """
+    """What is asked to be run."""
 
     suite: str | None
+    """A name or a path; None where engines or workloads are named instead."""
     selection: Selection
+    """What is named beside it."""
     overrides: Mapping[str, str]
+    """Values by dotted key."""
     thresholds: Sequence[str] = ()
+    """Beside those of the suite."""
+    job: Terms | None = None
+    """Of a program of the user's own, which is then run."""
 
 
 _KEY_OF = {"rate": "search.how", "pin": "pin"}
@@ -66,8 +72,12 @@ def resolve(request: Request, catalogue: Catalogue) -> tuple[str, Suite, Selecti
 
     Raises InvalidRequest with everything that is wrong, or Problem if nothing is asked.
     """
-    selection = request.selection
+    selection, given = request.selection, request.overrides
     source = request.suite
+    if request.job is not None:
+        # What the job answers is asked, unless its user names something else.
+        selection = replace(selection, workloads=selection.workloads or (request.job.workload,))
+        given = {**terms_given(request.job), **given}
     if source is None:
         if not selection.engines and not selection.workloads:
             raise Problem(
@@ -81,7 +91,7 @@ def resolve(request: Request, catalogue: Catalogue) -> tuple[str, Suite, Selecti
     problems = list(_unfit(selection, catalogue))
     suite: Suite | None = None
     try:
-        replaced = _addressed(request.overrides, selection.workloads, catalogue)
+        replaced = _addressed(given, selection.workloads, catalogue)
         suite = load(source, replaced, catalogue, request.thresholds)
     except InvalidRequest as error:
         problems += error.problems

@@ -5,35 +5,30 @@ Longer than most: a model a table, and every name in it looked up, so that one r
 
 from __future__ import annotations
 
-import re
-import tomllib
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
 from engines.configuration import Layout
 from engines.protocol import Guarantee, LogKind, Timeouts
 from harness.planning import quantity
 from harness.planning.catalogue import Catalogue
 from harness.planning.engine_table import EngineTable, SettingsChosen, unfit_engines
-from harness.planning.overrides import MOST_DEPTH, beside, keys, override, texts
+from harness.planning.overrides import beside, override, texts
 from harness.planning.suite_files import suites
-from harness.planning.tables import Table, nearest, once, several, table_of, unknown, words
+from harness.planning.tables import Table, once, several, table_of, unknown, words
 from harness.planning.threshold_table import KEY, ThresholdTable, add, unfit_thresholds
+from harness.planning.toml_source import MOST_TOLD, Places, explained, read
 from harness.problem import ExitCode, Problem
 from results.plan import Drain, Paced, Search
 from results.warmth import LEAST
 from workloads.discovery import Unavailable
 from workloads.profile import PARAMETERS, Kind, Profile
 from workloads.workload import Workload
-
-Path_ = tuple[str, ...]
-"""Keys from the top of a suite file to a value."""
 
 Seconds = Annotated[float, BeforeValidator(quantity.seconds)]
 Count = Annotated[int, BeforeValidator(quantity.count)]
@@ -428,66 +423,20 @@ def load(source: str, overrides: Mapping[str, str], catalogue: Catalogue, thresh
     Where it says `all`, the suite has the names of what exists. Raises Problem or InvalidRequest.
     """
     path = find(source)
-    text, content = _read(path)
+    text, content = read(path, "suite file", "harness/suites/quick.toml")
     beside(content, path, catalogue)
     problems = list(override(content, overrides, texts(catalogue)))
     _name_all(content, catalogue)
-    places = _Places(path, text, overrides, {(KEY, str(place)) for place in add(content, thresholds)})
+    places = Places(path, text, overrides, {(KEY, str(place)) for place in add(content, thresholds)})
     suite: Suite | None = None
     try:
         suite = Suite.model_validate(content)
     except ValidationError as error:
-        found = error.errors()
-        problems += [_explain(dict(entry), places) for entry in found[:_MOST_TOLD]]
-        if len(found) > _MOST_TOLD:
-            what = f"{len(found) - _MOST_TOLD:,} more problems of this kind"
-            problems.append(Problem(what, str(path), "Correct those above first", ExitCode.USAGE))
-    problems += islice(_unknown_names(content, catalogue, places), _MOST_TOLD)
+        problems += explained(error, Suite, places)
+    problems += islice(_unknown_names(content, catalogue, places), MOST_TOLD)
     if problems or suite is None:
         raise InvalidRequest(problems)
     return suite
-
-
-_MOST_TOLD = 50
-"""Problems of one kind that are told; more help nobody."""
-
-_MOST_BYTES = 1 << 20
-
-
-def _read(path: Path) -> tuple[str, dict[str, Any]]:
-    """A suite's text, and what it holds. Raises Problem."""
-    try:
-        with path.open("rb") as file:
-            written = file.read(_MOST_BYTES + 1)
-        if len(written) > _MOST_BYTES:
-            remedy = "Name a suite file: they are short"
-            raise Problem(f"this file has more than {_MOST_BYTES:,} bytes", str(path), remedy, ExitCode.USAGE)
-        text = written.decode()
-        content = tomllib.loads(text)
-    except RecursionError:
-        raise _too_deep(path) from None
-    except ValueError as error:  # Not TOML, not UTF-8, or an integer of thousands of digits.
-        raise Problem("the suite file is not TOML", str(path), str(error), ExitCode.USAGE) from error
-    except OSError as error:
-        raise Problem("the suite file cannot be read", str(path), str(error), ExitCode.USAGE) from error
-    if _depth(content) > MOST_DEPTH:
-        raise _too_deep(path)
-    return text, content
-
-
-def _too_deep(path: Path) -> Problem:
-    what = f"tables or lists are nested more than {MOST_DEPTH} deep"
-    return Problem(what, str(path), "Write them as in harness/suites/quick.toml", ExitCode.USAGE)
-
-
-def _depth(content: Any) -> int:
-    """How deep tables and lists are nested; looked at no further than is allowed."""
-    depth, level = 0, [content]
-    while level and depth <= MOST_DEPTH:
-        inner = [list(each.values()) if isinstance(each, dict) else each for each in level]
-        level = [value for each in inner for value in each if isinstance(value, dict | list)]
-        depth += 1
-    return depth
 
 
 def _name_all(content: dict[str, Any], catalogue: Catalogue) -> None:
@@ -500,90 +449,7 @@ def _name_all(content: dict[str, Any], catalogue: Catalogue) -> None:
         faults["inject"] = list(catalogue.faults)
 
 
-class _Places:
-    """Where the values of a suite were written, for messages."""
-
-    def __init__(self, file: Path, text: str, overrides: Mapping[str, str], thresholds: set[Path_]) -> None:
-        """thresholds: those that an option gives."""
-        self._file, self._overrides, self._thresholds = file, {tuple(keys(key)) for key in overrides}, thresholds
-        self._lines: dict[Path_, int] = {}
-        table: Path_ = ()
-        tables: Counter[Path_] = Counter()
-        for number, line in enumerate(text.splitlines(), 1):
-            if header := re.match(r"\s*\[([^\[\]]+)\]", line):
-                table = _keys(header[1])
-                self._lines.setdefault(table, number)
-            elif header := re.match(r"\s*\[\[([^\[\]]+)\]\]", line):
-                # One of several tables of this name is told by its place.
-                name = _keys(header[1])
-                table = (*name, str(tables[name]))
-                tables[name] += 1
-                self._lines.setdefault(table, number)
-            elif key := re.match(r"\s*([\w\"'.-]+)\s*=", line):
-                self._lines.setdefault((*table, *_keys(key[1])), number)
-
-    def of(self, path: Path_) -> str:
-        """`--set KEY`, `--threshold`, or FILE:LINE (KEY); the line is that of the nearest table where the key itself is
-        absent.
-        """
-        if path[:2] in self._thresholds:
-            return "option --threshold"
-        named = ".".join(step for step in path if not (path[0] == KEY and step.isdigit()))
-        for length in range(len(path), 0, -1):
-            if path[:length] in self._overrides:
-                return f"--set {named}"
-        line = next((self._lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in self._lines), None)
-        key = f" ({named})" if path else ""
-        return f"{self._file}{f':{line}' if line else ''}{key}"
-
-
-def _keys(dotted: str) -> Path_:
-    return tuple(part.strip().strip("\"'") for part in dotted.split("."))
-
-
-def _explain(error: dict[str, Any], places: _Places) -> Problem:
-    # Where in a list a value stands says less than the list's own key; but of tables in a list, which one it is.
-    path = tuple(step for step in error["loc"] if isinstance(step, str))
-    where = places.of(tuple(map(str, error["loc"][:3])) if path[:1] == (KEY,) else path)
-    fields = _fields(path[:-1])
-    if error["type"] == "extra_forbidden":
-        return Problem(f"unknown key `{path[-1]}`", where, nearest(path[-1], fields), ExitCode.USAGE)
-    if error["type"] == "missing":
-        return Problem(f"the key `{path[-1]}` is missing", where, f"Add `{path[-1]} = ...`", ExitCode.USAGE)
-    if error["type"] == "literal_error":
-        return Problem(
-            f"`{path[-1]}` cannot be {quantity.said(error['input'])}",
-            where,
-            f"Allowed: {error['ctx']['expected']}",
-            ExitCode.USAGE,
-        )
-    told = str(error["msg"]).removeprefix("Value error, ")
-    subject = f"`{path[-1]}`: " if path else ""
-    return Problem(
-        f"{subject}{told}", where, "Correct the value, or leave the key out if it has a default", ExitCode.USAGE
-    )
-
-
-def _fields(path: Path_) -> Iterable[str]:
-    """The keys that the table at this path may have."""
-    model: Any = Suite
-    named = False
-    for name in path:
-        if named:
-            # A table by name: what stands in it is of one model, whatever the name.
-            named = False
-            continue
-        field = model.model_fields.get(name)
-        named = field is not None and get_origin(field.annotation) is dict
-        kinds = getattr(field.annotation, "__args__", (field.annotation,)) if field else ()
-        model = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
-        if model is None:
-            return ()
-    names: Iterable[str] = model.model_fields
-    return names
-
-
-def _unknown_names(content: Mapping[str, Any], catalogue: Catalogue, places: _Places) -> Iterator[Problem]:
+def _unknown_names(content: Mapping[str, Any], catalogue: Catalogue, places: Places) -> Iterator[Problem]:
     """Names that do not exist. Values of a wrong shape are left to the model."""
     for name in words(content.get("engines")):
         if name not in catalogue.engines:

@@ -222,8 +222,8 @@ class Campaign:
             self._note(number, "injected", done)
             threading.Thread(target=self._watch, args=(number, before), daemon=True).start()
             victims = self._victims or Victims({}, [])
-            # The assignment is that of before if nothing has moved since.
-            told = victims.told and not victims.moved(self._deployment.slots)
+            # The assignment is that of before if nothing has moved since. Without commits nothing is told.
+            told = self._deployment.tells_progress and victims.told and not victims.moved(self._deployment.slots)
             # The worker that was struck writes no more; what it wrote is seen a little later.
             seen_ns = injected_ns if victims.stake == Stake() else injected_ns + WRITTEN_NS
             self._expose(number, asked.result() if asked else self._after(seen_ns), victims, told)
@@ -328,9 +328,12 @@ class Campaign:
         began = self._gauge.reading
         deadline_s = time.monotonic() + RECOVER_S[self._plan.timeouts]
         # Until it has committed again, what becomes visible may be of before the blow.
-        if began is None or not self._until(
+        if began is None:
+            return
+        committed = not self._deployment.tells_progress or self._until(
             lambda reading: reading.progress.commits > began.progress.commits, deadline_s
-        ):
+        )
+        if not committed:
             return
         steady = Steady(before, BEHIND_S + self._interval_s, STEADY_S)
         self._until(steady.seen, deadline_s)

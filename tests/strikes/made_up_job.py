@@ -104,6 +104,7 @@ class Job:
 
     parallelism = 2
     rollback: str | None = "job"
+    tells_progress = True
 
     def __init__(self, world: World) -> None:
         self.world, self.faults = world, 0

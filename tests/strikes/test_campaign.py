@@ -78,6 +78,27 @@ def test_phases_of_the_commit_interval_are_all_aimed_at_before_one_comes_again()
     assert aims == {f"{point:g} of the commit interval" for point in POINTS}
 
 
+class Untold(World):
+    """Nobody is told how far it has committed."""
+
+    def progress(self) -> Progress:
+        return Progress(0)
+
+
+def test_a_job_whose_commits_are_not_told_is_struck_by_time_and_nothing_is_exposed():
+    world, marks = Untold(), []
+    job = Job(world)
+    job.tells_progress = False
+    with campaign(world, Death(world), marks, job=job, aim="share", wanted=2, most=2) as running:
+        running.start()
+        wait_over(running)
+        running.stop()
+        assert (running.tried, running.exposed) == (2, 0)
+    steps = [mark.step for mark in marks if isinstance(mark, Strike)]
+    assert steps == ["injecting", "injected", "healing", "healed"] * 2
+    assert {mark.scope for mark in marks if isinstance(mark, Exposed)} == {"untold"}
+
+
 class Bursting(World):
     """Writes all rows of an interval at its end, shortly before it commits them."""
 

@@ -1,0 +1,131 @@
+"""A program of a user's own as an engine: a job file says how it is started, when it is ready and what it answers.
+
+There is one for each job file that is named, and none by itself: so this package has no `engine`. `processes` has the
+running job, `placeholders` what its commands are given.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from engines.own_job import placeholders
+from engines.own_job.description import Description
+from engines.own_job.processes import JobProcesses, ObservedJob
+from engines.process import Process, tail
+from engines.protocol import (
+    Claim,
+    EngineFailure,
+    Environment,
+    Guarantee,
+    Job,
+    LogKind,
+    Role,
+    Rollback,
+    RunningJob,
+    Site,
+    Support,
+)
+from workloads.query import Query
+
+BUILD_S = 900.0
+"""How long its build may take."""
+
+_LOOK_S = 0.05
+
+
+class OwnJob:
+    """Implements `engines.protocol.Engine`, `OnItsOwnTerms` and `RollsBack`."""
+
+    modes: Mapping[str, str] = {"default": "as its job file says"}
+    logs: tuple[LogKind, ...] = ("kafka",)
+    environment = Environment()
+    limits: Mapping[str, str] = {}
+
+    def __init__(self, description: Description) -> None:
+        self._description = description
+        self.name = description.name
+        self.version = f"job file {description.sha256[:12]}"
+        self.poison = description.poison
+        self.roles: tuple[Role, ...] = ("worker", "coordinator") if description.coordinator else ("worker",)
+        self.terms = description.terms
+        self.file, self.sha256 = description.file, description.sha256
+        self._built = False
+
+    def support(self, query: Query, guarantee: Guarantee, mode: str) -> Support:  # noqa: ARG002 - it has one mode
+        own = self._description
+        if query != own.query:
+            given = ", ".join(f"{name}={value!r}" for name, value in own.terms.parameters.items())
+            return Support(
+                "unsupported", f"its job file says that it answers {own.terms.workload}{f' with {given}' * bool(given)}"
+            )
+        if guarantee != own.terms.guarantee:
+            return Support("unsupported", f"its job file claims {own.terms.guarantee}, and it runs in no other way")
+        return Support("native")
+
+    def claim(self, guarantee: Guarantee, mode: str) -> Claim:  # noqa: ARG002 - it claims one thing
+        return self._description.claim
+
+    def rollback(self, query: Query, mode: str) -> Rollback | None:  # noqa: ARG002 - of its one query
+        """A worker's partitions where it is told which these are; all of the job where it has one worker."""
+        progress = self._description.progress
+        if progress is None:
+            return None
+        if progress.client is not None:
+            return "worker"
+        return "job" if self.terms.workers == 1 else None
+
+    def open(self, site: Site) -> JobCluster:
+        """Raises EngineFailure if its build fails."""
+        if self._description.build is not None and not self._built:
+            self._build(site)
+            self._built = True
+        return JobCluster(self._description, site)
+
+    def _build(self, site: Site) -> None:
+        told = self._description.build
+        assert told is not None, "asked for by who calls"  # noqa: S101
+        made = placeholders.command(told, {"python": str(site.python)})
+        name = f"{self.name}-build"
+        process = Process(name, made.words, site.logs / f"{name}.log", made.env, self._description.folder)
+        try:
+            _finished(process)
+        finally:
+            process.kill()
+
+
+def _finished(build: Process) -> None:
+    """Wait until a build has ended. Raises EngineFailure if it fails, or does not end."""
+    deadline_s = time.monotonic() + BUILD_S
+    while (code := build.exit_code) is None:
+        if time.monotonic() > deadline_s:
+            raise EngineFailure(f"{build.name} did not end within {BUILD_S:g} s; {_last(build.log)}", str(build.log))
+        time.sleep(_LOOK_S)
+    if code != 0:
+        what = f"{build.name} ended with exit code {code}; {_last(build.log)}"
+        raise EngineFailure(what, str(build.log), "run the command `build` of the job file by hand, in its folder")
+
+
+def _last(log: Path) -> str:
+    return f"its last lines:\n{tail(log)}"
+
+
+class JobCluster:
+    """There is no cluster: the processes of the job file are the job's only ones."""
+
+    def __init__(self, description: Description, site: Site) -> None:
+        self._description, self._site = description, site
+        self._submitted: list[JobProcesses] = []
+
+    def submit(self, job: Job) -> RunningJob:
+        told = self._description
+        kind = JobProcesses if told.progress is None else ObservedJob
+        running = kind(told, self._site, job)
+        self._submitted.append(running)
+        running.start()
+        return running
+
+    def close(self) -> None:
+        for running in self._submitted:
+            running.stop()

@@ -15,7 +15,7 @@ from reports.sections import comparability, overview
 from reports.sections.section import Report
 from results.metrics.recovery import CAUGHT_UP
 from results.plan import SetUp
-from results.result import Offence, RunResult, Verdict
+from results.result import Guarantee, Offence, RunResult, Verdict
 from tests import made_up
 from tests.made_up_strikes import FAULTS, around, faults, run, strike, struck
 
@@ -209,3 +209,27 @@ def test_two_runs_are_compared_on_a_page_where_another_result_is_given() -> None
     assert "What became wrong" in page
     assert "runs/before" in page
     assert "Two runs compared" not in html.render(after, "run")
+
+
+def test_an_engine_that_is_set_in_several_ways_is_one_engine() -> None:
+    def told(*cases: Any) -> str:
+        run = made_up.six().model_copy(update={"cases": list(cases)})
+        return summary.title(compare(run))
+
+    plain, advised = (SetUp(settings=name) for name in ("plain", "recommended"))
+    twice = [*made_up.pair("a", set_up=plain), *made_up.pair("a", set_up=advised)]
+    assert told(*twice).startswith("The one engine that ran was, in all two ways to set it, right: ")
+    assert told(*twice, *made_up.pair("b")).startswith("All two engines were, in all three ways to set them, right: ")
+
+
+def test_who_promises_less_is_named_once_for_each_promise() -> None:
+    weaker = {"guarantee": "at-least-once"}
+    both = [case for name in "ab" for case in made_up.pair(name, claim_note="its sink repeats")]
+    cases = [
+        case.model_copy(update=weaker | {"delivery": Guarantee(claimed="at-least-once", seen="exact")}) for case in both
+    ]
+    run = made_up.six().model_copy(update={"cases": cases})
+    (comparison,) = compare(run)
+    assert summary.headline(comparison)[-1] == (
+        "Exactly-once delivery was asked of all; a and b promise at-least-once only."
+    )

@@ -15,7 +15,7 @@ from reports import html, summary, terminal, units, vega
 from reports.comparison import compare, words
 from reports.figures import figures
 from reports.sections import comparability
-from results.plan import ForeignBroker, SetUp
+from results.plan import ForeignBroker
 from results.result import CaseResult, Guarantee, MetricValue, Offence, RunResult, Series, StrikeResult, Verdict
 from tests import made_up
 
@@ -398,27 +398,3 @@ def test_numbers_have_three_digits_and_a_unit(shown: str, expected: str) -> None
 
 def test_lists_read_as_english() -> None:
     assert [words([]), words(["a"]), words(["a", "b"]), words("abc")] == ["", "a", "a and b", "a, b and c"]
-
-
-def test_an_engine_that_is_set_in_several_ways_is_one_engine() -> None:
-    def told(*cases: Any) -> str:
-        run = made_up.six().model_copy(update={"cases": list(cases)})
-        return summary.title(compare(run))
-
-    plain, advised = (SetUp(settings=name) for name in ("plain", "recommended"))
-    twice = [*made_up.pair("a", set_up=plain), *made_up.pair("a", set_up=advised)]
-    assert told(*twice).startswith("The one engine that ran was, in all two ways to set it, right: ")
-    assert told(*twice, *made_up.pair("b")).startswith("All two engines were, in all three ways to set them, right: ")
-
-
-def test_who_promises_less_is_named_once_for_each_promise() -> None:
-    weaker = {"guarantee": "at-least-once"}
-    both = [case for name in "ab" for case in made_up.pair(name, claim_note="its sink repeats")]
-    cases = [
-        case.model_copy(update=weaker | {"delivery": Guarantee(claimed="at-least-once", seen="exact")}) for case in both
-    ]
-    run = made_up.six().model_copy(update={"cases": cases})
-    (comparison,) = compare(run)
-    assert summary.headline(comparison)[-1] == (
-        "Exactly-once delivery was asked of all; a and b promise at-least-once only."
-    )

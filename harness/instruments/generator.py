@@ -2,6 +2,8 @@
 
 Every event has a planned time that depends on nothing the engine does. What is due is handed over in planned order;
 each hand-over is recorded with the time at which it began, so that the judge knows how far behind schedule it was.
+
+Longer than most: the schedules, and what is sent beside the events, are read together.
 """
 
 from __future__ import annotations

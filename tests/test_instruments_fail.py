@@ -91,7 +91,7 @@ def conducted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str,
     def conduct(text: str, act: Callable[[], None]) -> Path:
         run = tmp_path / "run"
         tools = Provisioned(Path(sys.executable), None, None, {}, ROOT)
-        _run_case(CASE, engine, workload, None, tools, _RunLog(), run, tmp_path / "scratch", Moment(text, act))
+        _run_case(CASE, engine, workload, None, tools, _RunLog("t"), run, tmp_path / "scratch", Moment(text, act))
         return run / "cases" / CASE.name
 
     return conduct

@@ -245,7 +245,7 @@ def test_a_gauge_that_stands_still_is_named(tmp_path: Path, monkeypatch: pytest.
 
     monkeypatch.setattr(Gauge, "_look", slow)
     fault, tools = discover_faults()["kill-worker"], Provisioned(Path(sys.executable), None, None, {}, ROOT)
-    arguments = tools, _RunLog(), tmp_path / "run", tmp_path / "scratch", Silent()
+    arguments = tools, _RunLog("t"), tmp_path / "run", tmp_path / "scratch", Silent()
     with subreaper():
         _run_case(STRUCK, engine, workload, fault, *arguments)
     (case,) = judge(tmp_path / "run" / "cases" / STRUCK.name)

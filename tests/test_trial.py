@@ -49,7 +49,7 @@ def conducted(folder: Path, engine: Engine, workload: Workload, parameters: Para
     )
     run = folder / "run"
     tools = Provisioned(Path(sys.executable), None, None, {}, ROOT)
-    _run_case(case, engine, workload, None, tools, _RunLog(), run, folder / "scratch", Silent())
+    _run_case(case, engine, workload, None, tools, _RunLog("t"), run, folder / "scratch", Silent())
     return run / "cases" / case.name
 
 

@@ -117,12 +117,17 @@ class Process:
         with suppress(ProcessLookupError):
             os.killpg(self._child.pid, number)
 
+    def wait(self, timeout_s: float) -> int | None:
+        """Its exit code, as soon as it has ended; None if it still runs after timeout_s."""
+        with suppress(subprocess.TimeoutExpired):
+            self._child.wait(timeout_s)
+        return self.exit_code
+
     def stop(self, timeout_s: float = 10.0) -> None:
         """SIGTERM to the group, then SIGKILL to whatever is left of it after timeout_s."""
         if self.exit_code is None:
             self.signal(signal.SIGTERM)
-            with suppress(subprocess.TimeoutExpired):
-                self._child.wait(timeout_s)
+            self.wait(timeout_s)
         self.kill()
 
     def kill(self) -> None:

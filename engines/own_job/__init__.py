@@ -6,7 +6,6 @@ running job, `placeholders` what its commands are given.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -31,8 +30,6 @@ from workloads.query import Query
 
 BUILD_S = 900.0
 """How long its build may take."""
-
-_LOOK_S = 0.05
 
 
 class OwnJob:
@@ -97,11 +94,9 @@ class OwnJob:
 
 def _finished(build: Process) -> None:
     """Wait until a build has ended. Raises EngineFailure if it fails, or does not end."""
-    deadline_s = time.monotonic() + BUILD_S
-    while (code := build.exit_code) is None:
-        if time.monotonic() > deadline_s:
-            raise EngineFailure(f"{build.name} did not end within {BUILD_S:g} s; {_last(build.log)}", str(build.log))
-        time.sleep(_LOOK_S)
+    code = build.wait(BUILD_S)
+    if code is None:
+        raise EngineFailure(f"{build.name} did not end within {BUILD_S:g} s; {_last(build.log)}", str(build.log))
     if code != 0:
         what = f"{build.name} ended with exit code {code}; {_last(build.log)}"
         raise EngineFailure(what, str(build.log), "run the command `build` of the job file by hand, in its folder")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import signal
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engines.logs.offsets import CommittedOffsets, of_group
 from engines.own_job import placeholders
@@ -15,6 +16,9 @@ from engines.own_job.polled_command import PolledCommand
 from engines.process import Process, tail
 from engines.protocol import Counter, EngineFailure, Job, Role, Site, Slot
 from engines.protocol import Progress as Told
+
+if TYPE_CHECKING:
+    from engines.logs.kafka_group import GroupDescriber
 
 _LOOK_S = 0.05
 _CONNECT_S = 1.0
@@ -165,7 +169,7 @@ class JobProcesses:
         made, name = placeholders.command(told, self._values), f"{self._description.name}-stop"
         process = Process(name, made.words, self._site.logs / f"{name}.log", made.env, self._description.folder)
         try:
-            _until(lambda: process.exit_code is not None, timeout_s)
+            process.wait(timeout_s)
         finally:
             process.kill()
 
@@ -179,17 +183,11 @@ class JobProcesses:
     def _filled(self, text: str | None) -> str:
         return placeholders.filled(text or "", self._values)
 
-    def _describer(self, group: str) -> _Describer:
-        return _Describer(self._job, self._filled(group))
-
-
-class _Describer:
-    """Who is in a group of a job. The library that asks the broker is loaded once somebody asks."""
-
-    def __init__(self, job: Job, group: str) -> None:
+    def _describer(self, group: str) -> GroupDescriber:
+        # The library that asks the broker is loaded once somebody asks.
         from engines.logs.kafka_group import GroupDescriber
 
-        self.members = GroupDescriber(job.input.address, group, job.input.name).members
+        return GroupDescriber(self._job.input.address, self._filled(group), self._job.input.name)
 
 
 class ObservedJob(JobProcesses):
@@ -266,18 +264,11 @@ def _answers(port: int) -> bool:
     return True
 
 
-def _until(met: Callable[[], bool], timeout_s: float) -> bool:
-    deadline = time.monotonic() + timeout_s
-    while not met():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(_LOOK_S)
-    return True
-
-
 def _end(processes: list[Process], number: signal.Signals, timeout_s: float) -> None:
     """Send them a signal, and return once all have ended, or the time is over."""
+    deadline = time.monotonic() + timeout_s
     for process in processes:
         if process.exit_code is None:
             process.signal(number)
-    _until(lambda: all(process.exit_code is not None for process in processes), timeout_s)
+    for process in processes:
+        process.wait(max(0.0, deadline - time.monotonic()))

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from reports import recovery_text, threshold_text, units
 from reports.comparison import VIOLATIONS, Comparison, Row, words
 from reports.labels import labels
+from reports.units import counted, number
 from results.metrics import drain, latency
 from results.metrics.metric import Metric
 from results.metrics.statistics import INTERVAL_SAMPLES
 
 _P99 = latency.RESULT["p99"]
-_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _COUNTED = {"missing": "lost", "duplicate": "duplicate", "wrong": "wrong", "unexpected": "unexpected"}
 
 
@@ -123,16 +123,16 @@ def _all_of(rows: Sequence[Row]) -> str:
     if len(rows) == 1:
         return "The one engine that ran was"
     if count == len(rows):
-        return f"All {_number(count)} engines were"
+        return f"All {number(count)} engines were"
     if count == 1:
-        return f"The one engine that ran was, in all {_number(len(rows))} ways to set it,"
-    return f"All {_number(count)} engines were, in all {_number(len(rows))} ways to set them,"
+        return f"The one engine that ran was, in all {number(len(rows))} ways to set it,"
+    return f"All {number(count)} engines were, in all {number(len(rows))} ways to set them,"
 
 
 def _of(some: Sequence[Row], all_of_them: Sequence[Row]) -> str:
     several = len({row.engine for row in all_of_them}) < len(all_of_them)
     what = "ways to set the engines" if several else "engines"
-    return f"{_number(len(some)).capitalize()} of {_number(len(all_of_them))} {what}"
+    return f"{number(len(some)).capitalize()} of {number(len(all_of_them))} {what}"
 
 
 def violations(row: Row) -> str:
@@ -173,13 +173,13 @@ def speed(comparison: Comparison) -> str:
     trials = min(len(row.trials) for row in right)
     if trials < INTERVAL_SAMPLES:
         parts = [
-            f"{_number(trials).capitalize()} trial{'' if trials == 1 else 's'} each: speeds are orders of magnitude, "
-            f"and nothing is ranked. That takes {_number(INTERVAL_SAMPLES)} trials."
+            f"{counted(trials, 'trial').capitalize()} each: speeds are orders of magnitude, "
+            f"and nothing is ranked. That takes {number(INTERVAL_SAMPLES)} trials."
         ]
     else:
         parts = [sentence for like in _alike(right) for sentence in _rankings(comparison, like)]
         if parts:
-            parts.append(f"Those are medians of {_number(trials)} trials; where intervals overlap nothing is ranked.")
+            parts.append(f"Those are medians of {number(trials)} trials; where intervals overlap nothing is ranked.")
             parts += _noise(comparison)
     if unsure := [row.name for row in right if row.bracketed(drain.RATE) or row.bracketed(_P99)]:
         parts.append(f"Speeds in brackets say less than they seem to, and are not ranked: {words(unsure)}.")
@@ -267,9 +267,5 @@ def _crossed(comparison: Comparison) -> str:
     )
     said = [f"Thresholds that were crossed: {'; '.join(map(threshold_text.in_words, crossed))}."] if crossed else []
     if undecided:
-        said.append(f"{_number(len(undecided)).capitalize()} of {_number(len(comparison.thresholds))} are not decided.")
+        said.append(f"{number(len(undecided)).capitalize()} of {number(len(comparison.thresholds))} are not decided.")
     return " ".join(said)
-
-
-def _number(count: int) -> str:
-    return _NUMBERS[count] if count < len(_NUMBERS) else str(count)

@@ -61,8 +61,12 @@ def quantity(value: float | None, unit: str) -> str:
 
 def counted(count: int, thing: str) -> str:
     """A number and a noun: one fault, three faults, 96 strikes."""
-    number = _NUMBERS[count] if count < len(_NUMBERS) else f"{count:,}"
-    return f"{number} {thing}{'' if count == 1 else 's'}"
+    return f"{number(count)} {thing}{'' if count == 1 else 's'}"
+
+
+def number(count: int) -> str:
+    """Small ones in words, as within a sentence: three, 96."""
+    return _NUMBERS[count] if count < len(_NUMBERS) else f"{count:,}"
 
 
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")

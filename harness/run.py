@@ -94,8 +94,8 @@ def execute(
 
     A case whose history is complete already, of a run that goes on, is kept; one that was cut off is removed when it
     begins anew, and not before. provisioned: what each engine runs with, by name. job: a program of the user's own,
-    beside the engines that exist. Raises Problem or TrialFailure if a
-    case or the log cannot be had, and KeyboardInterrupt, after everything that was started has ended.
+    beside the engines that exist. Raises Problem or TrialFailure if a case or the log cannot be had, and
+    KeyboardInterrupt, after everything that was started has ended.
     """
     folder = folder.resolve()  # Engines run elsewhere and are given its parts.
     left = unrecorded(plan, folder)

@@ -136,7 +136,8 @@ class Encoder:
                 case name if name == CHECK:
                     columns.append(events.checks.tolist())
                 case name:
-                    columns.append((events.values[name] + self._shifts.get(name, 0)).tolist())
+                    data = events.values[name]
+                    columns.append((data + self._shifts[name] if name in self._shifts else data).tolist())
         # One call for all, then a split: JSON escapes line ends, so each line is one event.
         values = self._json.encode_lines(list(map(self._event, *columns))).split(b"\n")[: len(events.ids)]
         return Rows(self._partition_of_key[events.keys].tolist(), self._bytes[events.keys].tolist(), values)

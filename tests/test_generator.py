@@ -11,9 +11,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from engines.logs import connect
 from harness.instruments.generator import Encoder, Generator, closing_keys, split, told_segment
+from tests import generated_load
 from tests.conformance.hostile import renamings
+from tests.generated_load import committed
 from workloads.control import Control
 from workloads.profile import Profile
 from workloads.sensors import workload
@@ -26,36 +27,8 @@ QUERY = workload.query(PARAMETERS)
 
 @pytest.fixture
 def generator(tmp_path: Path):
-    log = connect(tmp_path / "log", "embedded")
-    log.create("in", 4)
-    made = Generator(
-        {
-            "workload": "sensors",
-            "parameters": PARAMETERS,
-            "seed": 7,
-            "partitions": 4,
-            "topic": "in",
-            "transactional_id": "t",
-            "log": "embedded",
-            "address": str(tmp_path / "log"),
-            "folder": str(tmp_path),
-        }
-    )
-    yield made
-    made.close()
-    log.close()
-
-
-def committed(folder: Path) -> list[tuple[int, dict]]:
-    """(partition, event) of everything a read_committed reader is given at once."""
-    log = connect(folder / "log", "embedded")
-    reader = log.reader("in", 4)
-    found = []
-    while chunks := reader.poll(0.2):
-        found += [(chunk.partition, json.loads(value)) for chunk in chunks for value in chunk.values]
-    reader.close()
-    log.close()
-    return found
+    with generated_load.generator(tmp_path, "sensors", PARAMETERS) as made:
+        yield made
 
 
 def test_an_event_carries_every_column_its_check_and_goes_to_its_keys_partition():

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-LIMIT_S = 180
+from tests.small_run import command
 
 SUITE = """
 schema_version = 1
@@ -37,18 +35,6 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "mine.csv").unlink()
     (run,) = (folder / "runs").iterdir()
     return run
-
-
-def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "harness.cli", *arguments],
-        cwd=folder,
-        env=os.environ | {"STREAMGAUGE_HOME": str(folder / "home")},
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
 
 
 def test_a_run_that_was_moved_and_whose_file_is_gone_judges_to_the_same_bytes(recorded: Path, tmp_path: Path):

@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from engines.logs import connect
 from harness.instruments.generator import Generator
-from tests.test_generator import committed
+from tests import generated_load
+from tests.generated_load import committed
 from tests.workloads.made import BASE_MS, WORKLOADS
 from workloads.replay import Replay
 from workloads.schedule import Schedule
@@ -38,25 +38,8 @@ def parameters(tmp_path: Path) -> dict[str, Any]:
 
 @pytest.fixture
 def generator(tmp_path: Path, parameters: dict[str, Any]) -> Iterator[Generator]:
-    log = connect(tmp_path / "log", "embedded")
-    log.create("in", 4)
-    made = Generator(
-        {
-            "workload": "replay",
-            "parameters": parameters,
-            "kept": str(tmp_path / "kept"),
-            "seed": 7,
-            "partitions": 4,
-            "topic": "in",
-            "transactional_id": "t",
-            "log": "embedded",
-            "address": str(tmp_path / "log"),
-            "folder": str(tmp_path),
-        }
-    )
-    yield made
-    made.close()
-    log.close()
+    with generated_load.generator(tmp_path, "replay", parameters, kept=str(tmp_path / "kept")) as made:
+        yield made
 
 
 @pytest.fixture

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +12,9 @@ import pytest
 
 from results.evidence.phases import phases
 from results.history import History
+from tests.small_run import command
 from workloads.stream import CONTROL_IDS
 
-LIMIT_S = 180
 T = 1_700_000_000
 
 SUITE = """
@@ -50,18 +47,6 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "mine.csv").unlink()
     (found,) = (folder / "runs").iterdir()
     return found
-
-
-def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "harness.cli", *arguments],
-        cwd=folder,
-        env=os.environ | {"STREAMGAUGE_HOME": str(folder / "home")},
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
 
 
 def result(run: Path) -> list[dict[str, Any]]:

@@ -29,6 +29,7 @@ from harness.gate import command as gate
 from harness.invocation import NAME, again, program, short_name
 from harness.manual import epilog
 from harness.named_run import LATEST, RUNS
+from harness.options import HELP, DebugOption, EngineOption, SettingsOption, WorkloadOption
 from harness.outlet import open_outlets
 from harness.planning.suite_files import suites
 from harness.problem import ExitCode, Problem
@@ -71,7 +72,7 @@ app = typer.Typer(
     help="Measures stream processors: throughput, latency, exactly-once correctness and memory, with evidence.",
     epilog=epilog(""),
     rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=dict(HELP),
 )
 
 app.add_typer(gate.app, name="gate", epilog=epilog("gate"), short_help=gate.SUMMARY_LINE)
@@ -126,7 +127,6 @@ FaultOption = Annotated[
         help="Replace the faults that strike (`all`: every one); may be repeated.",
     ),
 ]
-DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 
 def main() -> None:
@@ -260,26 +260,8 @@ def run(
             help=f"A suite's name ({', '.join(suites())}), or a path to its file.",
         ),
     ] = None,
-    engine: Annotated[
-        list[str] | None,
-        typer.Option(
-            "-e",
-            "--engine",
-            metavar="ENGINE",
-            autocompletion=completion.engine,
-            help="Only this engine; may be repeated.",
-        ),
-    ] = None,
-    workload: Annotated[
-        list[str] | None,
-        typer.Option(
-            "-w",
-            "--workload",
-            metavar="WORKLOAD",
-            autocompletion=completion.workload,
-            help="Only this workload; may be repeated.",
-        ),
-    ] = None,
+    engine: EngineOption = None,
+    workload: WorkloadOption = None,
     log: Annotated[
         Literal["embedded", "kafka", "auto"],
         typer.Option(help="The log between load and engines; auto: Kafka where Java is there."),
@@ -296,10 +278,7 @@ def run(
         Literal["at-most-once", "at-least-once", "exactly-once"] | None,
         typer.Option(help="Replace the suite's guarantee."),
     ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Replace a value of the suite; may be repeated."),
-    ] = None,
+    settings: SettingsOption = None,
     fault: FaultOption = None,
     rate: Annotated[
         Literal["search", "sweep"] | None,
@@ -614,10 +593,7 @@ def explain(
         str,
         typer.Option(metavar="SUITE", autocompletion=completion.suite, help="The suite that it is a case of."),
     ] = "quick",
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Replace a value of the suite; may be repeated."),
-    ] = None,
+    settings: SettingsOption = None,
     _debug: DebugOption = False,
 ) -> None:
     """Show what an engine would run: its settings against the defaults, with a reason each, and its plan."""

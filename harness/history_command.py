@@ -12,6 +12,7 @@ import typer
 from harness import consoles, machine_noise, named_run
 from harness.invocation import again
 from harness.manual import epilog
+from harness.options import HELP, DebugOption
 from harness.problem import ExitCode, Problem
 from results.folder import write_whole
 from results.printable import printable
@@ -26,7 +27,7 @@ SUMMARY_LINE = "Show how figures go over runs of this machine."
 app = typer.Typer(
     help="How figures go over runs of one machine, and where their level changed.",
     rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=dict(HELP),
 )
 
 LEDGER = "history.jsonl"
@@ -43,6 +44,7 @@ def add(
         list[str], typer.Argument(metavar="RUN...", help="Folders of runs, `latest`, or files result.json (.xz).")
     ],
     file: FileOption = None,
+    _debug: DebugOption = False,
 ) -> None:
     """Keep the figures of runs: those of cases that passed, and that stand without brackets."""
     from results import result_file, store
@@ -65,6 +67,7 @@ def show(
     file: FileOption = None,
     everything: Annotated[bool, typer.Option("--all", help="Every metric that is kept.")] = False,
     page: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write it as a page.")] = None,
+    _debug: DebugOption = False,
 ) -> None:
     """Show each case and metric with its trend, what became worse first."""
     from reports import trend_text
@@ -86,6 +89,7 @@ def accept(
     metric: Annotated[str, typer.Argument(metavar="METRIC", help="As `history show` names it.")],
     why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Why the change is all right.")],
     file: FileOption = None,
+    _debug: DebugOption = False,
 ) -> None:
     """Mark the newest change of a case and metric as known: a new level begins there."""
     from results.trend.ledger import Accepted

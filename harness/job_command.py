@@ -15,6 +15,7 @@ from harness import consoles
 from harness.invocation import again, program
 from harness.manual import epilog
 from harness.named_run import RUNS
+from harness.options import HELP, DebugOption
 from harness.problem import ExitCode, Problem
 from results.printable import printable
 
@@ -37,7 +38,7 @@ CALM_S = 6.0
 app = typer.Typer(
     help="A program of yours as an engine: a job file says how it is started, and what it answers.",
     rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=dict(HELP),
 )
 
 
@@ -46,6 +47,7 @@ def new(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it; nothing is overwritten.")] = Path(
         "job.toml"
     ),
+    _debug: DebugOption = False,
 ) -> None:
     """Write a job file to begin with, with a comment at each key."""
     from harness.planning.job_file import TEMPLATE
@@ -67,6 +69,7 @@ def check(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The job file; its commands are started.")],
     kafka: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Use a broker that is already there.")] = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the folders of its two runs are made.")] = RUNS,
+    _debug: DebugOption = False,
 ) -> int:
     """Try a program, in about a minute: does it start, answer right, and survive a kill?"""
     from harness.display import choose

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,23 @@ def test_the_list_of_commands_has_whole_sentences(
     assert "..." not in text.partition("Commands:")[2]
     assert all(re.search(rf"^  {name} .*[.?]$", text, re.MULTILINE) for name in COMMANDS)
     assert all(f"{int(code):>3}  {MEANINGS[code]}" in text for code in ExitCode)
+
+
+def leaves(command: Any, name: str) -> Iterator[tuple[str, Any]]:
+    """Commands that do something, by all their words."""
+    inner = getattr(command, "commands", {})
+    if not inner or getattr(command, "invoke_without_command", False):
+        yield name, command
+    for each, found in inner.items():
+        yield from leaves(found, f"{name} {each}")
+
+
+LEAVES = dict(found for name, command in COMMANDS.items() for found in leaves(command, name))
+
+
+@pytest.mark.parametrize("name", LEAVES)
+def test_each_command_takes_what_an_error_that_was_not_foreseen_advises(name: str) -> None:
+    assert any("--debug" in parameter.opts for parameter in LEAVES[name].params)
 
 
 EXAMPLES = [words for some in manual.EXAMPLES.values() for words, _ in some]

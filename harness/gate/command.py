@@ -17,6 +17,7 @@ import typer
 
 from harness import completion, consoles
 from harness.manual import epilog
+from harness.options import HELP, DebugOption, EngineOption, SettingsOption, WorkloadOption
 from harness.problem import ExitCode, Problem
 from results.folder import write_whole
 from results.printable import printable, printable_lines
@@ -35,7 +36,7 @@ app = typer.Typer(
     help="Is this slower than it was, or wrong? Exit code 1 for a regression, 3 for wrong rows.",
     invoke_without_command=True,
     rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=dict(HELP),
 )
 
 Format = Literal["text", "markdown", "json"]
@@ -79,33 +80,12 @@ def gate(
     suite: Annotated[
         str, typer.Option(metavar="SUITE", autocompletion=completion.suite, help="The suite that is tried.")
     ] = "gate",
-    engine: Annotated[
-        list[str] | None,
-        typer.Option(
-            "-e",
-            "--engine",
-            metavar="ENGINE",
-            autocompletion=completion.engine,
-            help="Only this engine; may be repeated.",
-        ),
-    ] = None,
-    workload: Annotated[
-        list[str] | None,
-        typer.Option(
-            "-w",
-            "--workload",
-            metavar="WORKLOAD",
-            autocompletion=completion.workload,
-            help="Only this one; may be repeated.",
-        ),
-    ] = None,
+    engine: EngineOption = None,
+    workload: WorkloadOption = None,
     log: Annotated[
         Literal["auto", "embedded", "kafka"], typer.Option(help="auto: the embedded one where all engines have it.")
     ] = "auto",
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Replace a value of the suite; may be repeated."),
-    ] = None,
+    settings: SettingsOption = None,
     seed: Annotated[int | None, typer.Option(metavar="N", min=0, help="Of the order of the trials.")] = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the gate's folder is made.")] = Path("runs"),
     strict: Annotated[bool, typer.Option("--strict", help="Exit with code 6 where it is inconclusive.")] = False,
@@ -114,7 +94,7 @@ def gate(
     ] = False,
     output_format: Annotated[Format, typer.Option("--format", help="What is printed on standard output.")] = "text",
     no_progress: Annotated[bool, typer.Option("--no-progress", help="Say nothing until there is a result.")] = False,
-    _debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    _debug: DebugOption = False,
 ) -> int:
     """Compare this code with a baseline, side by side: first the answers, then the speed.
 
@@ -162,7 +142,7 @@ def accept(
     figure: Annotated[
         str | None, typer.Option(metavar="METRIC", help="Only this figure, by its metric's name; all of the case.")
     ] = None,
-    _debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    _debug: DebugOption = False,
 ) -> None:
     """Let a known change pass until a day. Wrong rows are never accepted."""
     from harness.gate import repository

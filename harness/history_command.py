@@ -78,6 +78,8 @@ def show(
     if page is not None:
         _write_page(page, found)
         return
+    if not found:
+        _say(f"Nothing is kept yet: {again('history', 'add', 'RUN')}")
     console = consoles.console(sys.stdout)
     for item in trend_text.shown(found, kept.unread, everything):
         console.print(item)

@@ -26,8 +26,6 @@ def shown(trends: Sequence[Trend], unread: int, everything: bool = False) -> Ite
 
     everything: also metrics that no results table shows and that did not change.
     """
-    if not trends:
-        yield Text("Nothing is kept yet: streamgauge history add RUN")
     cases = chosen(trends, everything)
     for case, of_case in cases.items():
         yield Text(f"\n{printable(case)}", "bold")

@@ -114,3 +114,12 @@ def test_advice_for_misuse_begins_as_the_command_did(
     monkeypatch.setenv(CALLED, "../bench")
     assert cli.execute(["run", "--bogus"]) == 2
     assert "See: ../bench run --help" in capsys.readouterr().err
+
+
+def test_an_empty_history_says_what_to_type_as_it_was_called(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(CALLED, "./bench")
+    (tmp_path / "h.jsonl").write_text("")
+    assert cli.execute(["history", "show", "--file", str(tmp_path / "h.jsonl")]) == 0
+    assert capsys.readouterr().out == "Nothing is kept yet: ./bench history add RUN\n"

@@ -19,6 +19,7 @@ from engines.configuration import Configurable, nearest
 from engines.protocol import Engine, Guarantee, LogKind, OnItsOwnTerms
 from harness.faults.fault import has_one_victim
 from harness.host import disk
+from harness.invocation import again
 from harness.planning import recorded
 from harness.planning.catalogue import Catalogue
 from harness.planning.suite import InvalidRequest, Suite, parameter
@@ -388,7 +389,7 @@ def _ask(suite: Suite, names: Sequence[str], catalogue: Catalogue) -> list[_Aske
             remedy = "Choose another file"
             problems.append(Problem(what, f"workload {name}", remedy, ExitCode.USAGE))
         except (ValueError, ArithmeticError) as error:
-            remedy = f"See its parameters: streamgauge list workloads; given were {own or 'none'}"
+            remedy = f"See its parameters: {again('list', 'workloads')}; given were {own or 'none'}"
             problems.append(Problem(f"its parameters do not fit: {error}", f"workload {name}", remedy, ExitCode.USAGE))
     if problems:
         raise InvalidRequest(problems)

@@ -32,6 +32,7 @@ from results.history import METHOD_VERSION, TRIAL, Complete, DamagedHistory, End
 from results.plan import CALIBRATION, KEPT, CasePlan, Drain, Machine, Paced, SetUp
 from results.warmth import Drained
 from workloads import oracle
+from workloads.query import SqlAnswer
 from workloads.stream import Segment
 from workloads.workload import Keeping, Workload
 
@@ -220,12 +221,16 @@ class Calibration(Trial):
 def due(case: CasePlan, workload: Workload, kept: Path) -> Due:
     """How many rows are due for how many events, as the oracle finds on the first of them, and how long one is.
 
+    A user's own SQL is asked by the judge alone: here each event has a row, which is rather too many than too few.
     kept: the folder with what the workload made its events of.
     """
     parameters = workload.kept(case.parameters, kept) if isinstance(workload, Keeping) else case.parameters
     query = workload.query(parameters)
     segment = Segment(0, SAMPLE_EVENTS, 0, case.event_rate)
     events = workload.events(parameters, case.seed, segment, np.arange(SAMPLE_EVENTS, dtype=np.int64))
+    if isinstance(query.shape, SqlAnswer):
+        made: dict[str, Any] = {"key": events.labels[0], **dict.fromkeys(query.row_fields, SAMPLE_EVENTS)}
+        return Due(SAMPLE_EVENTS, SAMPLE_EVENTS, len(msgspec.json.encode(made)))
     rows = oracle.expected(query, [events])
     row = rows.slice(0, 1).select(list(query.row_fields)).to_pylist()
     shown = {"key": events.labels[0], **(row[0] if row else {})}

@@ -69,7 +69,7 @@ from results.history import (
 from results.plan import CasePlan, Drain, Paced, Pinned, Search, kept_folder
 from results.rate_search import Ask, Commit, Late, Tried, breaks, outcome
 from results.warmth import Drained
-from workloads.control import answers
+from workloads.control import answers, awaited
 from workloads.schedule import Schedule, Scheduled
 from workloads.stream import Segment
 from workloads.workload import Keeping, Parameters, Workload
@@ -79,6 +79,10 @@ READY_S = 180.0
 
 PATIENCE_S = 120.0
 """How long an engine may go without a new result while results are due."""
+
+STANDS_STILL_S = 30.0
+"""How long no result may come before it is taken that none will: where it is not known which closing events have some.
+Long, since a job that comes back from a strike must not be taken for one that has lost its rows."""
 
 CLOSING_LEAD_MS = 60_000
 """How far in event time the first closing events stand behind a phase's last event."""
@@ -272,8 +276,11 @@ class Trial:
 
     def _await_answer(self) -> None:
         """What a user's program says of itself may be wrong: it is ready once an event on each partition was answered.
-        No phase has begun, so nothing that is judged is closed by these events.
+        No phase has begun, so nothing that is judged is closed by these events. Where it is not known which events it
+        answers, what it says of itself is all that there is.
         """
+        if not awaited(self._query):
+            return
         self._phase = "first answer"
         self._say("waiting for a first answer")
         self._await_closings(self._base_ms, lambda *_: None)
@@ -477,11 +484,13 @@ class Trial:
 
     def _await_closings(self, first_ms: int, mark: Callable[[int, int], None]) -> int:
         """Send closing rounds until results of the first were seen for every closing key; when the last result came.
+        Where it is not known how events look that have results, until there was no new one for STANDS_STILL_S.
 
         first_ms: event time of the first round. mark: is told the number and the event time of each, before it is sent.
         """
         step_ms = math.ceil(self._query.settle_ms / 1000) * 1000
-        missing = set(closing_keys(self._case.partitions))
+        missing = set(closing_keys(self._case.partitions)) if awaited(self._query) else set()
+        patience_s = 0.0 if missing else STANDS_STILL_S
         rounds, next_round_s, rows, progress_s, first_id = 0, 0.0, -1, time.monotonic(), 0
         while True:
             now_s = time.monotonic()
@@ -494,10 +503,10 @@ class Trial:
                 first_id = first_id or sent["first_id"]
             status = self._collector.ask({"do": "status"}, _ANSWER_S)
             missing -= {row["key"] for row in status["closings"] if answers(self._query, row, first_ms, first_id)}
-            if not missing:
-                break
             if status["rows"] != rows:
                 rows, progress_s = status["rows"], now_s
+            if not missing and now_s - progress_s >= patience_s:
+                break
             self._attend()
             if now_s - progress_s > PATIENCE_S:
                 raise TrialFailure(

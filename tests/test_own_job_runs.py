@@ -20,7 +20,7 @@ def checked(file: Path, tmp_path: Path, broker: str, capsys: pytest.CaptureFixtu
     return code, capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", ["pipe-exactly-once", "pipe-at-least-once"])
+@pytest.mark.parametrize("name", ["pipe-exactly-once", "pipe-at-least-once", "fees"])
 def test_an_honest_program_passes_its_check(
     name: str, tmp_path: Path, broker: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

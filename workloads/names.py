@@ -24,6 +24,7 @@ from workloads.query import (
     Query,
     Running,
     Shape,
+    SqlAnswer,
     StateMachine,
     Top,
     Until,
@@ -93,6 +94,8 @@ def _fields(shape: Shape) -> tuple[str, ...]:
             return tuple(aggregate.name for aggregate in given)
         case Join(fields=joined):
             return tuple(field.name for field in joined)
+        case SqlAnswer(identity=identity, values=values):
+            return (*identity, *values)
         case _:
             return ()
 
@@ -124,6 +127,8 @@ def _shape(shape: Shape, names: Mapping[str, str]) -> Shape:
             )
         case StateMachine(symbol=symbol):
             return replace(shape, symbol=names[symbol])
+        case SqlAnswer():
+            return shape
 
 
 def _aggregates(

@@ -6,6 +6,8 @@ Standard library only, so that the environment of any engine can load it. `tests
 in plain Python, event by event: where a sentence here leaves a doubt, it decides.
 
 Arithmetic is exact: every integer is non-negative and below 2**53. All columns but the key are integers.
+
+Longer than most: it is one vocabulary, of all that can be asked.
 """
 
 from __future__ import annotations
@@ -251,7 +253,28 @@ class StateMachine:
     within_ms: int
 
 
-Shape: TypeAlias = Windowed | Running | Project | Join | StateMachine
+@dataclass(frozen=True)
+class SqlAnswer:
+    """The rows that a statement of a user's says, over the events as committed: see `workloads.sql_answer`. No engine
+    translates it; the program of a job file answers it.
+    """
+
+    statement: str
+    """One SELECT of DuckDB's."""
+    named: str
+    """What the file with the statement is called, for messages."""
+    identity: tuple[str, ...]
+    """The integers that together with the key name a row; there may be none."""
+    values: tuple[str, ...]
+    """The integers beside them, in the order of the statement."""
+    timed: bool
+    """Whether the statement says which event decides a row."""
+    closings: tuple[tuple[tuple[str, int], ...], ...]
+    """The events of one closing key, in their order, for which the program writes at least one row: of each, the
+    integer columns that are not zero. Empty where none are known."""
+
+
+Shape: TypeAlias = Windowed | Running | Project | Join | StateMachine | SqlAnswer
 
 
 @dataclass(frozen=True)
@@ -300,6 +323,8 @@ class Query:
                 return ("first",)
             case Join():
                 return ("left", "right")
+            case SqlAnswer(identity=named):
+                return named
             case _:
                 return (ID,)
 
@@ -317,6 +342,8 @@ class Query:
                 return (*(field.name for field in joined), "checks")
             case StateMachine():
                 return (CODE, "since", CHECK)
+            case SqlAnswer(values=values):
+                return values
 
     @property
     def row_fields(self) -> tuple[str, ...]:
@@ -374,7 +401,7 @@ class Query:
 
 
 _TYPES = (Query, Column, Condition, Linear, Deduplicate, Tumbling, Sliding, Session, Count, Until, Aggregate, Top)
-_SHAPES = (Windowed, Running, Project, Joined, Join, Transition, StateMachine)
+_SHAPES = (Windowed, Running, Project, Joined, Join, Transition, StateMachine, SqlAnswer)
 _KINDS: Mapping[str, type] = {kind.__name__.lower(): kind for kind in (*_TYPES, *_SHAPES)}
 
 

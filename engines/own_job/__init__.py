@@ -53,7 +53,8 @@ class OwnJob:
     def support(self, query: Query, guarantee: Guarantee, mode: str) -> Support:  # noqa: ARG002 - it has one mode
         own = self._description
         if query != own.query:
-            given = ", ".join(f"{name}={value!r}" for name, value in own.terms.parameters.items())
+            # A parameter may be a whole file of SQL.
+            given = ", ".join(f"{name}={repr(value)[:_SHOWN]}" for name, value in own.terms.parameters.items())
             return Support(
                 "unsupported", f"its job file says that it answers {own.terms.workload}{f' with {given}' * bool(given)}"
             )

@@ -9,11 +9,12 @@ from typing import Any
 
 from engines.configuration import Configurable
 from engines.discovery import discover as discover_engines
-from engines.protocol import Engine
+from engines.protocol import Engine, Guarantee, OnItsOwnTerms, Support
 from harness.faults import discover as discover_faults
 from harness.faults.fault import Fault
 from harness.planning.suite_files import suites
 from workloads.discovery import Unavailable
+from workloads.query import Query, SqlAnswer
 from workloads.workload import Workload
 from workloads.workload import discover as discover_workloads
 
@@ -41,6 +42,15 @@ class Catalogue:
 
 def discover() -> Catalogue:
     return Catalogue(discover_engines(), discover_workloads(), discover_faults())
+
+
+def answered_by(engine: Engine, query: Query, guarantee: Guarantee, mode: str) -> Support:
+    """What an engine says of a query; of a user's own SQL, which only the program of a job file answers, none is asked
+    that is not one.
+    """
+    if isinstance(query.shape, SqlAnswer) and not isinstance(engine, OnItsOwnTerms):
+        return Support("unsupported", "SQL of a user's own is for the program of a job file")
+    return engine.support(query, guarantee, mode)
 
 
 def _engines() -> list[Entry]:

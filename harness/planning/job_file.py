@@ -17,22 +17,17 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, mo
 
 from engines.own_job import OwnJob, placeholders
 from engines.own_job.description import Command, Description, Progress, Ready, Stop
-from engines.protocol import Claim, Guarantee, IdPlace, Poison, Terms
+from engines.protocol import Claim, Guarantee, Poison, Terms
 from harness.planning import quantity
 from harness.planning.catalogue import Catalogue
-from harness.planning.suite import MOST_WORKERS, InvalidRequest, parameter
+from harness.planning.job_answer import Answered, AnswerTable, ClosingTable, answered
+from harness.planning.suite import MOST_WORKERS, InvalidRequest
 from harness.planning.tables import Table, unknown
 from harness.planning.toml_source import Places, explained, read
 from harness.problem import ExitCode, Problem
-from workloads.discovery import Unavailable
-from workloads.query import Query
-from workloads.workload import Parameters, Unfit
 
 TEMPLATE = Path(__file__).with_name("job.toml")
 """A job file with a comment at each key: what `job new` writes."""
-
-EACH_ONCE = "each-once"
-"""The workload that an answer `each_once` is of."""
 
 _MOST_WORDS = 1_000
 _MOST_NAME = 40
@@ -51,12 +46,6 @@ def _variable(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,199}", name):
         raise ValueError("no variable can be called so: allowed are letters, digits and _, and no digit first")
     return name
-
-
-def _place(told: str) -> str:
-    if not re.fullmatch(r"key|(header|value):.{1,200}", told):
-        raise ValueError('says where the id is: "header:NAME", "value:FIELD" or "key"')
-    return told
 
 
 Text = Annotated[str, Field(min_length=1, max_length=10_000), AfterValidator(_no_nul)]
@@ -147,36 +136,6 @@ class StopTable(Table):
     """How long they get."""
 
 
-class AnswerTable(Table):
-    """What a right answer is: one of these."""
-
-    workload: Text | None = None
-    """The name of a workload: its rows, as JSON objects."""
-    parameters: dict[str, Any] = Field(default={})
-    """Beside `workload`: parameters that the answer rests on, such as the length of a window."""
-    each_once: Annotated[str, AfterValidator(_place)] | None = None
-    """Each event once: where a record of the output has its id, as "header:NAME", "value:FIELD" or "key"."""
-    in_order: Annotated[bool, Field(strict=True)] = False
-    """Beside `each_once`: whether the records of a key are in the order of its events, in one partition."""
-
-    @model_validator(mode="after")
-    def _is_one(self) -> AnswerTable:
-        if (self.workload is None) == (self.each_once is None):
-            raise ValueError("one of `workload` and `each_once` must be there, and not both")
-        if self.parameters and self.workload is None:
-            raise ValueError("`parameters` stand beside `workload`")
-        if self.in_order and self.each_once is None:
-            raise ValueError("`in_order` stands beside `each_once`")
-        return self
-
-    @property
-    def id_place(self) -> IdPlace | None:
-        if self.each_once is None:
-            return None
-        kind, _, name = self.each_once.partition(":")
-        return IdPlace(kind, name)  # type: ignore[arg-type]  # the pattern has no other
-
-
 class JobTable(Table):
     """What holds for the program as a whole."""
 
@@ -213,6 +172,8 @@ class JobFile(Table):
     """One process beside them; None for none."""
     job: JobTable
     """What holds for the program as a whole."""
+    closing: ClosingTable | None = None
+    """How closing events look, where the answer is SQL; None where that is not known."""
 
 
 def load(file: Path, catalogue: Catalogue) -> OwnJob:
@@ -228,11 +189,14 @@ def load(file: Path, catalogue: Catalogue) -> OwnJob:
         raise InvalidRequest(explained(error, JobFile, places)) from None
     name = told.job.name if told.job.name is not None else file.stem
     problems = [*_misnamed(name, catalogue, places), *_misplaced(told, places)]
-    problems += _unanswerable(told.job.answer, catalogue, places)
+    found = answered(told.job.answer, told.closing, file.resolve().parent, catalogue, places)
+    if not isinstance(found, Answered):
+        raise InvalidRequest([*problems, *found])
     if problems:
         raise InvalidRequest(problems)
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    return OwnJob(_description(told, name, file.resolve(), digest, catalogue))
+    # What SQL there is beside it is a part of what is asked.
+    digest = hashlib.sha256("\0".join([text, *([found.sql] if found.sql else [])]).encode()).hexdigest()
+    return OwnJob(_description(told, name, file.resolve(), digest, found))
 
 
 def _misnamed(name: str, catalogue: Catalogue, places: Places) -> Iterator[Problem]:
@@ -273,67 +237,13 @@ def _misplaced(told: JobFile, places: Places) -> Iterator[Problem]:
             yield found
 
 
-def _unanswerable(answer: AnswerTable, catalogue: Catalogue, places: Places) -> Iterator[Problem]:
-    """An answer of a workload that does not exist, or with parameters that it does not have."""
-    name, where = answer.workload, places.of(("job", "answer"))
-    if name is None:
-        return
-    workload = catalogue.workloads.get(name)
-    if workload is None:
-        yield unknown("workload", name, catalogue.workloads, where)
-    elif isinstance(workload, Unavailable):
-        yield Problem(f"workload {name} cannot be loaded: {workload.why}", where, "Name another", ExitCode.USAGE)
-    else:
-        wrong = False
-        for key, value in answer.parameters.items():
-            if key not in workload.defaults:
-                wrong = True
-                yield unknown(f"parameter of {name}", key, workload.defaults, where)
-                continue
-            try:
-                parameter(workload, key, value)
-            except ValueError as error:
-                wrong = True
-                remedy = f"Its default is {workload.defaults[key]!r}"
-                yield Problem(f"`{key}`: {error}", where, remedy, ExitCode.USAGE)
-        if not wrong:
-            yield from _unfit(answer, catalogue, where)
-
-
-def _unfit(answer: AnswerTable, catalogue: Catalogue, where: str) -> Iterator[Problem]:
-    try:
-        _query(answer, catalogue)
-    except Unfit as unfit:
-        yield Problem(unfit.what, where, unfit.remedy, ExitCode.USAGE)
-    except (ValueError, ArithmeticError) as error:
-        yield Problem(f"its parameters do not fit: {error}", where, "Correct them", ExitCode.USAGE)
-
-
-def _answered(answer: AnswerTable, catalogue: Catalogue) -> tuple[str, Parameters]:
-    """The workload that is answered, and those of its parameters that the answer rests on."""
-    if answer.workload is None:
-        return EACH_ONCE, {"order": "key" if answer.in_order else "none"}
-    workload = catalogue.workloads[answer.workload]
-    assert not isinstance(workload, Unavailable), "refused before"  # noqa: S101
-    own = {key: parameter(workload, key, value) for key, value in answer.parameters.items()}
-    return answer.workload, {**workload.defaults, **own}
-
-
-def _query(answer: AnswerTable, catalogue: Catalogue) -> Query:
-    name, own = _answered(answer, catalogue)
-    workload = catalogue.workloads[name]
-    assert not isinstance(workload, Unavailable), "refused before, or ours"  # noqa: S101
-    return workload.query({**workload.defaults, **own})
-
-
 _STRENGTH: Sequence[Guarantee] = get_args(Guarantee)
 """Guarantees, the weakest first."""
 
 
-def _description(told: JobFile, name: str, file: Path, sha256: str, catalogue: Catalogue) -> Description:
+def _description(told: JobFile, name: str, file: Path, sha256: str, answer: Answered) -> Description:
     job = told.job
     claims = job.claims
-    answered, parameters = _answered(job.answer, catalogue)
     return Description(
         name=name,
         file=file,
@@ -346,12 +256,12 @@ def _description(told: JobFile, name: str, file: Path, sha256: str, catalogue: C
         if job.progress is None
         else Progress(job.progress.group, job.progress.client, _bare(job.progress.command)),
         stop=Stop(_bare(job.stop.command), signal.Signals[job.stop.signal], job.stop.timeout),
-        claim=Claim(claims.processing, claims.delivery),
+        claim=Claim(claims.processing, claims.delivery, emits=job.answer.emits),
         poison=job.poison,
-        query=_query(job.answer, catalogue),
+        query=answer.query,
         terms=Terms(
-            workload=answered,
-            parameters=parameters,
+            workload=answer.workload,
+            parameters=answer.parameters,
             guarantee=min(claims.processing, claims.delivery, key=_STRENGTH.index),
             workers=told.worker.count,
             interval_ms=None if job.interval is None else round(job.interval * 1000),
@@ -372,7 +282,9 @@ def _bare(words: Sequence[str] | None) -> Command | None:
 
 def terms_given(terms: Terms) -> Mapping[str, str]:
     """The parameters that a job's answer rests on, as --set writes them: by dotted key."""
-    return {
-        f"workload.{terms.workload}.{name}": json.dumps(value) if isinstance(value, str) else str(value)
-        for name, value in terms.parameters.items()
-    }
+    return {f"workload.{terms.workload}.{name}": _written(value) for name, value in terms.parameters.items()}
+
+
+def _written(value: int | float | str) -> str:
+    """A value as TOML has it. JSON's own escapes of what is beyond ASCII are none of TOML's."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else str(value)

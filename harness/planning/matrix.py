@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from engines.protocol import Engine, Guarantee
-from harness.planning.catalogue import Catalogue, Entry
+from harness.planning.catalogue import Catalogue, Entry, answered_by
 from workloads.discovery import Unavailable
 from workloads.workload import Workload
 
@@ -64,7 +64,7 @@ def columns(catalogue: Catalogue) -> list[EngineColumn]:
 def _cell(engine: Engine, mode: str, workload: Workload | Unavailable) -> Cell:
     if isinstance(workload, Unavailable):
         return Cell("unavailable", f"{workload.name} cannot be loaded: {workload.why}")
-    support = engine.support(workload.query(workload.defaults), GUARANTEE, mode)
+    support = answered_by(engine, workload.query(workload.defaults), GUARANTEE, mode)
     return Cell(support.kind, support.detail)
 
 

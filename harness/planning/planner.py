@@ -21,7 +21,7 @@ from harness.faults.fault import has_one_victim
 from harness.host import disk
 from harness.invocation import again
 from harness.planning import recorded
-from harness.planning.catalogue import Catalogue
+from harness.planning.catalogue import Catalogue, answered_by
 from harness.planning.suite import InvalidRequest, Suite, parameter
 from harness.planning.threshold_table import planned
 from harness.problem import ExitCode, Problem
@@ -446,7 +446,7 @@ def _obstacle(case: CasePlan, engine: Engine, workload: Workload, not_kafka: Blo
     """Why the engine cannot take this case on any machine, or on the log that was chosen."""
     if case.log not in engine.logs:
         return not_kafka or Blocked(outcome="unsupported", reason=f"has no {case.log} log")
-    support = engine.support(workload.query(case.parameters), case.guarantee, case.mode)
+    support = answered_by(engine, workload.query(case.parameters), case.guarantee, case.mode)
     if support.kind == "unsupported":
         return Blocked(outcome="unsupported", reason=support.detail)
     return _too_little_memory(case, engine)

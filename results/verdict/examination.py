@@ -21,8 +21,9 @@ from results.verdict.identity import Finder
 from results.verdict.late import Lateness, settle
 from results.verdict.matching import Due, Matching, match_rows
 from results.verdict.pairing import pair
+from results.verdict.sql_due import closed_by_ours, due_by_sql, untold
 from workloads import oracle
-from workloads.query import Query
+from workloads.query import Query, SqlAnswer
 from workloads.stream import Events, Integers
 
 
@@ -116,7 +117,9 @@ def examine(history: History, phases: list[Phase]) -> Examination:
     rows = parse(stream.query, history.table("output"), labels, stream.shifts)
     recording = recording_problems(rows.repeated, *after_the_end(history, rows.partitions, rows.offsets))
     seen = compared(history, stream, phases, labels, given, rows)
-    return replace(seen, problems=problems_of(phases, given.problems, seen.repeated, seen.lateness, recording))
+    problems = problems_of(phases, given.problems, seen.repeated, seen.lateness, recording)
+    more = untold(stream.query, phases)
+    return replace(seen, problems={name: [*told, *more.get(name, [])] for name, told in problems.items()})
 
 
 def compared(
@@ -133,26 +136,33 @@ def compared(
     given: the events of these keys. paired_before: as of `results.verdict.pairing.pair`.
     """
     query = stream.query
-    # What has no end in event time (running aggregates, counts) goes on from phase to phase.
-    due = _due(query, oracle.expected(query, _pieces(stream, given, phases)), phases)
+    optional = None
+    if isinstance(query.shape, SqlAnswer):
+        due, optional = due_by_sql(history, stream, query.shape, phases, labels)
+    else:
+        # What has no end in event time (running aggregates, counts) goes on from phase to phase.
+        due = _due(query, oracle.expected(query, _pieces(stream, given, phases)), phases)
     repeated = Finder(due.keys, due.identity).repeated
     times = np.bincount(due.phases[repeated], minlength=len(phases)).tolist()
     if repeated.any():
         due = due.take(~repeated)
     updates = latest(query, rows) if history.plan.emits == "updates" else None
     rows = rows if updates is None else updates.rows
+    if optional is not None:
+        due = due.take(~optional | (Finder(rows.keys, rows.identity).find(due.keys, due.identity) >= 0))
     late_ids, lateness = [stream.late(phase.segment) for phase in phases], []
     for number, phase in enumerate(phases):
         ids = given.ids[phase.name]
         due, found = settle(stream, phase, number, ids, ids[_among(ids, late_ids[number])], labels, due, rows)
         lateness.append(found)
+    matching = pair(query, match_rows(due, rows), paired_before)
     seen = Examination(
         history=history,
         stream=stream,
         phases=phases,
         labels=labels,
         given=given,
-        matching=pair(query, match_rows(due, rows), paired_before),
+        matching=matching if optional is None else closed_by_ours(history, phases, matching),
         late_ids=late_ids,
         lateness=lateness,
         updates=updates,

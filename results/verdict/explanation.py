@@ -25,7 +25,7 @@ from results.verdict.examination import Examination
 from results.verdict.identity import grouped
 from results.verdict.matching import DUPLICATE, MATCH
 from results.verdict.succession import Answer, explain_running, explain_windows
-from workloads.query import ID, Query, Running, Session, Windowed
+from workloads.query import ID, Query, Running, Session, SqlAnswer, Windowed
 from workloads.stream import Integers
 
 THOROUGH = 500
@@ -96,8 +96,14 @@ class Explainer:
             due, found = self._due(int(self._matching.index[row])), self._values(row)
             differing = [name for name in found if found[name] != due[name]]
             self._found[row] = Explanation("wrong value", values(differing, due, found))
-        identity = self._matching.due.identity
-        self._ids |= {due: tuple(identity[:, due].tolist()) for due in missing.tolist()}
+        due_rows = self._matching.due
+        if isinstance(self._query.shape, SqlAnswer):
+            # What its identity means is not known; the event that decides a row is, where it is told.
+            self._ids |= {
+                due: (int(due_rows.last_ids[due]),) if due_rows.timed[due] else () for due in missing.tolist()
+            }
+            return
+        self._ids |= {due: tuple(due_rows.identity[:, due].tolist()) for due in missing.tolist()}
 
     # Time windows: the events of each.
 

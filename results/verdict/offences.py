@@ -38,7 +38,7 @@ from results.verdict.tally import (
     malformed_of,
     unexplained,
 )
-from workloads.query import Join, Query, Windowed
+from workloads.query import Join, Query, SqlAnswer, Windowed
 from workloads.stream import Integers
 
 _IDS = 10
@@ -197,7 +197,9 @@ class _Finding:
             expected=self._named(self._matching.due.values[:, due]),
             ids=list(ids[:_IDS]),
             ids_count=len(ids),
-            explanation=f"no row for its {len(ids)} event{'s' if len(ids) > 1 else ''}: {describe(ids)}",
+            explanation=f"no row for its {len(ids)} event{'s' if len(ids) > 1 else ''}: {describe(ids)}"
+            if ids
+            else "there is no such row",
         )
 
     def _wrong(self, row: int) -> Offence:
@@ -323,6 +325,8 @@ class _Bounds:
 
 def _bounds(query: Query, identity: Integers) -> _Bounds:
     named: dict[str, int] = dict(zip(query.identity, identity.tolist(), strict=True))
+    if isinstance(query.shape, SqlAnswer):
+        return _Bounds(None, None, named)  # What a user's columns mean is not known.
     return _Bounds(named.pop("start", None), named.pop("end", None), named)
 
 
@@ -334,5 +338,7 @@ def _groundless(query: Query) -> str:
             return "no window of this key begins with this event"
         case Join():
             return "these events of this key are no pair"
+        case SqlAnswer(named=file):
+            return f"{file} says no such row of this key"
         case _:
             return "no row is due for this event of this key"

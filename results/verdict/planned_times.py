@@ -14,9 +14,12 @@ from results.plan import Paced
 from results.verdict.examination import Examination
 from workloads import control
 from workloads.control import heartbeat_second
+from workloads.query import SqlAnswer
 from workloads.stream import Integers
 
 NEVER = np.iinfo(np.int64).max
+
+_SECOND_NS = 1_000_000_000
 
 _MOST_SECONDS = 2**31
 """No phase lasts longer, so a later heartbeat is none."""
@@ -29,6 +32,10 @@ def planned(seen: Examination, phase: Phase, paced: Paced) -> tuple[Integers, In
     due = seen.matching.due
     mine = np.flatnonzero((due.phases == seen.phases.index(phase)) & due.timed)
     last_ns = seen.stream.planned_ns(phase.segment, due.last_ids[mine], paced)
+    if isinstance(seen.stream.query.shape, SqlAnswer):
+        # A row that was there before the event which decides it was closed by an event of ours: no latency is known.
+        kept = seen.matching.first_visible_ns[mine] >= phase.start_ns + last_ns
+        mine, last_ns = mine[kept], last_ns[kept]
     if seen.stream.query.time_window is None:
         return mine, last_ns, last_ns
     closed_ns = _closed_ns(seen, phase, paced, due.identity[1, mine])
@@ -73,6 +80,8 @@ class Earliest:
 def earliest(seen: Examination, emits: str) -> Earliest:
     """emits: `final` where an engine writes a row once; `updates` where it may do so before its window is closed."""
     due = seen.matching.due
+    if isinstance(seen.stream.query.shape, SqlAnswer):
+        return _decided(seen)
     events_ns = np.full(len(due.keys), NEVER, dtype=np.int64)
     closing_ns = np.zeros(len(due.keys), dtype=np.int64)
     windowed = seen.stream.query.time_window is not None and emits == "final"
@@ -84,6 +93,30 @@ def earliest(seen: Examination, emits: str) -> Earliest:
         if windowed:
             closing_ns[mine] = _closing_ns(seen, number, due.identity[1, mine])
     return Earliest(events_ns, closing_ns)
+
+
+def _decided(seen: Examination) -> Earliest:
+    """Of a user's own SQL: when the event that decides a row was planned or released, or a heartbeat of ours that may
+    have decided it before: one since the event before; or the closing events of the phase before. 0 for rows of which
+    no such event is told.
+    """
+    due = seen.matching.due
+    events_ns = np.zeros(len(due.keys), dtype=np.int64)
+    for number, phase in enumerate(seen.phases):
+        mine = np.flatnonzero((due.phases == number) & due.timed)
+        ids = due.last_ids[mine]
+        found_ns = _there_ns(seen, phase, ids)
+        if phase.load is not None and len(mine):
+            before = np.maximum(ids - 1, phase.segment.first)
+            first = (ids == phase.segment.first) | np.isin(before, seen.late_ids[number])
+            passed_ns = _there_ns(seen, phase, before) - phase.start_ns
+            heartbeat_ns = phase.start_ns + (passed_ns // _SECOND_NS + 1) * _SECOND_NS
+            found_ns = np.minimum(found_ns, np.where(first, phase.start_ns, heartbeat_ns))
+        # Events of later phases have later times than these, so no closing events but those just before decide it.
+        earlier = {other.name for other in seen.phases[:number][-1:]}
+        closed_ns = [mark.at_ns for mark in seen.history.of(Closing) if mark.phase in earlier]
+        events_ns[mine] = np.minimum(found_ns, min(closed_ns, default=NEVER))
+    return Earliest(events_ns, np.zeros(len(due.keys), dtype=np.int64))
 
 
 def _there_ns(seen: Examination, phase: Phase, ids: Integers) -> Integers:

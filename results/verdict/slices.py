@@ -32,6 +32,7 @@ from results.verdict.offences import Explained, Findings, concluded, explained
 from results.verdict.paced_rows import PacedRows, joined, paced_rows
 from results.verdict.pairing import PAIRED, pairs_windows
 from results.verdict.tally import Chosen, Tally, chosen, counted, lighter
+from workloads.query import SqlAnswer
 from workloads.stream import Integers
 
 
@@ -117,9 +118,10 @@ def examine(history: History, phases: list[Phase], until: ExitStack) -> Examined
 
     until: what it ends with ends processes and removes files, and nothing more can be found then.
     """
-    _, labels = opened(history, phases)
+    stream, labels = opened(history, phases)
     number = apportioned.slices_for(history, phases, labels)
-    if number == 1:
+    # A user's own SQL may take keys together.
+    if number == 1 or isinstance(stream.query.shape, SqlAnswer):
         return Examined(examine_whole(history, phases))
     scratch = Path(until.enter_context(TemporaryDirectory(prefix="streamgauge-", ignore_cleanup_errors=True)))
     pool = until.enter_context(Pool(PROCESSES, scratch))

@@ -21,7 +21,7 @@ SEED = 20261124
 LATE = "late-sensors"
 
 FOUND: dict[str, Workload] = {name: found for name, found in discover().items() if not isinstance(found, Unavailable)}
-WORKLOADS = [name for name in FOUND if name != "replay"]
+WORKLOADS = [name for name in FOUND if name not in ("replay", "own-sql")]
 """What needs nothing but a seed; `replay` has a file, and a test, of its own."""
 
 

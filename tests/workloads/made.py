@@ -20,8 +20,8 @@ SEED = 20261124
 _found = discover()
 assert not [found for found in _found.values() if isinstance(found, Unavailable)]
 WORKLOADS: dict[str, Workload] = dict(_found)  # type: ignore[arg-type]
-SEEDED = [name for name in WORKLOADS if name != "replay"]
-"""Workloads that need nothing but a seed."""
+SEEDED = [name for name in WORKLOADS if name not in ("replay", "own-sql")]
+"""Workloads that need nothing but a seed: no file of a user's."""
 
 
 def made(

@@ -333,6 +333,8 @@ class Terms:
     """Where the id stands of rows that are not in the form that the query says; None where they are."""
     tells_progress: bool = True
     """Whether it is told how far it has committed. Where it is not, strikes fall by time, and test no guarantee."""
+    polled: bool = False
+    """Whether its output is no topic: a command prints the rows, and nothing tells when each was there."""
 
 
 @runtime_checkable

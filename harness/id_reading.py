@@ -92,6 +92,22 @@ class IdReading:
         return f"no id in {where} of: ".encode() + shown
 
 
+@dataclass(frozen=True)
+class ValueAlone:
+    """A record of which nothing is known but its value."""
+
+    held: bytes | None
+
+    def key(self) -> None:
+        return None
+
+    def value(self) -> bytes | None:
+        return self.held
+
+    def headers(self) -> None:
+        return None
+
+
 def _number(text: bytes | str | None) -> int | None:
     told = text.encode() if isinstance(text, str) else text or b""
     return int(told) if _DIGITS.fullmatch(told) else None

@@ -179,6 +179,9 @@ def _lines(case: CaseResult, logs: Path) -> Iterator[str]:
             yield f"    {struck.detail}; {stake}. The strikes of a suite test its guarantee"
         return
     yield f"✗ {asked}: no. {case.reason}"
+    if any(strike.state == "missed" for strike in case.strikes):
+        # The aim is right after a commit, where the file tells how far the program is.
+        yield f"    nothing was killed: {case.strikes[0].detail}. Does `progress` in the job file tell its commits?"
     for offence in case.offences[:_MOST_OFFENCES]:
         yield f"    {offence.kind}: {offence.explanation}"
     if case.outcome != "fail":

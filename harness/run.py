@@ -26,7 +26,7 @@ from engines.configuration import Configurable
 from engines.echo import echo
 from engines.logs import connect
 from engines.ports import free_ports
-from engines.protocol import Engine, Site
+from engines.protocol import Engine, OnItsOwnTerms, Site
 from harness import calibration, machine_noise
 from harness.broker import JARS, Broker, KafkaBroker
 from harness.display import Display
@@ -429,6 +429,7 @@ def _trial_plan(case: CasePlan, engine: Engine, workload: Workload, tools: Provi
         claim_note=claim.note,
         emulated=support.detail if support.kind == "emulated" else "",
         emits=claim.emits,
+        polled=isinstance(engine, OnItsOwnTerms) and engine.terms.polled,
         partitions=case.partitions,
         parallelism=case.parallelism,
         interval_ms=case.interval_ms,

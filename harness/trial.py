@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from engines.failure import Failure
-from engines.protocol import Engine, LogKind, OnItsOwnTerms, Role, Topic
+from engines.protocol import Engine, Job, LogKind, OnItsOwnTerms, Role, Topic
 from harness import backlogs, probing
 from harness.broken_records import BrokenRecords
 from harness.commit_watch import CommitWatch
@@ -34,12 +34,12 @@ from harness.host.flight_recording import FlightRecording
 from harness.host.pinning import here, move, starting_on
 from harness.host.signals import held_still
 from harness.host.stacks import dump
-from harness.id_reading import IdReading, read_ids
 from harness.instruments.channel import Instrument
 from harness.instruments.generator import closing_keys
 from harness.instruments.sampler import OURS
+from harness.output_source import OutputSource, source_of
 from harness.planned_job import planned_job
-from harness.quiescence import Rest
+from harness.quiescence import PolledRest, Rest
 from harness.readback import read_back, read_outputs
 from harness.record import Record
 from harness.strikes.campaign import Campaign
@@ -209,9 +209,8 @@ class Trial:
                 "seed": self._case.seed,
             },
         )
-        reading = self._id_reading()
-        told = {"topic": self._output, "ids": None if reading is None else asdict(reading)}
-        self._collector = self._instrument(stack, "collector", common | told)
+        self._source.attach((self._equipment.log, self._equipment.gauge_log), self._equipment.folder / "logs", stack)
+        self._collector = self._instrument(stack, "collector", common | self._source.setup, self._source.module)
         self._sampler = self._instrument(
             stack, "sampler", {"folder": str(self._equipment.folder), "director": os.getpid()}
         )
@@ -221,21 +220,33 @@ class Trial:
             self._say(self._pinned.why)
         self._tell_sampler(dict)
 
-    def _id_reading(self) -> IdReading | None:
-        """How rows that tell an id alone are read, by us and by the collector; None where rows are the query's."""
-        engine = self._engine
-        if not isinstance(engine, OnItsOwnTerms) or engine.terms.id_place is None:
-            return None
-        place, keys = engine.terms.id_place, int(self._case.parameters["keys"])
-        reading = IdReading(place.kind, place.name, keys, self._case.partitions)
-        for log in (self._equipment.log, self._equipment.gauge_log):
-            if log is not None:
-                read_ids(log, self._output, reading)
-        return reading
+    @cached_property
+    def _job(self) -> Job:
+        return planned_job(
+            self._case,
+            name=self._prefix,
+            query=self._query,
+            input=self._topic(self._input),
+            output=self._topic(self._output),
+            directory=self._equipment.state,
+            topic_settings=self._equipment.topic_settings,
+        )
 
-    def _instrument(self, stack: ExitStack, name: str, setup: dict[str, Any]) -> Instrument:
+    @property
+    def _polled(self) -> bool:
+        """Whether a command prints the rows, in place of a topic."""
+        return isinstance(self._engine, OnItsOwnTerms) and self._engine.terms.polled
+
+    @cached_property
+    def _source(self) -> OutputSource:
+        """Where its rows come from. What reads them for us goes by no link that is broken on purpose."""
+        job = replace(self._job, input=replace(self._job.input, address=self._equipment.address))
+        keys = int(self._case.parameters.get("keys", 0))
+        return source_of(self._engine, job, keys, self._equipment.site.python)
+
+    def _instrument(self, stack: ExitStack, name: str, setup: dict[str, Any], module: str = "") -> Instrument:
         log = self._equipment.folder / "logs" / f"{name}.log"
-        instrument = Instrument(name, f"harness.instruments.{name}", setup, log)
+        instrument = Instrument(name, module or f"harness.instruments.{name}", setup, log)
         # The last to be closed: an engine that is being stopped may still write, which the collector is to see.
         stack.callback(self._record.end, instrument)
         self._instruments.append(instrument)
@@ -245,18 +256,8 @@ class Trial:
         """Start the engine and wait until it is ready for the first event."""
         self._phase = "start of the engine"
         self._say("starting the engine")
-        directory = self._equipment.state
-        directory.mkdir(parents=True, exist_ok=True)
-        job = planned_job(
-            self._case,
-            name=self._prefix,
-            query=self._query,
-            input=self._topic(self._input),
-            output=self._topic(self._output),
-            directory=directory,
-            topic_settings=self._equipment.topic_settings,
-        )
-        self._deployment = Deployment(self._engine, self._equipment.site, job, READY_S)
+        self._equipment.state.mkdir(parents=True, exist_ok=True)
+        self._deployment = Deployment(self._engine, self._equipment.site, self._job, READY_S)
         stack.callback(self._end_engine)
         stack.callback(self._deployment.close)
         stack.push(self._dump_threads)
@@ -388,9 +389,18 @@ class Trial:
             self._output,
             self._broken.write,
             self._processes,
+            printed=self._printed if self._polled else None,
         )
         stack.callback(campaign.end)
         return campaign
+
+    def _printed(self, after_ns: int, deadline_s: float) -> int | None:
+        """As `Campaign` asks for it, on its thread: while the load goes on nobody else asks this collector."""
+        while time.monotonic() < deadline_s:
+            status = self._collector.ask({"do": "status"}, _ANSWER_S)
+            if status["began_ns"] > after_ns:
+                return int(status["distinct"])
+        return None
 
     def _looked_late(self, from_ns: int, until_ns: int) -> None:
         with suppress(NotStored):  # What comes next cannot be stored either, and says so.
@@ -509,9 +519,10 @@ class Trial:
                 break
             self._attend()
             if now_s - progress_s > PATIENCE_S:
+                why = f"; {status['failure']}" if status.get("failure") else ""
                 raise TrialFailure(
                     f"no new result for {PATIENCE_S:g} s in phase {self._phase}, while results for the closing keys "
-                    f"{', '.join(sorted(missing))} are due",
+                    f"{', '.join(sorted(missing))} are due{why}",
                     str(self._equipment.site.logs),
                 )
         self._base_ms = -(-(first_ms + (rounds + 1) * step_ms) // self._unit_ms) * self._unit_ms
@@ -520,7 +531,7 @@ class Trial:
     def _come_to_rest(self) -> None:
         """Wait until nothing is on its way; store what the engine was given and, after strikes, all that it wrote."""
         self._phase = "quiescence"
-        rest = Rest(self._equipment.log, self._output, self._case.partitions, self._case.interval_ms)
+        rest = self._rest()
         # Meanwhile the input is read back: offsets that are the same afterwards did not change in between.
         self._say("reading back the input")
         self._record.add(
@@ -532,8 +543,14 @@ class Trial:
         self._marks.write(Quiescent(at_ns=time.monotonic_ns(), end_offsets=ends, still_s=rest.still_s))
         counted = self._deployment.counters()
         self._marks.write(Counters(at_ns=time.monotonic_ns(), late=counted.get("late"), broken=counted.get("broken")))
-        if self._case.strikes is not None:
+        if self._case.strikes is not None and not self._polled:
             self._record.add(read_outputs(self._equipment, self._output, self._case.partitions))
+
+    def _rest(self) -> Rest | PolledRest:
+        """What waits until outputs stand still. Its time counts from now."""
+        if self._polled:
+            return PolledRest(lambda command: self._collector.ask(dict(command), _ANSWER_S), self._case.interval_ms)
+        return Rest(self._equipment.log, self._output, self._case.partitions, self._case.interval_ms)
 
     def _await_collector(self, ends: list[int]) -> None:
         """Return once the collector has read all of the output. Raises TrialFailure if it does not."""

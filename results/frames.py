@@ -24,6 +24,7 @@ from results.history import METHOD_VERSION, DamagedHistory, History
 from results.metrics.basis import Basis
 from results.metrics.latency import counted
 from results.metrics.latency_parts import Parts, parts
+from results.plan import POLLED
 from results.result import CaseResult, CheckedThreshold, ProbeResult, RunResult, StrikeResult, Subject
 from results.store import CASES
 from results.verdict.matching import NEVER
@@ -314,6 +315,8 @@ def _results(case: CaseResult, history: History) -> pa.Table | str:
         return "it had no paced load"
     if case.outcome == "unknown":
         return f"the outcome is unknown: {case.reason}"
+    if history.plan.polled:
+        return f"none: {POLLED}"
     began, why = phases(history), unfinished(history)
     missing = incomplete(history)
     if why is not None or missing:

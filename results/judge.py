@@ -21,6 +21,7 @@ from results.metrics.measured import Measured
 from results.metrics.measurement import Measurement
 from results.metrics.registry import measurements
 from results.metrics.strike_results import tried
+from results.plan import POLLED
 from results.result import CaseResult, Guarantee, Kind, Offence, Outcome, PhaseKind, StrikeResult, Verdict
 from results.verdict.guarantee import CLAIMS, delivery_seen, in_words, processing_seen, violations
 from results.verdict.offences import Findings
@@ -97,6 +98,8 @@ class _Case:
 
     def __post_init__(self) -> None:
         self.measured.notes += older(self.history)
+        if self.history.plan.polled:
+            self.measured.notes.append(POLLED)
         self.phases = [phase for phase in self.began if phase.kind == self.kind]
         self.doubts = list(self.given)
         if not self.doubts and (why := obstacle(self.history, self.kind)):
@@ -213,9 +216,8 @@ class _Case:
                 self.measured.notes.append(f"the metric {name} cannot be loaded: {found.why}")
             elif found.applies(basis):
                 self._add(found, basis)
-            elif found.applies(basis, but="causality"):
-                why = f"void: {basis.premature:,} rows were visible before they could be known"
-                self.measured.lack(found.metrics, why)
+            elif basis.untimed is not None and found.applies(basis, but="causality"):
+                self.measured.lack(found.metrics, basis.untimed)
         self.measured.bracket_reserved()
         if self.struck is not None:
             self.strikes = self._part("strikes", lambda: basis.watched.strikes) or self.strikes

@@ -140,10 +140,10 @@ class Search(_Model):
     """Of a sweep: rates, as shares of the rate at which the last backlog was drained."""
 
 
-Aim = Literal["share", "outputs", "interval", "row", "committing", "restore", "phase"]
-"""When to strike: at a share of the load; every so many outputs; at a point of the commit interval; as an output row
-appears that was not seen before; while a commit is under way; a second time, while the job restores. `phase` is what
-`interval` was called up to method version 7; no suite asks for it any more."""
+Aim = Literal["share", "outputs", "interval", "commit", "row", "committing", "restore", "phase"]
+"""When to strike: at a share of the load; every so many outputs; at a point of the commit interval; as soon as a commit
+is seen; as an output row appears that was not seen before; while a commit is under way; a second time, while the job
+restores. `phase` is what `interval` was called up to method version 7; no suite asks for it any more."""
 
 
 class AskedStrikes(_Model):
@@ -438,6 +438,13 @@ def clock() -> Clock:
     return Clock(wall_ns=time.time_ns(), monotonic_ns=time.monotonic_ns())
 
 
+POLLED = (
+    "the output is no topic: a command prints its rows, and nothing tells when each was there. So no latency, rate or "
+    "recovery is stated"
+)
+"""What a reader must know of a trial whose output was polled."""
+
+
 class TrialPlan(_Model):
     """One engine deployed once and given one workload: what was asked, and what it ran on."""
 
@@ -482,6 +489,9 @@ class TrialPlan(_Model):
     that is not told."""
     emits: Literal["final", "updates"] = "final"
     """Whether a row is written once, or several times with growing values of which the last one counts."""
+    polled: bool = False
+    """Whether the output was no topic: a command of the user's printed its rows, and nothing tells when each was
+    there."""
     partitions: Few
     """Number of partitions of the input, and of the output."""
     parallelism: Few

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from engines.protocol import Job, Topic
 from harness import cli
 from harness.planning import planner, suite
 from harness.planning.catalogue import discover
@@ -21,6 +22,7 @@ from harness.planning.suite_files import suites
 from harness.problem import ExitCode, Problem
 from results.plan import CasePlan, RunPlan
 from tests.job_files import EXAMPLES, MINE, changed, written
+from workloads import each_once
 
 KNOWN = discover()
 
@@ -97,7 +99,16 @@ def test_what_we_ship_is_a_job_file(file: Path) -> None:
         ("[job]", "[job]\nstop = { timeout = '2 days' }", r"`timeout`: .*duration"),
         ("[job]", "[job]\ninterval = '0ms'", r"`interval`: .*greater"),
         ("[job]", "[job]\nmemory = 'much'", r"`memory`: .*size"),
-        ("[job]", "[output]\ncommand = ['x']\n[job]", r"unknown key `output` \| mine.toml:8 .*Allowed: coordinator"),
+        ("[job]", "[outputs]\ncommand = ['x']\n[job]", r"unknown key `outputs` \| mine.toml:8 .*Did you mean `output`"),
+        ("[job]", "[output]\n[job]", r"`output`: one of `command` and `decoder`.* \| mine.toml:8"),
+        ("[job]", "[output]\ncommand = ['x']\ndecoder = ['y']\n[job]", r"`output`: one of `command` and `decoder`"),
+        ("[job]", "[output]\ncommand = 'cat rows'\n[job]", r"`command`: a command is a list of words.*mine.toml:9"),
+        ("[job]", "[output]\ncommand = []\n[job]", r"`command`: .* \| mine.toml:9"),
+        ("[job]", "[output]\ncommand = ['x']\nprefix = 'schema-registry'\n[job]", r"`prefix` stands beside `decoder`"),
+        ("[job]", "[output]\ndecoder = ['x']\nprefix = 'confluent'\n[job]", r"`prefix` cannot be 'confluent'.*none"),
+        ("[job]", "[output]\ncommand = ['x', '{slot}']\n[job]", r"unknown placeholder `\{slot\}` \| mine.toml:8"),
+        ("[job]", "[output]\ncommand = ['x']\n[job]", r"`each_once` is 'header:sg-id', which is outside.*mine.toml:14"),
+        ("[job]", "[output]\ndecoder = ['x']\n[job]", r"outside of a value that is decoded .*value:FIELD"),
         ("[job]", "[coordinator]\ncommand = ['x', '{slot}']\n[job]", r"unknown placeholder `\{slot\}` \| mine.toml:9"),
     ],
 )
@@ -208,6 +219,50 @@ def test_without_progress_strikes_fall_by_time(tmp_path: Path) -> None:
 
 def replace_aim(strikes: object) -> object:
     return strikes.model_copy(update={"aim": "share", "rows": 0})  # type: ignore[attr-defined]
+
+
+POLLED = MINE.replace("[job]", '[output]\ncommand = ["cat", "{output}"]\n[job]').replace("header:sg-id", "value:id")
+
+
+def test_rows_that_a_command_prints_have_no_order(tmp_path: Path) -> None:
+    found = refusals(tmp_path, POLLED.replace('"value:id"', '"value:id", in_order = true'))
+    assert any("`in_order` asks for an order" in one for one in found), found
+
+
+def test_a_job_says_where_its_rows_are(tmp_path: Path) -> None:
+    topic = Topic("kafka", "broker:1", "out", 4)
+    query = each_once.workload.query(each_once.workload.defaults)
+    asked = Job("sg-1", query, topic, topic, "exactly-once", "default", 2, 500, 512, tmp_path)
+    plain = load(written(tmp_path), KNOWN)
+    assert (plain.row_command(asked, tmp_path), plain.decoding(asked, tmp_path)) == (None, None)
+    assert not plain.terms.polled
+    polled = load(written(tmp_path, POLLED), KNOWN)
+    command = polled.row_command(asked, tmp_path)
+    assert command is not None
+    assert (command.words, command.folder, polled.terms.polled) == (("cat", "out"), str(tmp_path), True)
+    table = "env = { B = '{bootstrap}' }\nprefix = 'schema-registry'\ndecoder = ["
+    text = POLLED.replace("[output]\ncommand = [", f"[output]\n{table}")
+    decoded = load(written(tmp_path, text), KNOWN)
+    decoding = decoded.decoding(asked, tmp_path)
+    assert decoding is not None
+    assert (decoding.prefixed, decoding.decoder.env, decoded.terms.polled) == (True, {"B": "broker:1"}, False)
+
+
+@pytest.mark.parametrize(
+    ("aim", "planned_aim"),
+    [("interval", "interval"), ("commit", "commit"), ("row", "interval"), ("outputs", "interval"), ("share", "share")],
+)
+def test_strikes_are_not_aimed_by_rows_that_nobody_sees(tmp_path: Path, aim: str, planned_aim: str) -> None:
+    text = suites()["ci"].read_text()
+    assert 'aim = "interval"' in text
+    source = tmp_path / "mine-suite.toml"
+    source.write_text(text.replace('aim = "interval"', f'aim = "{aim}"\nrows = 1'))
+    strikes = only(planned(tmp_path, POLLED, str(source))).strikes
+    assert strikes is not None
+    assert (strikes.aim, strikes.rows) == (planned_aim, 0)
+    seen = only(planned(tmp_path, MINE, str(source))).strikes
+    assert seen is not None
+    assert (seen.aim, seen.rows) == (aim, 1)
 
 
 def test_each_worker_of_a_job_must_have_a_strike(tmp_path: Path) -> None:

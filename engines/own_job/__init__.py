@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from engines.output_reading import Decoding, Invocation
 from engines.own_job import placeholders
-from engines.own_job.description import Description
+from engines.own_job.description import Command, Description
 from engines.own_job.processes import JobProcesses, ObservedJob
 from engines.process import Process, tail
 from engines.protocol import (
@@ -31,9 +32,14 @@ from workloads.query import Query
 BUILD_S = 900.0
 """How long its build may take."""
 
+_SHOWN = 60
+"""So many characters of a parameter are shown."""
+
 
 class OwnJob:
-    """Implements `engines.protocol.Engine`, `OnItsOwnTerms` and `RollsBack`."""
+    """Implements `engines.protocol.Engine`, `OnItsOwnTerms`, `RollsBack` and, of `engines.output_reading`,
+    `ReadByCommand`.
+    """
 
     modes: Mapping[str, str] = {"default": "as its job file says"}
     logs: tuple[LogKind, ...] = ("kafka",)
@@ -73,6 +79,20 @@ class OwnJob:
         if progress.client is not None:
             return "worker"
         return "job" if self.terms.workers == 1 else None
+
+    def row_command(self, job: Job, python: Path) -> Invocation | None:
+        return self._invocation(self._description.output.rows, job, python)
+
+    def decoding(self, job: Job, python: Path) -> Decoding | None:
+        told = self._description.output
+        decoder = self._invocation(told.decoder, job, python)
+        return None if decoder is None else Decoding(decoder, told.prefixed)
+
+    def _invocation(self, told: Command | None, job: Job, python: Path) -> Invocation | None:
+        if told is None:
+            return None
+        made = placeholders.command(told, placeholders.of_job(job, python))
+        return Invocation(made.words, made.env, str(self._description.folder))
 
     def open(self, site: Site) -> JobCluster:
         """Raises EngineFailure if its build fails."""

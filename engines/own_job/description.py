@@ -59,6 +59,18 @@ class Stop:
 
 
 @dataclass(frozen=True)
+class Output:
+    """How the output is read where it is no topic of JSON records: one of the two commands, or none."""
+
+    rows: Command | None = None
+    """It prints all rows that are there, as JSON lines; None where the output is a topic."""
+    decoder: Command | None = None
+    """It makes JSON of the topic's values; None where they are JSON."""
+    prefixed: bool = False
+    """Beside the decoder: whether each value begins with a schema registry's five bytes."""
+
+
+@dataclass(frozen=True)
 class Description:
     """A job file."""
 
@@ -88,6 +100,8 @@ class Description:
     """What it answers."""
     terms: Terms
     """What it has by itself."""
+    output: Output = Output()
+    """How its output is read."""
 
     @property
     def folder(self) -> Path:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import queue
 import threading
-from contextlib import closing
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ import msgspec
 
 from engines.logs import connect
 from engines.logs.protocol import Chunk, Log
+from engines.output_reading import Decoding, Invocation
+from harness.decoder import DECODER_LOG, DecodedReading, Decoder
 from harness.id_reading import IdReading, read_ids
 from harness.instruments.channel import Commands, EndOfInput, answer, failures_told, now_ns
 from results.history import TableWriter
@@ -98,6 +101,22 @@ class RowWriter:
             self._gaps.write({"from_ns": from_ns, "until_ns": until_ns})
 
 
+def parted(values: Sequence[bytes | None]) -> tuple[int, list[dict[str, Any]]]:
+    """How many of these are rows of the workload, and the rows of closing events among the others. A record of a
+    program's own may have no value.
+    """
+    controls = [value for value in values if value is not None and _CONTROL_MARK in value]
+    closings = []
+    for value in controls:
+        try:
+            row = msgspec.json.decode(value)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            continue  # The judge will read it and say so.
+        if isinstance(row, dict) and str(row.get("key", "")).startswith(_CLOSE_PREFIX):
+            closings.append(row)
+    return len(values) - len(controls), closings
+
+
 class Seen:
     """What has become visible so far."""
 
@@ -109,18 +128,11 @@ class Seen:
 
     def add(self, visible_ns: int, chunk: Chunk) -> None:
         self.positions[chunk.partition] = chunk.offsets[-1] + 1
-        controls = [value for value in chunk.values if _CONTROL_MARK in value]
-        results = len(chunk.values) - len(controls)
+        results, closings = parted(chunk.values)
         if results:
             self.rows += results
             self.last_row_ns = visible_ns
-        for value in controls:
-            try:
-                row = msgspec.json.decode(value)
-            except msgspec.DecodeError:
-                continue  # The judge will read it and say so.
-            if isinstance(row, dict) and str(row.get("key", "")).startswith(_CLOSE_PREFIX):
-                self._closings.append(row)
+        self._closings += closings
 
     def report(self) -> dict[str, Any]:
         """Counts of the workload's rows so far, and the closing keys' rows since the last report."""
@@ -139,14 +151,18 @@ class Follower:
     tells of; before, that would only wake it more often than there are rows.
     """
 
-    def __init__(self, log: Log, topic: str, partitions: int) -> None:
-        self._log, self._topic = log, topic
+    def __init__(self, log: Log, topic: str, partitions: int, decoded: DecodedReading | None = None) -> None:
+        """decoded: how values become rows; None where they are rows as they are read."""
+        self._log, self._topic, self._decoded = log, topic, decoded
         self.seen = Seen(partitions)
         self._reader, self._looks_for_ends = log.reader(topic, partitions), False
 
     def poll(self) -> tuple[int, list[Chunk]]:
         """What has become visible, and when it was seen."""
         chunks, visible_ns = self._reader.poll(_POLL_S), now_ns()
+        if self._decoded is not None:
+            # After the time was taken: what a user's decoder needs is no latency of an engine.
+            chunks = [replace(chunk, values=self._decoded.of_values(chunk.values)) for chunk in chunks]
         for chunk in chunks:
             self.seen.add(visible_ns, chunk)
         if self._looks_for_ends:
@@ -167,17 +183,28 @@ class Follower:
 def main() -> None:
     commands = Commands()
     setup = commands.setup
-    with failures_told(), closing(connect(setup["address"], setup["log"])) as log:
-        if (told := setup.get("ids")) is not None:
-            read_ids(log, setup["topic"], IdReading(**told))
-        writer = RowWriter(Path(setup["folder"]))
-        with closing(Follower(log, setup["topic"], setup["partitions"])) as follower:
+    with failures_told(), closing(connect(setup["address"], setup["log"])) as log, ExitStack() as until:
+        folder, ids = Path(setup["folder"]), None if setup.get("ids") is None else IdReading(**setup["ids"])
+        decoder = None if setup.get("decoding") is None else _decoder(setup["decoding"], folder)
+        if decoder is not None:
+            until.enter_context(closing(decoder))
+        elif ids is not None:
+            read_ids(log, setup["topic"], ids)
+        decoded = None if decoder is None else DecodedReading(decoder, ids)
+        writer = RowWriter(folder)
+        with closing(Follower(log, setup["topic"], setup["partitions"], decoded)) as follower:
             answer({"did": "setup"})
             try:
                 _collect(commands, follower, writer)
             finally:
                 writer.close()
         answer({"did": "end", "stored": writer.stored, "positions": follower.seen.positions})
+
+
+def _decoder(told: Mapping[str, Any], folder: Path) -> Decoder:
+    command = told["decoder"]
+    invocation = Invocation(tuple(command["words"]), command["env"], command["folder"])
+    return Decoder(Decoding(invocation, told["prefixed"]), folder / "logs" / DECODER_LOG)
 
 
 def _collect(commands: Commands, follower: Follower, writer: RowWriter) -> None:

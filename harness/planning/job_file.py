@@ -11,16 +11,18 @@ import re
 import signal
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from engines.own_job import OwnJob, placeholders
-from engines.own_job.description import Command, Description, Progress, Ready, Stop
+from engines.own_job.description import Command, Description, Output, Progress, Ready, Stop
 from engines.protocol import Claim, Guarantee, Poison, Terms
 from harness.planning import quantity
 from harness.planning.catalogue import Catalogue
+from harness.planning.command_table import CommandTable, Text, Words
 from harness.planning.job_answer import Answered, AnswerTable, ClosingTable, answered
+from harness.planning.output_table import OutputTable, unreadable
 from harness.planning.suite import MOST_WORKERS, InvalidRequest
 from harness.planning.tables import Table, unknown
 from harness.planning.toml_source import Places, explained, read
@@ -29,47 +31,12 @@ from harness.problem import ExitCode, Problem
 TEMPLATE = Path(__file__).with_name("job.toml")
 """A job file with a comment at each key: what `job new` writes."""
 
-_MOST_WORDS = 1_000
 _MOST_NAME = 40
 
 Seconds = Annotated[float, BeforeValidator(quantity.seconds)]
 Size = Annotated[int, BeforeValidator(quantity.size)]
 
 
-def _no_nul(text: str) -> str:
-    if "\0" in text:
-        raise ValueError("holds a character that no word of a command can have (NUL)")
-    return text
-
-
-def _variable(name: str) -> str:
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,199}", name):
-        raise ValueError("no variable can be called so: allowed are letters, digits and _, and no digit first")
-    return name
-
-
-Text = Annotated[str, Field(min_length=1, max_length=10_000), AfterValidator(_no_nul)]
-Value = Annotated[str, Field(max_length=100_000), AfterValidator(_no_nul)]
-Variable = Annotated[str, AfterValidator(_variable)]
-
-
-def _listed(value: Any) -> Any:
-    """Raises ValueError for a command that is one text."""
-    if isinstance(value, str):
-        raise ValueError('a command is a list of words, since no shell reads it: ["java", "-jar", "mine.jar"]')
-    return value
-
-
-Words = Annotated[tuple[Text, ...], BeforeValidator(_listed), Field(min_length=1, max_length=_MOST_WORDS)]
-
-
-class CommandTable(Table):
-    """A program that runs as long as the job does."""
-
-    command: Words
-    """The program and its words; no shell reads them."""
-    env: dict[Variable, Value] = Field(default={}, max_length=_MOST_WORDS)
-    """Variables beside those of the command `streamgauge`."""
 
 
 class WorkerTable(CommandTable):
@@ -170,6 +137,8 @@ class JobFile(Table):
     """Its worker processes."""
     coordinator: CommandTable | None = None
     """One process beside them; None for none."""
+    output: OutputTable | None = None
+    """How its output is read; None for a topic of JSON records."""
     job: JobTable
     """What holds for the program as a whole."""
     closing: ClosingTable | None = None
@@ -189,6 +158,8 @@ def load(file: Path, catalogue: Catalogue) -> OwnJob:
         raise InvalidRequest(explained(error, JobFile, places)) from None
     name = told.job.name if told.job.name is not None else file.stem
     problems = [*_misnamed(name, catalogue, places), *_misplaced(told, places)]
+    if told.output is not None:
+        problems += unreadable(told.output, told.job.answer.each_once, told.job.answer.in_order, places)
     found = answered(told.job.answer, told.closing, file.resolve().parent, catalogue, places)
     if not isinstance(found, Answered):
         raise InvalidRequest([*problems, *found])
@@ -228,6 +199,8 @@ def _misplaced(told: JobFile, places: Places) -> Iterator[Problem]:
     if told.coordinator is not None:
         allowed.append((("coordinator", "command"), told.coordinator.command, _ANY_PROCESS))
         allowed.append((("coordinator", "env"), told.coordinator.env.values(), _ANY_PROCESS))
+    if told.output is not None:
+        allowed.append((("output",), told.output.texts, _COMMON))
     if job.progress is not None:
         allowed.append((("job", "progress"), [job.progress.group or "", *(job.progress.command or ())], _COMMON))
         allowed.append((("job", "progress"), [job.progress.client or ""], _COMMON | {"slot"}))
@@ -258,6 +231,7 @@ def _description(told: JobFile, name: str, file: Path, sha256: str, answer: Answ
         stop=Stop(_bare(job.stop.command), signal.Signals[job.stop.signal], job.stop.timeout),
         claim=Claim(claims.processing, claims.delivery, emits=job.answer.emits),
         poison=job.poison,
+        output=Output() if told.output is None else told.output.described,
         query=answer.query,
         terms=Terms(
             workload=answer.workload,
@@ -268,6 +242,7 @@ def _description(told: JobFile, name: str, file: Path, sha256: str, answer: Answ
             memory_mb=None if job.memory is None else job.memory // 1024**2,
             id_place=job.answer.id_place,
             tells_progress=job.progress is not None,
+            polled=told.output is not None and told.output.command is not None,
         ),
     )
 

@@ -263,6 +263,10 @@ def _case(
     if strikes is not None and not terms.tells_progress:
         # What is aimed by commits would never fall.
         update["strikes"] = strikes.model_copy(update={"aim": "share", "rows": 0})
+    elif strikes is not None and terms.polled:
+        # Nor would what is aimed by rows that nobody sees.
+        aim = "interval" if strikes.aim in ("outputs", "row", "committing") else strikes.aim
+        update["strikes"] = strikes.model_copy(update={"aim": aim, "rows": 0})
     return case.model_copy(update=update)
 
 

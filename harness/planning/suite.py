@@ -71,7 +71,7 @@ Names = Annotated[
 ]
 Switch = Annotated[bool, Field(strict=True)]
 
-SuiteAim = Literal["share", "outputs", "interval", "row", "committing", "restore"]
+SuiteAim = Literal["share", "outputs", "interval", "commit", "row", "committing", "restore"]
 """The aims of `results.plan.Aim` that a suite may ask for."""
 
 

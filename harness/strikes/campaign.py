@@ -56,6 +56,7 @@ _KEEPS_UP = 1.15
 _AIM_S = 15.0
 _NOTICE_S = 60.0
 _STANDING_S = 1.0
+_PRINT_S = 10.0
 
 WRITTEN_NS = 200_000_000
 """A reader has been given by then what was written before a blow."""
@@ -79,9 +80,13 @@ class Campaign:
         output: str,
         write: Callable[[bytes, bytes], None],
         engine: EngineProcesses | None = None,
+        printed: Callable[[int, float], int | None] | None = None,
     ) -> None:
         """fault: the trial's own. mark: writes to the history. output: the topic. write: as in a fault's Target.
-        engine: None where nothing but what the deployment names is struck."""
+        engine: None where nothing but what the deployment names is struck. printed: None where rows are in the topic;
+        else how many different rows a run of the command printed that began after a time (CLOCK_MONOTONIC ns), None if
+        there was none until a deadline (monotonic seconds)."""
+        self._printed = printed
         self._plan, self._fault, self._deployment, self._gauge, self._mark = plan, fault, deployment, gauge, mark
         self._interval_s = case.interval_ms / 1000
         self._at_most_once = case.guarantee == "at-most-once"
@@ -180,6 +185,9 @@ class Campaign:
         first = self._gauge.until(lambda _: True, time.monotonic() + _AIM_S, self._stop)
         if first is None:
             raise TrialFailure(f"the logs did not answer within {_AIM_S:g} s, so no strike can be aimed")
+        if self._printed is not None:
+            self._stop.wait(_BASE_S)
+            return OutputRate(0.0, 0.0)
         deadline_s = time.monotonic() + _SETTLE_S
         while True:
             seen = [first, *self._readings(_BASE_S + 2 * self._interval_s)]
@@ -226,7 +234,11 @@ class Campaign:
             told = self._deployment.tells_progress and victims.told and not victims.moved(self._deployment.slots)
             # The worker that was struck writes no more; what it wrote is seen a little later.
             seen_ns = injected_ns if victims.stake == Stake() else injected_ns + WRITTEN_NS
-            self._expose(number, asked.result() if asked else self._after(seen_ns), victims, told)
+            at = asked.result() if asked else self._after(seen_ns)
+            if self._printed is None:
+                self._expose(number, at, victims, told)
+            else:
+                self._expose_printed(number, at, victims, self._printed)
             self._stop.wait(self._plan.hold_s)
         except Unconfirmed as error:
             self._note(number, "unconfirmed", str(error))
@@ -295,6 +307,36 @@ class Campaign:
             found = found.model_copy(
                 update={"scope": "untold", "outputs": 0, "inputs": 0, "unanswered": None, "aborted": 0}
             )
+        self._count(found, victims)
+
+    def _expose_printed(
+        self, number: int, at: Reading | None, victims: Victims, printed: Callable[[int, float], int | None]
+    ) -> None:
+        """What was at stake where a command prints the rows: those of a run that began once no worker was left, less
+        the input that was committed by then. It is no more than that, since records that need no row count as committed
+        input too. Untold where a worker still runs, and where the query does not give one row for each record.
+        """
+        told = self._deployment.tells_progress and self._record_wise and not self._pids("worker")
+        rows = printed(time.monotonic_ns(), time.monotonic() + _PRINT_S) if told else None
+        last = self._after(time.monotonic_ns()) if rows is not None else at
+        if last is None:
+            return
+        positions, outputs = last.progress.positions, None
+        # A reading of before says nothing of what was committed since, and no offset at all may be another group's.
+        fresh = at is not None and last.at_ns > at.at_ns
+        if rows is not None and positions and fresh and not self._pids("worker"):
+            outputs = max(0, rows - sum(positions.values()))
+        found = Exposed(
+            at_ns=time.monotonic_ns(),
+            number=number,
+            scope="untold" if outputs is None else "job",
+            outputs=outputs or 0,
+            inputs=0 if outputs is None else victims.stake.inputs(last),
+            commit_age_s=max(0, last.at_ns - last.commit_ns) / 1e9,
+        )
+        self._count(found, victims)
+
+    def _count(self, found: Exposed, victims: Victims) -> None:
         self._mark(found)
         if found.at_stake(self._log, self._at_most_once):
             self.exposed += 1
@@ -335,6 +377,9 @@ class Campaign:
         )
         if not committed:
             return
+        if self._printed is not None:
+            self._stop.wait(STEADY_S)
+            return
         steady = Steady(before, BEHIND_S + self._interval_s, STEADY_S)
         self._until(steady.seen, deadline_s)
 
@@ -358,17 +403,24 @@ class Campaign:
             case "committing":
                 self._aimed = "while a commit is under way"
                 return self._until(lambda reading: reading.progress.committing, deadline_s)
+            case "commit":
+                return self._aim_after_commit(now, deadline_s, stake)
+            case "interval" | "phase" | "restore" if self._at_most_once:
+                return self._aim_after_commit(now, deadline_s, stake)
             case "interval" | "phase" | "restore":
                 return self._aim_at_point(now, deadline_s, stake)
 
-    def _aim_at_point(self, now: Reading, deadline_s: float, stake: Stake) -> Reading | None:
-        """A point of the interval from one commit to the next; at most once, right after a commit."""
+    def _aim_after_commit(self, now: Reading, deadline_s: float, stake: Stake) -> Reading | None:
+        """As soon as one is seen: then a program that commits before it writes has most of it to write."""
+        self._aimed = "right after a commit"
+        if self._offsets_seen:
+            return self._gauge.reading if self._appears(deadline_s, stake) else None
         committed_ns = stake.commit_ns(now)
-        if self._at_most_once:
-            self._aimed = "right after a commit"
-            if self._offsets_seen:
-                return self._gauge.reading if self._appears(deadline_s, stake) else None
-            return self._until(lambda reading: stake.commit_ns(reading) > committed_ns, deadline_s)
+        return self._until(lambda reading: stake.commit_ns(reading) > committed_ns, deadline_s)
+
+    def _aim_at_point(self, now: Reading, deadline_s: float, stake: Stake) -> Reading | None:
+        """A point of the interval from one commit to the next."""
+        committed_ns = stake.commit_ns(now)
         self._points = self._points or self._chance.sample(POINTS, len(POINTS))
         point = self._points.pop()
         self._aimed = f"{point:g} of the commit interval"
@@ -379,7 +431,7 @@ class Campaign:
         self._stop.wait(max(0.0, (due_ns - time.monotonic_ns()) / 1e9))
         # Something must be at stake: where rows come in bursts, the point alone does not see to that.
         # On the embedded log rows appear with their commit: what came since then is what is there to be lost.
-        if self._log == "embedded":
+        if self._log == "embedded" or self._printed is not None:
             return self._until(lambda reading: stake.inputs(reading) > 0, deadline_s)
         due = self._until(lambda _: True, deadline_s)
         if due is None or stake.outputs(due) > 0:

@@ -12,14 +12,15 @@ from results.evidence.strikes import Struck
 from results.history import History
 from results.metrics.attempts import Attempt, attempts
 from results.metrics.strike_results import Watched, tried, watched, with_effort
-from results.plan import Drain, Paced
+from results.plan import POLLED, Drain, Paced
 from results.result import PhaseKind
 from results.verdict.examination import Examination
 
 Need = Literal["phases", "samples", "matching", "causality", "completion", "strikes"]
 """phases: at least one phase of the kind began. samples: those of CPU and memory can be read. matching: every row was
 held against the rows that are due; without that proof no speed is stated. causality: no row was visible before it could
-be known; where one was, speeds are void. completion: each phase saw its closing results. strikes: faults were to fall.
+be known; where one was, or where nothing tells when rows were visible, speeds are void. completion: each phase saw its
+closing results. strikes: faults were to fall.
 """
 
 
@@ -52,11 +53,20 @@ class Basis:
             case "matching":
                 return self._seen is not None
             case "causality":
-                return not self.premature
+                return self.untimed is None
             case "completion":
                 return bool(self.phases) and all(phase.complete_ns is not None for phase in self.phases)
             case "strikes":
                 return self._struck is not None
+
+    @property
+    def untimed(self) -> str | None:
+        """Why no time of a row says anything, or None."""
+        if self.history.plan.polled:
+            return f"none: {POLLED}"
+        if self.premature:
+            return f"void: {self.premature:,} rows were visible before they could be known"
+        return None
 
     @property
     def samples(self) -> Samples:
@@ -107,7 +117,7 @@ class Basis:
         """The strikes that were tried, with all that is known of each; none where none were to fall."""
         if self._struck is None:
             return Watched([])
-        if self._seen is None or not self.has("completion"):
+        if self._seen is None or self.history.plan.polled or not self.has("completion"):
             return Watched(tried(self._struck, self.phases[0].start_ns if self.phases else None))
         phase = self.phases[0]
         found = watched(self._seen, phase, self.paced, self._struck)

@@ -11,6 +11,7 @@ from results.metrics.basis import Basis
 from results.metrics.measured import Measured
 from results.metrics.measurement import Measurement
 from results.metrics.metric import Metric
+from results.plan import POLLED
 
 SPEEDS_PERCENT = 5.0
 """From this on, speeds stand in brackets."""
@@ -71,6 +72,9 @@ def span(basis: Basis) -> tuple[int, int] | str:
     """From when to when the figures of a phase are taken, monotonic ns; or why there are none."""
     if basis.kind == "paced":
         return basis.measured_ns
+    if basis.history.plan.polled:
+        # Its last row came at a time that nothing tells.
+        return f"none: {POLLED}"
     last = last_attempt(basis.attempts)
     if isinstance(last, str) or last.visible_ns is None:
         return str(last)

@@ -42,10 +42,10 @@ def out_of_order(seen: Examination) -> Integers:
 
     Only where the query's answer depends on the order of a key's events, and only rows that are right and the first of
     their identity: what is repeated goes back by nature. The order is that of the last event of each row in the input
-    log as committed. None where an engine writes a row again whenever it changes.
+    log as committed. None where an engine writes a row again whenever it changes, or where a command prints the rows.
     """
     matching = seen.matching
-    if not seen.stream.query.ordered or seen.updates is not None:
+    if not seen.stream.query.ordered or seen.updates is not None or seen.history.plan.polled:
         return np.empty(0, dtype=np.int64)
     first = np.zeros(len(matching.index), dtype=np.bool_)
     first[np.unique(matching.index, return_index=True)[1]] = True

@@ -227,6 +227,7 @@ class _Finding:
         due = int(index[row])
         copies = np.flatnonzero(index == due)
         later_ms = (rows.visible_ns[row] - rows.visible_ns[copies[0]]) / 1e6
+        when = "" if self._seen.history.plan.polled else f", this one {later_ms:.0f} ms after the first"
         return self._of_due(
             due,
             row,
@@ -234,7 +235,7 @@ class _Finding:
             count_as="duplicate",
             expected=self._named(self._matching.due.values[:, due]),
             found=self._named(rows.values[:, row]),
-            explanation=f"the same row is there {len(copies)} times, this one {later_ms:.0f} ms after the first",
+            explanation=f"the same row is there {len(copies)} times{when}",
         )
 
     def _unexpected(self, row: int) -> Offence:

@@ -180,6 +180,7 @@ def campaign(
     windowed: bool = True,
     job: Any = None,
     counts: Any = None,
+    printed: Any = None,
     **plan: Any,
 ) -> Iterator[Campaign]:
     """counts: what counts rows by partition, of two."""
@@ -193,7 +194,17 @@ def campaign(
     )
     with Gauge(log, ("input", "output"), partitions, world.progress, counts) as gauge:
         made = Campaign(
-            case, Strikes(**given), fault, query(windowed), job, gauge, marks.append, equipment, "output", unwritten
+            case,
+            Strikes(**given),
+            fault,
+            query(windowed),
+            job,
+            gauge,
+            marks.append,
+            equipment,
+            "output",
+            unwritten,
+            printed=printed,
         )
         try:
             yield made

@@ -176,6 +176,124 @@ def test_at_most_once_is_struck_right_after_a_commit_and_exposed_by_what_is_unan
     assert all(mark.unanswered is not None for mark in marks if isinstance(mark, Exposed))
 
 
+@pytest.mark.parametrize("guarantee", ["exactly-once", "at-least-once", "at-most-once"])
+def test_with_the_aim_commit_strikes_fall_right_after_one_whatever_is_claimed(guarantee: str) -> None:
+    world, marks = World(), []
+    fault = Death(world)
+    with campaign(world, fault, marks, guarantee=guarantee, aim="commit", wanted=2, most=2) as running:
+        running.start()
+        wait_over(running)
+        running.stop()
+        assert running.tried == 2
+    assert {mark.aimed for mark in marks if isinstance(mark, Strike)} == {"right after a commit"}
+    assert len(fault.struck) == 2
+
+
+class Uncommitting(World):
+    """It never commits."""
+
+    def progress(self) -> Progress:
+        return replace(super().progress(), commits=0)
+
+
+def test_without_commits_a_strike_that_is_aimed_at_one_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(campaigns, "_AIM_S", 0.5)
+    world, marks = Uncommitting(), []
+    fault = Death(world)
+    with campaign(world, fault, marks, aim="commit", wanted=1, most=1) as running:
+        running.start()
+        wait_over(running)
+        running.stop()
+    assert [mark.step for mark in marks if isinstance(mark, Strike)] == ["missed"]
+    assert fault.struck == []
+
+
+class Elsewhere(World):
+    """Its rows are in no topic."""
+
+    def end_offsets(self, topic: str, partitions: int, isolation: str) -> list[int]:
+        return super().end_offsets(topic, partitions, isolation) if topic == "input" else [0]
+
+
+@pytest.mark.parametrize("aim", ["interval", "commit", "share"])
+def test_where_no_rows_are_seen_strikes_fall_by_commits_and_nothing_is_told_to_be_exposed(aim: str) -> None:
+    world, marks = Elsewhere(), []
+    job = Job(world)  # It has workers, whatever dies.
+    asked: list[int] = []
+    told: dict[str, Any] = {"printed": lambda after_ns, _: asked.append(after_ns), "windowed": False}
+    with campaign(world, Death(world), marks, job=job, aim=aim, wanted=2, most=2, **told) as running:
+        running.start()
+        wait_over(running)
+        running.stop()
+        assert (running.tried, running.exposed) == (2, 0)
+    steps = [mark.step for mark in marks if isinstance(mark, Strike)]
+    assert steps == ["injecting", "injected", "healing", "healed"] * 2
+    assert {mark.scope for mark in marks if isinstance(mark, Exposed)} == {"untold"}
+    assert asked == []
+
+
+class Placed(Elsewhere):
+    """It tells the committed offset of each partition."""
+
+    def progress(self) -> Progress:
+        found = super().progress()
+        return replace(found, positions={0: found.inputs or 0})
+
+
+class Mortal(Job):
+    """It has no workers once it is dead."""
+
+    def processes(self) -> dict[str, list[int]]:
+        return {"worker": []} if self.world.down_since is not None else super().processes()
+
+
+def test_rows_that_were_printed_once_no_worker_was_left_are_at_stake_less_what_is_committed() -> None:
+    world, marks = Placed(), []
+    asked: list[int] = []
+
+    def printed(after_ns: int, _deadline_s: float) -> int:
+        assert world.down_since is not None
+        asked.append(after_ns)
+        return world._committed() + 40 * len(asked)
+
+    told: dict[str, Any] = {"printed": printed, "windowed": False}
+    with campaign(world, Death(world), marks, job=Mortal(world), wanted=2, most=2, **told) as running:
+        running.start()
+        wait_over(running)
+        running.stop()
+        assert (running.tried, running.exposed) == (2, 2)
+    exposed = [mark for mark in marks if isinstance(mark, Exposed)]
+    assert [(mark.scope, mark.outputs, mark.aborted) for mark in exposed] == [("job", 40, 0), ("job", 80, 0)]
+
+
+@pytest.mark.parametrize(
+    ("printed", "windowed", "scope"),
+    [(lambda *_: None, False, "untold"), (lambda *_: 10**9, True, "untold"), (lambda *_: 0, False, "job")],
+)
+def test_without_rows_to_compare_or_beyond_what_is_committed_nothing_is_exposed(
+    printed: Any, windowed: bool, scope: str
+) -> None:
+    world, marks = Placed(), []
+    told: dict[str, Any] = {"printed": printed, "windowed": windowed}
+    with campaign(world, Death(world), marks, job=Mortal(world), wanted=1, most=1, **told) as running:
+        running.start()
+        wait_over(running)
+        running.stop()
+        assert (running.tried, running.exposed) == (1, 0)
+    assert [mark.scope for mark in marks if isinstance(mark, Exposed)] == [scope]
+
+
+def test_commits_that_are_told_in_sum_only_leave_it_untold() -> None:
+    world, marks = Elsewhere(), []
+    told: dict[str, Any] = {"printed": lambda *_: 10**9, "windowed": False}
+    with campaign(world, Death(world), marks, job=Mortal(world), wanted=1, most=1, **told) as running:
+        running.start()
+        wait_over(running)
+        running.stop()
+        assert running.exposed == 0
+    assert [mark.scope for mark in marks if isinstance(mark, Exposed)] == ["untold"]
+
+
 class Losing(World):
     """Commits what it has read, and never answers 500 of it: lost once, before the first strike."""
 

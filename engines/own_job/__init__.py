@@ -17,7 +17,6 @@ from engines.process import Process, tail
 from engines.protocol import (
     Claim,
     EngineFailure,
-    Environment,
     Guarantee,
     Job,
     LogKind,
@@ -40,7 +39,6 @@ class OwnJob:
 
     modes: Mapping[str, str] = {"default": "as its job file says"}
     logs: tuple[LogKind, ...] = ("kafka",)
-    environment = Environment()
     limits: Mapping[str, str] = {}
 
     def __init__(self, description: Description) -> None:
@@ -50,6 +48,7 @@ class OwnJob:
         self.poison = description.poison
         self.roles: tuple[Role, ...] = ("worker", "coordinator") if description.coordinator else ("worker",)
         self.terms = description.terms
+        self.environment = description.environment
         self.file, self.sha256 = description.file, description.sha256
         self._built = False
 
@@ -78,6 +77,7 @@ class OwnJob:
 
     def open(self, site: Site) -> JobCluster:
         """Raises EngineFailure if its build fails."""
+        placeholders.built(site, self.file).mkdir(parents=True, exist_ok=True)
         if self._description.build is not None and not self._built:
             self._build(site)
             self._built = True
@@ -86,7 +86,7 @@ class OwnJob:
     def _build(self, site: Site) -> None:
         told = self._description.build
         assert told is not None, "asked for by who calls"  # noqa: S101
-        made = placeholders.command(told, {"python": str(site.python)})
+        made = placeholders.command(told, placeholders.of_machine(site, self.file))
         name = f"{self.name}-build"
         process = Process(name, made.words, site.logs / f"{name}.log", made.env, self._description.folder)
         try:

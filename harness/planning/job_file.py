@@ -9,16 +9,16 @@ import hashlib
 import json
 import re
 import signal
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
-from engines.own_job import OwnJob, placeholders
+from engines.own_job import OwnJob
 from engines.own_job.description import Command, Description, Progress, Ready, Stop
 from engines.protocol import Claim, Guarantee, IdPlace, Poison, Terms
-from harness.planning import quantity
+from harness.planning import job_needs, quantity
 from harness.planning.catalogue import Catalogue
 from harness.planning.suite import MOST_WORKERS, InvalidRequest, parameter
 from harness.planning.tables import Table, unknown
@@ -190,6 +190,8 @@ class JobTable(Table):
     """When it is ready."""
     progress: ProgressTable | None = None
     """How far it is; where nothing is given, strikes fall by time and its guarantee stays untested."""
+    requirements: Text | None = None
+    """The lock of a Python environment of its own, beside the file: what `uv pip compile --generate-hashes` writes."""
     build: Words | None = None
     """What makes the program, in the folder of the file, before its first start."""
     stop: StopTable = StopTable()
@@ -227,7 +229,7 @@ def load(file: Path, catalogue: Catalogue) -> OwnJob:
     except ValidationError as error:
         raise InvalidRequest(explained(error, JobFile, places)) from None
     name = told.job.name if told.job.name is not None else file.stem
-    problems = [*_misnamed(name, catalogue, places), *_misplaced(told, places)]
+    problems = [*_misnamed(name, catalogue, places), *job_needs.unmet(told, file.parent, places)]
     problems += _unanswerable(told.job.answer, catalogue, places)
     if problems:
         raise InvalidRequest(problems)
@@ -244,33 +246,6 @@ def _misnamed(name: str, catalogue: Catalogue, places: Places) -> Iterator[Probl
     elif name in catalogue.engines:
         taken = f"an engine is called {name} already"
         yield Problem(taken, where, f"Choose another `name` than {', '.join(catalogue.engines)}", ExitCode.USAGE)
-
-
-_COMMON = frozenset(placeholders.OF_THE_JOB)
-_ANY_PROCESS = _COMMON | frozenset(placeholders.OF_A_PROCESS)
-_WORKER = _ANY_PROCESS | frozenset(placeholders.OF_A_WORKER)
-
-
-def _misplaced(told: JobFile, places: Places) -> Iterator[Problem]:
-    """Placeholders that do not exist, or not where they stand."""
-    job = told.job
-    allowed: list[tuple[tuple[str, ...], Iterable[str], Collection[str]]] = [
-        (("worker", "command"), told.worker.command, _WORKER),
-        (("worker", "env"), told.worker.env.values(), _WORKER),
-        (("job", "build"), job.build or (), placeholders.BEFORE_A_JOB),
-        (("job", "ready"), [job.ready.group or ""], _COMMON),
-        (("job", "stop"), job.stop.command or (), _COMMON),
-    ]
-    if told.coordinator is not None:
-        allowed.append((("coordinator", "command"), told.coordinator.command, _ANY_PROCESS))
-        allowed.append((("coordinator", "env"), told.coordinator.env.values(), _ANY_PROCESS))
-    if job.progress is not None:
-        allowed.append((("job", "progress"), [job.progress.group or "", *(job.progress.command or ())], _COMMON))
-        allowed.append((("job", "progress"), [job.progress.client or ""], _COMMON | {"slot"}))
-    for path, texts, known in allowed:
-        for name in placeholders.unknown(texts, known):
-            found = unknown("placeholder", f"{{{name}}}", [f"{{{each}}}" for each in known], places.of(path))
-            yield found
 
 
 def _unanswerable(answer: AnswerTable, catalogue: Catalogue, places: Places) -> Iterator[Problem]:
@@ -359,6 +334,7 @@ def _description(told: JobFile, name: str, file: Path, sha256: str, catalogue: C
             id_place=job.answer.id_place,
             tells_progress=job.progress is not None,
         ),
+        environment=job_needs.environment(told, file.parent),
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from engines.protocol import Environment
 from harness import cli
 from harness.planning import planner, suite
 from harness.planning.catalogue import discover
@@ -93,6 +94,21 @@ def test_what_we_ship_is_a_job_file(file: Path) -> None:
         ("[job]", "[job]\nname = 'A b'", r"a job cannot be called 'A b'.* \| mine.toml:9 \(job.name\)"),
         ("[job]", "[job]\nname = 'flink'", r"an engine is called flink already \| mine.toml:9"),
         ("[job]", "[job]\nbuild = ['make', '{input}']", r"unknown placeholder `\{input\}` \| mine.toml:9.*\{python\}"),
+        ("[job]", "[job]\nbuild = ['make', '{state}']", r"unknown placeholder `\{state\}` \| mine.toml:9.*\{built\}"),
+        (
+            "[job]",
+            "[job]\nbuild = ['make', '{jars:kafka-stream}']",
+            r"unknown jar set `kafka-stream` \| mine.toml:9 .*Did you mean `kafka-streams`",
+        ),
+        ('"{bootstrap}"', '"{jars:mine}"', r"unknown jar set `mine` \| mine.toml:6 .*kafka-streams"),
+        (
+            "[job]",
+            "[job]\nrequirements = 'none.txt'",
+            r"no file 'none.txt' of requirements \| mine.toml:9.*uv pip compile",
+        ),
+        ("[job]", "[job]\nrequirements = '.'", r"no file '\.' of requirements"),
+        ("[job]", f"[job]\nrequirements = '{'a' * 5000}'", r"no file 'a+'?\.* of requirements"),
+        ("[job]", "[job]\nrequirements = ''", r"`requirements`: .*at least 1 character"),
         ("[job]", "[job]\nstop = { signal = 'SIGKILL' }", r"`signal` cannot be 'SIGKILL'.*SIGTERM"),
         ("[job]", "[job]\nstop = { timeout = '2 days' }", r"`timeout`: .*duration"),
         ("[job]", "[job]\ninterval = '0ms'", r"`interval`: .*greater"),
@@ -161,6 +177,18 @@ def only(plan: RunPlan) -> CasePlan:
     (case,) = plan.cases
     assert case.blocked is None, case.blocked
     return case
+
+
+def test_a_job_needs_what_its_commands_name(tmp_path: Path) -> None:
+    assert load(written(tmp_path), KNOWN).environment == Environment()
+    jars = changed("{job}-{slot}", "{jars:kafka-streams}:{jars:kafka}:{jars:kafka}")
+    assert load(written(tmp_path, jars), KNOWN).environment == Environment(jars=("kafka-streams", "kafka"), java=17)
+    compiled = changed("[job]", "[job]\nbuild = ['{java_home}/bin/javac', '-d', '{built}']")
+    assert load(written(tmp_path, compiled), KNOWN).environment == Environment(java=17)
+    (tmp_path / "lock.txt").touch()
+    locked = changed("[job]", "[job]\nrequirements = 'lock.txt'")
+    lock = tmp_path.resolve() / "lock.txt"
+    assert load(written(tmp_path, locked), KNOWN).environment == Environment(requirements=lock)
 
 
 def test_a_suite_asks_a_job_what_it_answers(tmp_path: Path) -> None:

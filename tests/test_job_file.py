@@ -100,6 +100,7 @@ def test_what_we_ship_is_a_job_file(file: Path) -> None:
             "[job]\nbuild = ['make', '{jars:kafka-stream}']",
             r"unknown jar set `kafka-stream` \| mine.toml:9 .*Did you mean `kafka-streams`",
         ),
+        ('"{bootstrap}"', '"{jars:}"', r"unknown jar set `` \| mine.toml:6 .*Allowed: .*kafka-streams"),
         ('"{bootstrap}"', '"{jars:mine}"', r"unknown jar set `mine` \| mine.toml:6 .*kafka-streams"),
         (
             "[job]",

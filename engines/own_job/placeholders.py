@@ -12,7 +12,7 @@ from engines.own_job.description import Command
 from engines.protocol import Job, Site
 
 _JARS = "jars:"
-_PLACEHOLDER = re.compile(rf"\{{([a-z_]+|{_JARS}[a-z0-9-]+)\}}")
+_PLACEHOLDER = re.compile(rf"\{{([a-z_]+|{_JARS}[^{{}}]*)\}}")
 
 OF_THE_JOB: Mapping[str, str] = {
     "bootstrap": "HOST:PORT of the broker",

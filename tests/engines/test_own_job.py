@@ -387,8 +387,8 @@ def test_a_jar_set_is_a_class_path(tmp_path: Path) -> None:
 
 
 def test_jar_sets_are_named_once_and_are_no_other_placeholders() -> None:
-    texts = ["{jars:a}:{jars:b-2}", "{jars:a} {input}", "{jars:} {jar:c}"]
-    assert placeholders.jar_sets(texts) == ["a", "b-2"]
+    texts = ["{jars:a}:{jars:B 2}", "{jars:a} {input}", "{jars:} {jar:c}"]
+    assert placeholders.jar_sets(texts) == ["a", "B 2", ""]
     assert placeholders.unknown(texts, {"input"}) == []
     assert placeholders.named(texts) == ["input"]
 

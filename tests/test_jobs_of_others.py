@@ -52,6 +52,12 @@ def test_records_and_offsets_in_one_transaction_are_exactly_once(
     exactly_once(struck(name, tmp_path, broker, capsys))
 
 
+def test_a_mirror_whose_offsets_are_in_a_topic_is_exactly_once(
+    tmp_path: Path, broker: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exactly_once(struck("mirror-maker", tmp_path, broker, capsys))
+
+
 @pytest.mark.skipif(shutil.which("go") is None, reason="there is no Go compiler here: no `go` on the PATH")
 def test_a_program_in_go_is_exactly_once(tmp_path: Path, broker: str, capsys: pytest.CaptureFixture[str]) -> None:
     exactly_once(struck("go-client", tmp_path, broker, capsys))

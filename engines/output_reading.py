@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from engines.protocol import Job
+from engines.protocol import Job, Site
 
 
 @dataclass(frozen=True)
@@ -39,10 +38,10 @@ class Decoding:
 class ReadByCommand(Protocol):
     """An engine whose user says how the output is read."""
 
-    def row_command(self, job: Job, python: Path) -> Invocation | None:
+    def row_command(self, job: Job, site: Site) -> Invocation | None:
         """What prints all rows of the output as JSON lines; None where the output is a topic."""
         ...
 
-    def decoding(self, job: Job, python: Path) -> Decoding | None:
+    def decoding(self, job: Job, site: Site) -> Decoding | None:
         """How the topic's values become JSON; None where they are."""
         ...

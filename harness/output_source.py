@@ -10,7 +10,7 @@ from typing import Any
 
 from engines.logs.protocol import Log, Rereading
 from engines.output_reading import Decoding, Invocation, ReadByCommand
-from engines.protocol import Engine, Job, OnItsOwnTerms
+from engines.protocol import Engine, Job, OnItsOwnTerms, Site
 from harness.decoder import DECODER_LOG, DecodedReading, Decoder
 from harness.failure import TrialFailure
 from harness.id_reading import IdReading, read_ids
@@ -71,11 +71,11 @@ def _plain(command: Invocation) -> dict[str, Any]:
     return {"words": list(command.words), "env": dict(command.env), "folder": command.folder}
 
 
-def source_of(engine: Engine, job: Job, keys: int, python: Path) -> OutputSource:
-    """keys: how many the stream has, where rows tell an id alone. python: what stands for {python} in commands."""
+def source_of(engine: Engine, job: Job, keys: int, site: Site) -> OutputSource:
+    """keys: how many the stream has, where rows tell an id alone. site: where commands find what the job needs."""
     ids = None
     if isinstance(engine, OnItsOwnTerms) and (place := engine.terms.id_place) is not None:
         ids = IdReading(place.kind, place.name, keys, job.input.partitions)
     if not isinstance(engine, ReadByCommand):
         return OutputSource(job.output.name, ids)
-    return OutputSource(job.output.name, ids, engine.row_command(job, python), engine.decoding(job, python))
+    return OutputSource(job.output.name, ids, engine.row_command(job, site), engine.decoding(job, site))

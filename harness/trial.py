@@ -242,7 +242,7 @@ class Trial:
         """Where its rows come from. What reads them for us goes by no link that is broken on purpose."""
         job = replace(self._job, input=replace(self._job.input, address=self._equipment.address))
         keys = int(self._case.parameters.get("keys", 0))
-        return source_of(self._engine, job, keys, self._equipment.site.python)
+        return source_of(self._engine, job, keys, self._equipment.site)
 
     def _instrument(self, stack: ExitStack, name: str, setup: dict[str, Any], module: str = "") -> Instrument:
         log = self._equipment.folder / "logs" / f"{name}.log"

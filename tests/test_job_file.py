@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engines.protocol import Job, Topic
+from engines.protocol import Environment, Job, Site, Topic
 from harness import cli
 from harness.planning import planner, suite
 from harness.planning.catalogue import discover
@@ -95,6 +95,22 @@ def test_what_we_ship_is_a_job_file(file: Path) -> None:
         ("[job]", "[job]\nname = 'A b'", r"a job cannot be called 'A b'.* \| mine.toml:9 \(job.name\)"),
         ("[job]", "[job]\nname = 'flink'", r"an engine is called flink already \| mine.toml:9"),
         ("[job]", "[job]\nbuild = ['make', '{input}']", r"unknown placeholder `\{input\}` \| mine.toml:9.*\{python\}"),
+        ("[job]", "[job]\nbuild = ['make', '{state}']", r"unknown placeholder `\{state\}` \| mine.toml:9.*\{built\}"),
+        (
+            "[job]",
+            "[job]\nbuild = ['make', '{jars:kafka-stream}']",
+            r"unknown jar set `kafka-stream` \| mine.toml:9 .*Did you mean `kafka-streams`",
+        ),
+        ('"{bootstrap}"', '"{jars:}"', r"unknown jar set `` \| mine.toml:6 .*Allowed: .*kafka-streams"),
+        ('"{bootstrap}"', '"{jars:mine}"', r"unknown jar set `mine` \| mine.toml:6 .*kafka-streams"),
+        (
+            "[job]",
+            "[job]\nrequirements = 'none.txt'",
+            r"no file 'none.txt' of requirements \| mine.toml:9.*uv pip compile",
+        ),
+        ("[job]", "[job]\nrequirements = '.'", r"no file '\.' of requirements"),
+        ("[job]", f"[job]\nrequirements = '{'a' * 5000}'", r"no file 'a+'?\.* of requirements"),
+        ("[job]", "[job]\nrequirements = ''", r"`requirements`: .*at least 1 character"),
         ("[job]", "[job]\nstop = { signal = 'SIGKILL' }", r"`signal` cannot be 'SIGKILL'.*SIGTERM"),
         ("[job]", "[job]\nstop = { timeout = '2 days' }", r"`timeout`: .*duration"),
         ("[job]", "[job]\ninterval = '0ms'", r"`interval`: .*greater"),
@@ -174,6 +190,18 @@ def only(plan: RunPlan) -> CasePlan:
     return case
 
 
+def test_a_job_needs_what_its_commands_name(tmp_path: Path) -> None:
+    assert load(written(tmp_path), KNOWN).environment == Environment()
+    jars = changed("{job}-{slot}", "{jars:kafka-streams}:{jars:kafka}:{jars:kafka}")
+    assert load(written(tmp_path, jars), KNOWN).environment == Environment(jars=("kafka-streams", "kafka"), java=17)
+    compiled = changed("[job]", "[job]\nbuild = ['{java_home}/bin/javac', '-d', '{built}']")
+    assert load(written(tmp_path, compiled), KNOWN).environment == Environment(java=17)
+    (tmp_path / "lock.txt").touch()
+    locked = changed("[job]", "[job]\nrequirements = 'lock.txt'")
+    lock = tmp_path.resolve() / "lock.txt"
+    assert load(written(tmp_path, locked), KNOWN).environment == Environment(requirements=lock)
+
+
 def test_a_suite_asks_a_job_what_it_answers(tmp_path: Path) -> None:
     plan = planned(tmp_path)
     case = only(plan)
@@ -221,7 +249,7 @@ def replace_aim(strikes: object) -> object:
     return strikes.model_copy(update={"aim": "share", "rows": 0})  # type: ignore[attr-defined]
 
 
-POLLED = MINE.replace("[job]", '[output]\ncommand = ["cat", "{output}"]\n[job]').replace("header:sg-id", "value:id")
+POLLED = MINE.replace("[job]", '[output]\ncommand = ["{python}", "{output}"]\n[job]').replace("header:sg-id", "value:id")
 
 
 def test_rows_that_a_command_prints_have_no_order(tmp_path: Path) -> None:
@@ -233,17 +261,18 @@ def test_a_job_says_where_its_rows_are(tmp_path: Path) -> None:
     topic = Topic("kafka", "broker:1", "out", 4)
     query = each_once.workload.query(each_once.workload.defaults)
     asked = Job("sg-1", query, topic, topic, "exactly-once", "default", 2, 500, 512, tmp_path)
+    site = Site(tmp_path, tmp_path, tmp_path, Path("/python"), tmp_path)
     plain = load(written(tmp_path), KNOWN)
-    assert (plain.row_command(asked, tmp_path), plain.decoding(asked, tmp_path)) == (None, None)
+    assert (plain.row_command(asked, site), plain.decoding(asked, site)) == (None, None)
     assert not plain.terms.polled
     polled = load(written(tmp_path, POLLED), KNOWN)
-    command = polled.row_command(asked, tmp_path)
+    command = polled.row_command(asked, site)
     assert command is not None
-    assert (command.words, command.folder, polled.terms.polled) == (("cat", "out"), str(tmp_path), True)
+    assert (command.words, command.folder, polled.terms.polled) == (("/python", "out"), str(tmp_path), True)
     table = "env = { B = '{bootstrap}' }\nprefix = 'schema-registry'\ndecoder = ["
     text = POLLED.replace("[output]\ncommand = [", f"[output]\n{table}")
     decoded = load(written(tmp_path, text), KNOWN)
-    decoding = decoded.decoding(asked, tmp_path)
+    decoding = decoded.decoding(asked, site)
     assert decoding is not None
     assert (decoding.prefixed, decoding.decoder.env, decoded.terms.polled) == (True, {"B": "broker:1"}, False)
 

@@ -17,7 +17,6 @@ from engines.process import Process, tail
 from engines.protocol import (
     Claim,
     EngineFailure,
-    Environment,
     Guarantee,
     Job,
     LogKind,
@@ -43,7 +42,6 @@ class OwnJob:
 
     modes: Mapping[str, str] = {"default": "as its job file says"}
     logs: tuple[LogKind, ...] = ("kafka",)
-    environment = Environment()
     limits: Mapping[str, str] = {}
 
     def __init__(self, description: Description) -> None:
@@ -53,6 +51,7 @@ class OwnJob:
         self.poison = description.poison
         self.roles: tuple[Role, ...] = ("worker", "coordinator") if description.coordinator else ("worker",)
         self.terms = description.terms
+        self.environment = description.environment
         self.file, self.sha256 = description.file, description.sha256
         self._built = False
 
@@ -80,22 +79,23 @@ class OwnJob:
             return "worker"
         return "job" if self.terms.workers == 1 else None
 
-    def row_command(self, job: Job, python: Path) -> Invocation | None:
-        return self._invocation(self._description.output.rows, job, python)
+    def row_command(self, job: Job, site: Site) -> Invocation | None:
+        return self._invocation(self._description.output.rows, job, site)
 
-    def decoding(self, job: Job, python: Path) -> Decoding | None:
+    def decoding(self, job: Job, site: Site) -> Decoding | None:
         told = self._description.output
-        decoder = self._invocation(told.decoder, job, python)
+        decoder = self._invocation(told.decoder, job, site)
         return None if decoder is None else Decoding(decoder, told.prefixed)
 
-    def _invocation(self, told: Command | None, job: Job, python: Path) -> Invocation | None:
+    def _invocation(self, told: Command | None, job: Job, site: Site) -> Invocation | None:
         if told is None:
             return None
-        made = placeholders.command(told, placeholders.of_job(job, python))
+        made = placeholders.command(told, placeholders.of_machine(site, self.file) | placeholders.of_job(job))
         return Invocation(made.words, made.env, str(self._description.folder))
 
     def open(self, site: Site) -> JobCluster:
         """Raises EngineFailure if its build fails."""
+        placeholders.built(site, self.file).mkdir(parents=True, exist_ok=True)
         if self._description.build is not None and not self._built:
             self._build(site)
             self._built = True
@@ -104,7 +104,7 @@ class OwnJob:
     def _build(self, site: Site) -> None:
         told = self._description.build
         assert told is not None, "asked for by who calls"  # noqa: S101
-        made = placeholders.command(told, {"python": str(site.python)})
+        made = placeholders.command(told, placeholders.of_machine(site, self.file))
         name = f"{self.name}-build"
         process = Process(name, made.words, site.logs / f"{name}.log", made.env, self._description.folder)
         try:

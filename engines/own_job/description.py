@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engines.protocol import Claim, Poison, Terms
+from engines.protocol import Claim, Environment, Poison, Terms
 from workloads.query import Query
 
 
@@ -100,6 +100,8 @@ class Description:
     """What it answers."""
     terms: Terms
     """What it has by itself."""
+    environment: Environment
+    """What it needs on the machine: what its placeholders name."""
     output: Output = Output()
     """How its output is read."""
 

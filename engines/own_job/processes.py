@@ -59,7 +59,7 @@ class JobProcesses:
     def __init__(self, description: Description, site: Site, job: Job) -> None:
         """Nothing is started before `start`."""
         self._description, self._site, self._job = description, site, job
-        self._values = placeholders.of_job(job, site.python)
+        self._values = placeholders.of_machine(site, description.file) | placeholders.of_job(job)
         self._members: dict[Role, list[_Member]] = {"worker": [], "coordinator": []}
         self._partitions = frozenset(range(job.input.partitions))
         self._stopped = False

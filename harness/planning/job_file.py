@@ -9,22 +9,22 @@ import hashlib
 import json
 import re
 import signal
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from engines.own_job import OwnJob, placeholders
+from engines.own_job import OwnJob
 from engines.own_job.description import Command, Description, Output, Progress, Ready, Stop
 from engines.protocol import Claim, Guarantee, Poison, Terms
-from harness.planning import quantity
+from harness.planning import job_needs, quantity
 from harness.planning.catalogue import Catalogue
 from harness.planning.command_table import CommandTable, Text, Words
 from harness.planning.job_answer import Answered, AnswerTable, ClosingTable, answered
 from harness.planning.output_table import OutputTable, unreadable
 from harness.planning.suite import MOST_WORKERS, InvalidRequest
-from harness.planning.tables import Table, unknown
+from harness.planning.tables import Table
 from harness.planning.toml_source import Places, explained, read
 from harness.problem import ExitCode, Problem
 
@@ -116,6 +116,8 @@ class JobTable(Table):
     """When it is ready."""
     progress: ProgressTable | None = None
     """How far it is; where nothing is given, strikes fall by time and its guarantee stays untested."""
+    requirements: Text | None = None
+    """The lock of a Python environment of its own, beside the file: what `uv pip compile --generate-hashes` writes."""
     build: Words | None = None
     """What makes the program, in the folder of the file, before its first start."""
     stop: StopTable = StopTable()
@@ -157,7 +159,7 @@ def load(file: Path, catalogue: Catalogue) -> OwnJob:
     except ValidationError as error:
         raise InvalidRequest(explained(error, JobFile, places)) from None
     name = told.job.name if told.job.name is not None else file.stem
-    problems = [*_misnamed(name, catalogue, places), *_misplaced(told, places)]
+    problems = [*_misnamed(name, catalogue, places), *job_needs.unmet(told, file.parent, places)]
     if told.output is not None:
         problems += unreadable(told.output, told.job.answer.each_once, told.job.answer.in_order, places)
     found = answered(told.job.answer, told.closing, file.resolve().parent, catalogue, places)
@@ -181,33 +183,6 @@ def _misnamed(name: str, catalogue: Catalogue, places: Places) -> Iterator[Probl
         yield Problem(taken, where, f"Choose another `name` than {', '.join(catalogue.engines)}", ExitCode.USAGE)
 
 
-_COMMON = frozenset(placeholders.OF_THE_JOB)
-_ANY_PROCESS = _COMMON | frozenset(placeholders.OF_A_PROCESS)
-_WORKER = _ANY_PROCESS | frozenset(placeholders.OF_A_WORKER)
-
-
-def _misplaced(told: JobFile, places: Places) -> Iterator[Problem]:
-    """Placeholders that do not exist, or not where they stand."""
-    job = told.job
-    allowed: list[tuple[tuple[str, ...], Iterable[str], Collection[str]]] = [
-        (("worker", "command"), told.worker.command, _WORKER),
-        (("worker", "env"), told.worker.env.values(), _WORKER),
-        (("job", "build"), job.build or (), placeholders.BEFORE_A_JOB),
-        (("job", "ready"), [job.ready.group or ""], _COMMON),
-        (("job", "stop"), job.stop.command or (), _COMMON),
-    ]
-    if told.coordinator is not None:
-        allowed.append((("coordinator", "command"), told.coordinator.command, _ANY_PROCESS))
-        allowed.append((("coordinator", "env"), told.coordinator.env.values(), _ANY_PROCESS))
-    if told.output is not None:
-        allowed.append((("output",), told.output.texts, _COMMON))
-    if job.progress is not None:
-        allowed.append((("job", "progress"), [job.progress.group or "", *(job.progress.command or ())], _COMMON))
-        allowed.append((("job", "progress"), [job.progress.client or ""], _COMMON | {"slot"}))
-    for path, texts, known in allowed:
-        for name in placeholders.unknown(texts, known):
-            found = unknown("placeholder", f"{{{name}}}", [f"{{{each}}}" for each in known], places.of(path))
-            yield found
 
 
 _STRENGTH: Sequence[Guarantee] = get_args(Guarantee)
@@ -244,6 +219,7 @@ def _description(told: JobFile, name: str, file: Path, sha256: str, answer: Answ
             tells_progress=job.progress is not None,
             polled=told.output is not None and told.output.command is not None,
         ),
+        environment=job_needs.environment(told, file.parent),
     )
 
 

@@ -216,6 +216,23 @@ def test_a_build_that_fails_is_told_with_its_last_lines(stage: Stage) -> None:
         engine.open(site)
 
 
+def test_what_a_build_makes_is_there_for_the_workers_and_outlives_the_run(stage: Stage) -> None:
+    code = "import sys; open(sys.argv[1] + '/made', 'a').write('x')"
+    text = FILE.replace("[job]", f'[job]\nbuild = ["{{python}}", "-c", "{code}", "{{built}}"]')
+    running = stage.submit(text.replace('"a b;', '"{built}/made", "a b;'))
+    running.wait_ready(WAIT_S)
+    site = Site(stage.folder, stage.folder / "logs", stage.folder, Path(sys.executable), stage.folder)
+    made = placeholders.built(site, (stage.folder / "mine.toml").resolve()) / "made"
+    assert f"'{made}'" in stage.log("mine-worker-0")
+    stage.close()
+    assert made.read_text() == "x"
+
+
+def test_two_job_files_have_two_folders_to_build_in(tmp_path: Path) -> None:
+    site = Site(tmp_path, tmp_path, tmp_path, Path(sys.executable), tmp_path)
+    assert placeholders.built(site, Path("/a/mine.toml")) != placeholders.built(site, Path("/b/mine.toml"))
+
+
 # How far it is, by a command.
 
 
@@ -359,6 +376,21 @@ def test_what_goes_back_is_told_where_it_is_known(stage: Stage) -> None:
 def test_a_placeholder_is_replaced_once_and_other_braces_stay() -> None:
     values = {"input": "{output}", "output": "o"}
     assert placeholders.filled('{"a": {input}} {Input} {} {output}', values) == '{"a": {output}} {Input} {} o'
+
+
+def test_a_jar_set_is_a_class_path(tmp_path: Path) -> None:
+    jars = {"kafka-streams": (Path("/a.jar"), Path("/b.jar"))}
+    site = Site(tmp_path, tmp_path, tmp_path, Path("/python"), tmp_path, Path("/jdk"), jars)
+    values = placeholders.of_machine(site, Path("/mine.toml"))
+    told = placeholders.filled("{java_home} {python} {jars:kafka-streams} {jars:none} {jars:} {jars:A b}", values)
+    assert told == "/jdk /python /a.jar:/b.jar {jars:none} {jars:} {jars:A b}"
+
+
+def test_jar_sets_are_named_once_and_are_no_other_placeholders() -> None:
+    texts = ["{jars:a}:{jars:B 2}", "{jars:a} {input}", "{jars:} {jar:c}"]
+    assert placeholders.jar_sets(texts) == ["a", "B 2", ""]
+    assert placeholders.unknown(texts, {"input"}) == []
+    assert placeholders.named(texts) == ["input"]
 
 
 def test_what_is_not_allowed_is_named_once() -> None:

@@ -62,6 +62,22 @@ def test_a_program_that_commits_before_it_writes_does_not_pass_its_check(
     assert "loss" in told
 
 
+def test_a_program_that_claims_exactly_once_and_writes_again_is_convicted(
+    tmp_path: Path, broker: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(EXAMPLES / "pipe.py", tmp_path)
+    honest = (EXAMPLES / "pipe-at-least-once.toml").read_text()
+    claim = 'delivery = "at-least-once"'
+    assert claim in honest
+    file = tmp_path / "bold.toml"
+    file.write_text(honest.replace(claim, 'delivery = "exactly-once"'))
+    out = str(tmp_path / "runs")
+    code = cli.execute(["run", "ci", "--job", str(file), "--kafka", broker, "--out", out, "--no-progress"])
+    told = capsys.readouterr().out
+    assert code == ExitCode.WRONG_RESULTS, told
+    assert "duplicate" in told
+
+
 SINK = """
 import json, os, signal
 from confluent_kafka import Consumer

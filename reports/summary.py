@@ -101,10 +101,10 @@ def _rightness(comparison: Comparison) -> Iterator[str]:
     if not ran:
         yield "Nothing could run here."
     elif wrong:
-        yield f"{_of(wrong, ran)} gave wrong results: {words(row.name for row in wrong)}."
+        yield f"{_of(wrong, ran, 'gave wrong results')}."
         yield f"What was wrong: {'; '.join(f'{row.name}, {violations(row)}' for row in wrong)}."
     elif undecided:
-        yield f"{_of(undecided, ran)} could not be judged: {words(row.name for row in undecided)}."
+        yield f"{_of(undecided, ran, 'could not be judged')}."
     elif repeated:
         yield "Every engine kept what it claims."
     else:
@@ -129,10 +129,14 @@ def _all_of(rows: Sequence[Row]) -> str:
     return f"All {number(count)} engines were, in all {number(len(rows))} ways to set them,"
 
 
-def _of(some: Sequence[Row], all_of_them: Sequence[Row]) -> str:
+def _of(some: Sequence[Row], all_of_them: Sequence[Row], did: str) -> str:
+    """Who did something, and how many they are; where there is one row, its name alone."""
+    if len(all_of_them) == 1:
+        return f"{some[0].name} {did}"
     several = len({row.engine for row in all_of_them}) < len(all_of_them)
     what = "ways to set the engines" if several else "engines"
-    return f"{number(len(some)).capitalize()} of {number(len(all_of_them))} {what}"
+    many = f"{number(len(some)).capitalize()} of {number(len(all_of_them))} {what}"
+    return f"{many} {did}: {words(row.name for row in some)}"
 
 
 def violations(row: Row) -> str:

@@ -3,7 +3,7 @@
     python -m tests.proofs.compose_kafka docker/compose.kafka-3.yaml [run quick ...]
 
 Each node has the settings that the compose file gives it; only its host, its ports and its folder are other ones. Then
-`./bench` is called with the words (`run quick` where there are none) and `--kafka` with the address of the first broker.
+`./bench` is called with the words (`run quick` where there are none) and `--kafka` with the first broker's address.
 Prints at the end which topics are left, and ends with the exit code of `./bench`.
 """
 

@@ -15,7 +15,7 @@ import pytest
 if TYPE_CHECKING:
     from tests.conformance.driver import Stage
 
-_LONGEST_FIRST = ("spark", "flink", "six-engines", "kafka-streams", "spark-realtime")
+_LONGEST_FIRST = ("spark", "flink", "own-jobs", "jobs-of-others", "six-engines", "kafka-streams", "spark-realtime")
 """Groups that take longest begin first, so that none is left to run alone in the end."""
 
 

@@ -14,7 +14,7 @@ from results import store
 from results.result import CaseResult
 from tests.job_files import EXAMPLES
 
-pytestmark = [pytest.mark.java, pytest.mark.xdist_group("own-jobs")]
+pytestmark = [pytest.mark.java, pytest.mark.xdist_group("jobs-of-others")]
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import psutil
 
 from engines.protocol import Engine, Environment
 from harness import broker
-from harness.invocation import again
+from harness.commands.invocation import again
 from harness.problem import Problem
 from harness.provisioning import system, uv
 from harness.provisioning.code_folder import code_folder

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from harness.run_topics import FILE
+from harness.foreign.run_topics import FILE
 from results import store
 from results.history import TABLES
 from results.plan import CALIBRATION, NOISE

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from harness import completion, consoles
-from harness.manual import epilog
-from harness.options import HELP, DebugOption, EngineOption, SettingsOption, WorkloadOption
+from harness.commands import completion, consoles
+from harness.commands.manual import epilog
+from harness.commands.options import HELP, DebugOption, EngineOption, SettingsOption, WorkloadOption
 from harness.problem import ExitCode, Problem
 from results.folder import write_whole
 from results.printable import printable, printable_lines

@@ -17,9 +17,9 @@ from pydantic import ValidationError
 
 from engines.configuration import Configurable, nearest
 from engines.protocol import Engine, Guarantee, LogKind, OnItsOwnTerms
+from harness.commands.invocation import again
 from harness.faults.fault import has_one_victim
 from harness.host import disk
-from harness.invocation import again
 from harness.planning import recorded
 from harness.planning.catalogue import Catalogue
 from harness.planning.suite import InvalidRequest, Suite, parameter

@@ -26,7 +26,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.consoles import console, report
+from harness.commands.consoles import console, report
 from harness.display import Plain
 from harness.gate import asked, side, tether
 from harness.gate.order import Side, interleaved

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from engines import proc
 from harness.host import own
 
 _NAME = "streamgauge"
@@ -44,7 +45,7 @@ class FlightRecording:
     def __init__(self, pids: Iterable[int], java_home: Path, folder: Path) -> None:
         self._java = java_home / "bin"
         self._folder = folder
-        self._pids = [pid for pid in pids if _is_java(pid)]
+        self._pids = [pid for pid in pids if proc.name(pid) == "java"]
         self.samples = Samples(0, 0)
         self.why = "" if self._pids else "no process of its workers is a JVM"
 
@@ -105,10 +106,3 @@ def counted(printed: str) -> Samples:
         found += 1
         json += _JSON.search(frames) is not None
     return Samples(found, json)
-
-
-def _is_java(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/comm").read_text().strip() == "java"
-    except OSError:
-        return False

@@ -38,7 +38,8 @@ from harness.host.warden import marked
 from harness.problem import ExitCode, Problem
 from harness.provisioning.progress import Lines
 from results.history import DamagedHistory, History
-from tests.test_interruption import END_S, SUITE, wait_until
+from tests.test_interruption import END_S, SUITE
+from tests.waiting import wait_until
 
 SMALL = SUITE.replace('measured = "2s"', 'measured = "1s"')
 RUN_S = 180.0

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,15 +16,9 @@ import pytest
 from engines import proc, process
 from engines.process import Process
 from engines.protocol import EngineFailure
+from tests.waiting import wait_until
 
 _WAIT = "import signal; print(1, flush=True); signal.pause()"
-
-
-def wait_until(condition) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        time.sleep(0.01)
 
 
 @pytest.fixture

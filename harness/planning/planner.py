@@ -457,7 +457,7 @@ def _too_little_memory(case: CasePlan, engine: Engine) -> Blocked | None:
     if not isinstance(engine, Configurable):
         return None
     tasks = case.parallelism if case.set_up.layout == "one-process" else 1
-    least_mb, given_mb = engine.least_memory_mb(case.mode), case.worker_memory_mb * tasks
+    least_mb, given_mb = engine.least_memory_mb, case.worker_memory_mb * tasks
     if given_mb >= least_mb:
         return None
     reason = f"a worker process of {given_mb} MiB is too small for it: it needs {least_mb} MiB"

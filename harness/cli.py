@@ -801,7 +801,7 @@ def export(
     result = _result(source)
     try:
         made = exporting.made(
-            result, source if source.is_dir() else None, exporting.Asked(to, tuple(metric or ()), bracketed)
+            result, source if source.is_dir() else None, exporting.AskedExport(to, tuple(metric or ()), bracketed)
         )
     except exporting.Refused as error:
         raise Problem(error.what, "in the command `streamgauge export`", error.remedy, ExitCode.USAGE) from error

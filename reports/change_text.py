@@ -13,7 +13,7 @@ from rich.text import Text
 
 from reports import markdown, screen, units
 from reports.blocks import Block, Cell, Heading, Table
-from reports.changes import Change, ChangedCase, Changes, Figure, Pair, Side
+from reports.changes import Change, ChangedCase, Changes, Pair, Side, SideFigure
 from reports.columns import columns
 from reports.comparison import words
 from results import provenance
@@ -204,7 +204,7 @@ def _row(case: ChangedCase, change: Change, wide: bool) -> tuple[str, ...]:
     )
 
 
-def _figure(figure: Figure | None, unit: str, wide: bool) -> str:
+def _figure(figure: SideFigure | None, unit: str, wide: bool) -> str:
     """A figure, with its interval where there is room; in brackets where it says less than it seems to."""
     if figure is None:
         return units.NONE

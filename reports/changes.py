@@ -52,7 +52,7 @@ class Side(ResultModel):
     """Thresholds that it crosses, each in a line."""
 
 
-class Figure(ResultModel):
+class SideFigure(ResultModel):
     """A metric of one side."""
 
     value: float
@@ -76,9 +76,9 @@ class Change(ResultModel):
     """Of both values."""
     better: Better
     """Which way is better."""
-    before: Figure | None
+    before: SideFigure | None
     """On the first side; None where it was not measured."""
-    after: Figure | None
+    after: SideFigure | None
     """On the other side."""
     ratio: float | None
     """The value after by the one before; None where that does not exist."""
@@ -330,17 +330,17 @@ def _values(row: Row, metric: Metric) -> list[float]:
     return [value.value for value in _measured(row, metric)]
 
 
-def _figure(row: Row, metric: Metric) -> Figure | None:
+def _figure(row: Row, metric: Metric) -> SideFigure | None:
     measured = _measured(row, metric)
     if not measured:
         return None
     median, low, high = median_interval(np.array([value.value for value in measured]))
     ends = (low, high) if len(measured) > 1 else (measured[0].low, measured[0].high)
     whys = dict.fromkeys(why for value in measured for why in value.bracketed)
-    return Figure(value=median, n=len(measured), low=ends[0], high=ends[1], bracketed=list(whys))
+    return SideFigure(value=median, n=len(measured), low=ends[0], high=ends[1], bracketed=list(whys))
 
 
-def _ratio(before: Figure | None, after: Figure | None) -> float | None:
+def _ratio(before: SideFigure | None, after: SideFigure | None) -> float | None:
     if before is None or after is None or before.value <= 0 or after.value < 0:
         return None
     return _finite(after.value / before.value)
@@ -354,8 +354,8 @@ def _verdict(
     before: _Place,
     after: _Place,
     metric: Metric,
-    first: Figure | None,
-    second: Figure | None,
+    first: SideFigure | None,
+    second: SideFigure | None,
     reasons: Sequence[str],
 ) -> tuple[Verdict, str]:
     """What can be said of the change, and why no more."""
@@ -386,7 +386,9 @@ def _few(first: int, second: int) -> str:
     return f"{first} and {second} trials: it takes {INTERVAL_SAMPLES} on each side"
 
 
-def _told_apart(before: _Place, after: _Place, metric: Metric, first: Figure, second: Figure) -> tuple[Verdict, str]:
+def _told_apart(
+    before: _Place, after: _Place, metric: Metric, first: SideFigure, second: SideFigure
+) -> tuple[Verdict, str]:
     """Better or worse, if the intervals of both medians are apart by more than the machine differs from itself."""
     ends = (first.low or 0.0, first.high or 0.0, second.low or 0.0, second.high or 0.0)
     if ends[0] <= ends[3] and ends[2] <= ends[1]:

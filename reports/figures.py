@@ -247,12 +247,12 @@ def _memory(comparison: Comparison) -> Figure | None:
     )
 
 
-def _memory_parts(comparison: Comparison) -> Iterator[vega.Part]:
+def _memory_parts(comparison: Comparison) -> Iterator[vega.BarPart]:
     for row in comparison.ran:
         for role, metric in ROLE_PEAKS.items():
             value = row.value(metric)
             if value is not None:
-                yield vega.Part(row.name, role, value / 1024**2, units.size(value))
+                yield vega.BarPart(row.name, role, value / 1024**2, units.size(value))
 
 
 def _names(comparison: Comparison) -> list[str]:

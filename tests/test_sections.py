@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from reports import html, sections, terminal
-from reports.columns import Column, columns
+from reports.columns import MetricColumn, columns
 from reports.comparison import compare
 from reports.sections import comparability
 from reports.sections.section import PagePart, Section
@@ -223,7 +223,7 @@ def test_hostile_text_in_every_block_is_escaped(tmp_path: Path, monkeypatch: pyt
 
 
 def test_page_and_terminal_have_the_same_columns_of_metrics_from_one_list(monkeypatch: pytest.MonkeyPatch) -> None:
-    lag = Column(send_lag.P99, "lag of\nthe load", "lag", bare=False)
+    lag = MetricColumn(send_lag.P99, "lag of\nthe load", "lag", bare=False)
     shown = (lag, *columns()[:2])
     monkeypatch.setattr("reports.sections.results_table.columns", lambda: shown)
     page, text = page_of(made_up.six()), printed(made_up.six())

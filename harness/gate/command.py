@@ -244,7 +244,7 @@ def _prepared(
     from harness.gate.gate_run import GateRun, stored
     from harness.gate.opponent import made_ready
     from harness.gate.order import Side
-    from harness.gate.session import Session
+    from harness.gate.session import GateSession
     from harness.gate.side import SideCode
     from harness.host import facts
     from results.gate import kept_baseline
@@ -256,7 +256,7 @@ def _prepared(
     if sides.baseline is not None:
         code["baseline"] = sides.baseline
     return GateRun(
-        session=Session(wanted, code, folder / _TRIALS, Silent()),
+        session=GateSession(wanted, code, folder / _TRIALS, Silent()),
         baseline=_before(against),
         candidate=_after(top),
         seed=seed,

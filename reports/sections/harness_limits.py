@@ -9,7 +9,7 @@ from rich.text import Text
 
 from reports import units
 from reports.blocks import Block, Heading, Hint, Table
-from reports.columns import Column, columns
+from reports.columns import MetricColumn, columns
 from reports.comparison import Comparison
 from reports.sections.section import PagePart, Report, Section, TerminalPart
 from results.result import Calibration, Noise
@@ -32,7 +32,7 @@ def _page(report: Report) -> Iterator[Block]:
         yield Table("The noise of this machine", names, [_noise(each, shown) for each in report.run.noise])
 
 
-def _noise(each: Noise, shown: Sequence[Column]) -> tuple[str, ...]:
+def _noise(each: Noise, shown: Sequence[MetricColumn]) -> tuple[str, ...]:
     changes = [each.changes.get(column.metric.name) for column in shown]
     cells = (units.NONE if change is None else f"{change:.1%}" for change in changes)
     return (f"{each.engine} ({each.mode}), {each.workload} on {each.log}", str(each.trials), *cells)

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from reports import screen, units
 from reports.blocks import Block, Details, Heading, Hint, Table
-from reports.columns import Column, columns
+from reports.columns import MetricColumn, columns
 from reports.comparison import Comparison, Row
 from reports.sections.section import PagePart, Report, Section, TerminalPart
 from results.metrics.statistics import INTERVAL_SAMPLES
@@ -65,12 +65,12 @@ def _repeated(comparison: Comparison) -> list[Row]:
     return [row for row in comparison.ran if row.repeated]
 
 
-def _value(row: Row, column: Column) -> str:
+def _value(row: Row, column: MetricColumn) -> str:
     text = column.show(row.value(column.metric))
     return f"({text})" if row.bracketed(column.metric) or (row.suspect and text != units.NONE) else text
 
 
-def _spread(row: Row, column: Column) -> str:
+def _spread(row: Row, column: MetricColumn) -> str:
     """The median, and between which values it lies; how many trials it rests on, where some have no value."""
     found = row.measured(column.metric)
     if found is None or found.low is None or found.high is None:

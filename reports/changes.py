@@ -30,7 +30,7 @@ VERSION: Literal[1] = 1
 _NO_FIGURE = 1e100
 """Nothing that is measured is so large; it may stand in a result that somebody made up."""
 
-Verdict = Literal["better", "worse", "inconclusive", "unknown"]
+ChangeVerdict = Literal["better", "worse", "inconclusive", "unknown"]
 
 
 class Side(ResultModel):
@@ -86,7 +86,7 @@ class Change(ResultModel):
     """The lower end of its 95 % interval; None of fewer than five trials on a side."""
     ratio_high: float | None
     """The upper end likewise."""
-    verdict: Verdict
+    verdict: ChangeVerdict
     """`inconclusive`: no difference that could be told from noise. `unknown`: nothing can be said."""
     why: str
     """Why nothing can be said, or it is inconclusive; empty for the others."""
@@ -357,7 +357,7 @@ def _verdict(
     first: SideFigure | None,
     second: SideFigure | None,
     reasons: Sequence[str],
-) -> tuple[Verdict, str]:
+) -> tuple[ChangeVerdict, str]:
     """What can be said of the change, and why no more."""
     sides = (("before", before.row, first), ("after", after.row, second))
     for when, row, figure in sides:
@@ -388,7 +388,7 @@ def _few(first: int, second: int) -> str:
 
 def _told_apart(
     before: _Place, after: _Place, metric: Metric, first: SideFigure, second: SideFigure
-) -> tuple[Verdict, str]:
+) -> tuple[ChangeVerdict, str]:
     """Better or worse, if the intervals of both medians are apart by more than the machine differs from itself."""
     ends = (first.low or 0.0, first.high or 0.0, second.low or 0.0, second.high or 0.0)
     if ends[0] <= ends[3] and ends[2] <= ends[1]:

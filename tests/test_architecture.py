@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import re
 import tomllib
 from functools import reduce
@@ -91,15 +92,19 @@ def test_every_module_and_type_that_a_page_names_exists(page: str):
 
 
 def is_there(dotted: str) -> bool:
-    """Whether this is a module, or something in one."""
+    """Whether this is a module, or something in one. One that an engine's own environment runs is not imported."""
     words = dotted.split(".")
     for length in range(len(words), 0, -1):
+        name = ".".join(words[:length])
         try:
-            module: Any = importlib.import_module(".".join(words[:length]))
+            found = importlib.util.find_spec(name)
         except ModuleNotFoundError:
             continue
-        missing = object()
-        return reduce(lambda thing, word: getattr(thing, word, missing), words[length:], module) is not missing
+        if found is not None:
+            missing = object()
+            inner = words[length:]
+            module: Any = importlib.import_module(name) if inner else None
+            return reduce(lambda thing, word: getattr(thing, word, missing), inner, module) is not missing
     return False
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from reports import units, vega
-from reports.blocks import Figure
 from reports.comparison import Comparison, Row, words
+from reports.elements import Figure
 from results.metrics import drain, drain_cpu, latency
 from results.metrics.memory import ROLE_PEAKS
 from results.metrics.metric import Metric

@@ -32,7 +32,7 @@ FAVOURITE = '''
 from rich.table import Table as TerminalTable
 from rich.text import Text
 
-from reports.blocks import Hint, Table
+from reports.elements import Hint, Table
 from reports.sections.section import PagePart, Section, TerminalPart
 
 
@@ -56,21 +56,21 @@ section = Section("favourite", PagePart("The favourite", 25, page, "Favourite"),
 HOSTILE = "</script><script>alert('x')</script><img src=x>\"'&[bold]"
 
 HOSTILE_SECTION = f"""
-from reports.blocks import *
+from reports.elements import *
 from reports.sections.section import PagePart, Section, TerminalPart
 
 X = {HOSTILE!r}
 TABLE = Table(X, [X, Heading(X, "speed")], [(X, Cell(X, X, [X], X)), TableRow([X, X], X)], X)
 FIGURE = Figure(X, X, {{"title": X}}, [X], [[X]])
-BLOCKS = [Paragraph(X), Hint(X), Hint(X, without_script=True), TABLE, Checks([Check(True, X), Check(False, X)])]
-BLOCKS += [Figures([FIGURE]), Command(X), Matrix(X, X, [X, X], [(X, [Answer("fail", X, X, X, X, True), None])])]
-BLOCKS += [Details(X, list(BLOCKS)), SideBySide(list(BLOCKS))]
+ELEMENTS = [Paragraph(X), Hint(X), Hint(X, without_script=True), TABLE, Checks([Check(True, X), Check(False, X)])]
+ELEMENTS += [Figures([FIGURE]), Command(X), Matrix(X, X, [X, X], [(X, [Answer("fail", X, X, X, X, True), None])])]
+ELEMENTS += [Details(X, list(ELEMENTS)), SideBySide(list(ELEMENTS))]
 
-section = Section("hostile", PagePart(X, 5, lambda report: BLOCKS, X), TerminalPart(5, lambda comparison, width: [X]))
+section = Section("hostile", PagePart(X, 5, lambda report: ELEMENTS, X), TerminalPart(5, lambda comparison, width: [X]))
 """
 
 FAILING = """
-from reports.blocks import Figure, Figures, Hint
+from reports.elements import Figure, Figures, Hint
 from reports.sections.section import PagePart, Section, TerminalPart
 
 

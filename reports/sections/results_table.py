@@ -9,9 +9,9 @@ from rich.table import Table as TerminalTable
 from rich.text import Text
 
 from reports import screen, summary, units
-from reports.blocks import Block, Cell, Details, Heading, Hint, Paragraph, Table, TableRow
 from reports.columns import MetricColumn, columns
 from reports.comparison import Comparison, Row, words
+from reports.elements import Cell, Details, Element, Heading, Hint, Paragraph, Table, TableRow
 from reports.relative import relative, times
 from reports.sections.section import PagePart, Report, Section, TerminalPart
 
@@ -19,7 +19,7 @@ _COUNTS, _DELIVERY = "lost/dup/\nwrong", "delivery:\nclaimed → seen"
 _LEFT = {"engine", "outcome", _DELIVERY}
 
 
-def _page(report: Report) -> Iterator[Block]:
+def _page(report: Report) -> Iterator[Element]:
     yield Hint(
         "Every output row was compared with the right answer, computed apart from any engine. Latency counts from the "
         "time an event was planned, until its result could be read by a read_committed consumer. Below a figure stands "

@@ -8,9 +8,9 @@ from rich.table import Table as TerminalTable
 from rich.text import Text
 
 from reports import screen, units
-from reports.blocks import Block, Details, Heading, Hint, Table
 from reports.columns import MetricColumn, columns
 from reports.comparison import Comparison, Row
+from reports.elements import Details, Element, Heading, Hint, Table
 from reports.sections.section import PagePart, Report, Section, TerminalPart
 from results.metrics.statistics import INTERVAL_SAMPLES
 
@@ -18,7 +18,7 @@ _SHOWN = ("drain_rate", "latency_p50", "latency_p99", "events_per_cpu_second")
 """The metrics whose spread stands in a terminal, which has no room for more."""
 
 
-def _page(report: Report) -> Iterator[Block]:
+def _page(report: Report) -> Iterator[Element]:
     told = [(comparison, rows) for comparison in report.comparisons if (rows := _repeated(comparison))]
     if not told:
         return

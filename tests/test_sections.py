@@ -139,7 +139,7 @@ def test_a_section_from_outside_is_on_the_page_in_its_navigation_and_in_the_term
     assert "\n\nfirst [b]remark[/b]\nsecond remark\nmicro-batch: the backlog lasted" in text
 
 
-def test_a_section_that_gives_no_blocks_is_neither_on_the_page_nor_in_its_navigation(
+def test_a_section_that_gives_no_elements_is_neither_on_the_page_nor_in_its_navigation(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = page_of(made_up.six()), printed(made_up.six())
@@ -209,7 +209,7 @@ def test_a_section_that_cannot_be_loaded_is_named_with_the_reason_and_the_rest_i
     assert text.replace(f"\n{place}: {why}\n", "") == text_before
 
 
-def test_hostile_text_in_every_block_is_escaped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hostile_text_in_every_element_is_escaped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = page_of(made_up.six())
     drop(HOSTILE_SECTION, tmp_path, monkeypatch)
     page = page_of(made_up.six())

@@ -125,10 +125,8 @@ class Configurable(Protocol):
     """Where the state is, by mode."""
     has_interval: bool
     """Whether it has a commit interval of its own, with which it can run in place of the one that is asked for."""
-
-    def least_memory_mb(self, mode: str) -> int:
-        """The least that a worker process may have as its limit, in MiB."""
-        ...
+    least_memory_mb: int
+    """The least that a worker process may have as its limit, in MiB."""
 
     def options(self, mode: str) -> Options:
         """Which options of their own users may give."""

@@ -82,7 +82,7 @@ def calibrate(plan: CasePlan, history: Path, kept: Path, prefix: str, equip: Equ
         history.mkdir(parents=True)
     with ExitStack() as stack:
         workload, equipment = equip(plan, history, stack)
-        Calibration(plan, workload, equipment, prefix, display).conduct()
+        EchoTrial(plan, workload, equipment, prefix, display).conduct()
     done = complete(history)
     display.finished(plan.name, "calibrated" if done else f"not calibrated: see {history}")
     if done:
@@ -168,7 +168,7 @@ def copy(source: Path, target: Path) -> None:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-class Calibration(Trial):
+class EchoTrial(Trial):
     """Conducts the trial of the echo: the harness does all that it does for an engine, but for strikes and closings."""
 
     def __init__(self, case: CasePlan, workload: Workload, equipment: Equipment, prefix: str, display: Display) -> None:

@@ -22,15 +22,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from typer.exceptions import TyperException
 
-from harness import completion, history_command, job_command, named_run
-from harness.consoles import console as _console
-from harness.consoles import report as _report
+from harness.commands import completion, history_command, job_command, named_run
+from harness.commands.consoles import console as _console
+from harness.commands.consoles import report as _report
+from harness.commands.invocation import NAME, again, program, short_name
+from harness.commands.manual import epilog
+from harness.commands.named_run import LATEST, RUNS
+from harness.commands.options import HELP, DebugOption, EngineOption, SettingsOption, WorkloadOption
+from harness.commands.outlet import open_outlets
 from harness.gate import command as gate
-from harness.invocation import NAME, again, program, short_name
-from harness.manual import epilog
-from harness.named_run import LATEST, RUNS
-from harness.options import HELP, DebugOption, EngineOption, SettingsOption, WorkloadOption
-from harness.outlet import open_outlets
 from harness.planning.suite_files import suites
 from harness.problem import ExitCode, Problem
 from results.folder import write_whole
@@ -801,7 +801,7 @@ def export(
     result = _result(source)
     try:
         made = exporting.made(
-            result, source if source.is_dir() else None, exporting.Asked(to, tuple(metric or ()), bracketed)
+            result, source if source.is_dir() else None, exporting.AskedExport(to, tuple(metric or ()), bracketed)
         )
     except exporting.Refused as error:
         raise Problem(error.what, "in the command `streamgauge export`", error.remedy, ExitCode.USAGE) from error

@@ -175,7 +175,7 @@ class Live(Silent):
 
 
 class Bars:
-    """Draws what is being brought: a `harness.provisioning.progress.Report` for a terminal."""
+    """Draws what is being brought: a `harness.provisioning.progress.ProgressReport` for a terminal."""
 
     def __init__(self, console: Console) -> None:
         self._console = console

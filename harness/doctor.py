@@ -15,7 +15,7 @@ import psutil
 
 from engines.protocol import Engine, Environment
 from harness import broker
-from harness.invocation import again
+from harness.commands.invocation import again
 from harness.problem import Problem
 from harness.provisioning import system, uv
 from harness.provisioning.code_folder import code_folder
@@ -24,7 +24,7 @@ from harness.provisioning.folders import home
 from harness.provisioning.jars import ensure_jars, missing_jars
 from harness.provisioning.java import PREFERRED, Java, ensure_java, find_java
 from harness.provisioning.libpython import ensure_library
-from harness.provisioning.progress import Report
+from harness.provisioning.progress import ProgressReport
 from results.printable import printable
 from workloads.discovery import Unavailable
 
@@ -71,7 +71,7 @@ class Provisioned:
     """The folder that its processes import our code from, see `code_folder`."""
 
 
-def prepare(engines: Sequence[Engine], own_broker: bool, report: Report) -> dict[str, Provisioned | Problem]:
+def prepare(engines: Sequence[Engine], own_broker: bool, report: ProgressReport) -> dict[str, Provisioned | Problem]:
     """What each engine needs (and a broker of ours, if it is wanted), brought: by engine name, or why it cannot be."""
     outcome: dict[str, Provisioned | Problem] = {}
     for engine in engines:
@@ -82,7 +82,7 @@ def prepare(engines: Sequence[Engine], own_broker: bool, report: Report) -> dict
     return outcome
 
 
-def prepare_broker(report: Report) -> tuple[Java, tuple[Path, ...]]:
+def prepare_broker(report: ProgressReport) -> tuple[Java, tuple[Path, ...]]:
     """Bring what a broker of ours needs: its JDK and its jars. Raises Problem."""
     return ensure_java(broker.JAVA, report), ensure_jars(broker.JARS, report)
 
@@ -116,7 +116,7 @@ def lines(findings: Iterable[Finding]) -> list[str]:
     return [*text, f"{ready} of {len(engines)} engines ready."]
 
 
-def _provision(engine: Engine, own_broker: bool, report: Report) -> Provisioned:
+def _provision(engine: Engine, own_broker: bool, report: ProgressReport) -> Provisioned:
     needs = engine.environment
     minimum = max(needs.java or 0, broker.JAVA if own_broker else 0)
     java = ensure_java(minimum, report) if minimum else None

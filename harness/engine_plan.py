@@ -16,7 +16,7 @@ from harness.planning.readiness import Readiness
 from harness.planning.request import Request, resolve
 from harness.planning.tables import nearest, unknown
 from harness.problem import ExitCode, Problem
-from harness.provisioning.progress import Report
+from harness.provisioning.progress import ProgressReport
 from harness.run import site_of
 from results.plan import CasePlan
 
@@ -24,7 +24,7 @@ PLAN_S = 180.0
 """An engine that has not told its plan by then never will: the first start of a JVM's compiler is in it."""
 
 
-def explained(name: str, suite: str, overrides: Mapping[str, str], report: Report) -> Iterator[str]:
+def explained(name: str, suite: str, overrides: Mapping[str, str], report: ProgressReport) -> Iterator[str]:
     """Texts, in their order. name: ENGINE[.MODE].WORKLOAD, or a case's whole name. Raises Problem, InvalidRequest and
     EngineFailure.
     """

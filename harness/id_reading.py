@@ -16,7 +16,7 @@ from typing import Literal
 import msgspec
 import numpy as np
 
-from engines.logs.protocol import Log, Record, Rereading
+from engines.logs.protocol import Log, LogRecord, Rereading
 from harness.failure import TrialFailure
 from harness.instruments.generator import control_keys
 from workloads.each_once import key_of, labels
@@ -28,7 +28,7 @@ _SHOWN_BYTES = 150
 
 @dataclass(frozen=True)
 class IdReading:
-    """Implements `engines.logs.protocol.Reading`."""
+    """Implements `engines.logs.protocol.RecordReading`."""
 
     kind: Literal["header", "key", "value"]
     """Where the id is: in a header, in the key, in a field of the value, which is a JSON object."""
@@ -39,7 +39,7 @@ class IdReading:
     partitions: int
     """Of the input."""
 
-    def __call__(self, records: Sequence[Record]) -> list[bytes]:
+    def __call__(self, records: Sequence[LogRecord]) -> list[bytes]:
         """The row that each record is. What has no id stays no row, and says so."""
         found = [self._id(record) for record in records]
         ids = np.array([0 if one is None else one for one in found], dtype=np.int64)
@@ -64,7 +64,7 @@ class IdReading:
     def _labels(self) -> tuple[str, ...]:
         return labels(self.keys)
 
-    def _id(self, record: Record) -> int | None:
+    def _id(self, record: LogRecord) -> int | None:
         """The id that a record tells; None where it tells none, or several."""
         match self.kind:
             case "key":
@@ -85,7 +85,7 @@ class IdReading:
             return held if 0 <= held < 10**18 else None
         return _number(held) if isinstance(held, str) else None
 
-    def _not_a_row(self, record: Record) -> bytes:
+    def _not_a_row(self, record: LogRecord) -> bytes:
         where = "its key" if self.kind == "key" else f"{self.kind} {self.name}"
         value = record.value() or b"(no value)"
         shown = (value.encode() if isinstance(value, str) else value)[:_SHOWN_BYTES]

@@ -35,8 +35,10 @@ from harness.equipment import Equipment
 from harness.failure import as_trial_failure
 from harness.faults import discover as discover_faults
 from harness.faults.fault import Fault, Need
-from harness.foreign_broker import existing, refuse_unfit
-from harness.foreign_cluster import ForeignCluster
+from harness.foreign.foreign_broker import existing, refuse_unfit
+from harness.foreign.foreign_cluster import ForeignCluster
+from harness.foreign.run_topics import RunTopics, job_name, new_prefix
+from harness.foreign.topic_admin import TopicAdmin
 from harness.host import facts, pinning
 from harness.host.checkout import checkout
 from harness.host.disk import SmallDisk, separate
@@ -48,8 +50,6 @@ from harness.planning.catalogue import Catalogue
 from harness.problem import ExitCode, Problem
 from harness.provisioning import home
 from harness.provisioning.folders import ROOT
-from harness.run_topics import RunTopics, job_name, new_prefix
-from harness.topic_admin import TopicAdmin
 from harness.trial import Trial
 from results import manifest
 from results.folder import LeadsOutside, refuse_links, within, write_whole

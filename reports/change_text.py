@@ -12,10 +12,10 @@ from rich.console import Console
 from rich.text import Text
 
 from reports import markdown, screen, units
-from reports.blocks import Block, Cell, Heading, Table
-from reports.changes import Change, ChangedCase, Changes, Figure, Pair, Side
+from reports.changes import Change, ChangedCase, Changes, Pair, Side, SideFigure
 from reports.columns import columns
 from reports.comparison import words
+from reports.elements import Cell, Element, Heading, Table
 from results import provenance
 from results.metrics import recovery
 from results.printable import printable, printable_lines
@@ -82,7 +82,7 @@ def page(changes: Changes) -> str:
     return "\n".join(lines[1:]) + "\n"
 
 
-def blocks(changes: Changes) -> Iterator[Block]:
+def elements(changes: Changes) -> Iterator[Element]:
     """The same for a page, in tables."""
     for part in _parts(changes):
         if isinstance(part, _Lines):
@@ -204,7 +204,7 @@ def _row(case: ChangedCase, change: Change, wide: bool) -> tuple[str, ...]:
     )
 
 
-def _figure(figure: Figure | None, unit: str, wide: bool) -> str:
+def _figure(figure: SideFigure | None, unit: str, wide: bool) -> str:
     """A figure, with its interval where there is room; in brackets where it says less than it seems to."""
     if figure is None:
         return units.NONE

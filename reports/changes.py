@@ -30,7 +30,7 @@ VERSION: Literal[1] = 1
 _NO_FIGURE = 1e100
 """Nothing that is measured is so large; it may stand in a result that somebody made up."""
 
-Verdict = Literal["better", "worse", "inconclusive", "unknown"]
+ChangeVerdict = Literal["better", "worse", "inconclusive", "unknown"]
 
 
 class Side(ResultModel):
@@ -52,7 +52,7 @@ class Side(ResultModel):
     """Thresholds that it crosses, each in a line."""
 
 
-class Figure(ResultModel):
+class SideFigure(ResultModel):
     """A metric of one side."""
 
     value: float
@@ -76,9 +76,9 @@ class Change(ResultModel):
     """Of both values."""
     better: Better
     """Which way is better."""
-    before: Figure | None
+    before: SideFigure | None
     """On the first side; None where it was not measured."""
-    after: Figure | None
+    after: SideFigure | None
     """On the other side."""
     ratio: float | None
     """The value after by the one before; None where that does not exist."""
@@ -86,7 +86,7 @@ class Change(ResultModel):
     """The lower end of its 95 % interval; None of fewer than five trials on a side."""
     ratio_high: float | None
     """The upper end likewise."""
-    verdict: Verdict
+    verdict: ChangeVerdict
     """`inconclusive`: no difference that could be told from noise. `unknown`: nothing can be said."""
     why: str
     """Why nothing can be said, or it is inconclusive; empty for the others."""
@@ -330,17 +330,17 @@ def _values(row: Row, metric: Metric) -> list[float]:
     return [value.value for value in _measured(row, metric)]
 
 
-def _figure(row: Row, metric: Metric) -> Figure | None:
+def _figure(row: Row, metric: Metric) -> SideFigure | None:
     measured = _measured(row, metric)
     if not measured:
         return None
     median, low, high = median_interval(np.array([value.value for value in measured]))
     ends = (low, high) if len(measured) > 1 else (measured[0].low, measured[0].high)
     whys = dict.fromkeys(why for value in measured for why in value.bracketed)
-    return Figure(value=median, n=len(measured), low=ends[0], high=ends[1], bracketed=list(whys))
+    return SideFigure(value=median, n=len(measured), low=ends[0], high=ends[1], bracketed=list(whys))
 
 
-def _ratio(before: Figure | None, after: Figure | None) -> float | None:
+def _ratio(before: SideFigure | None, after: SideFigure | None) -> float | None:
     if before is None or after is None or before.value <= 0 or after.value < 0:
         return None
     return _finite(after.value / before.value)
@@ -354,10 +354,10 @@ def _verdict(
     before: _Place,
     after: _Place,
     metric: Metric,
-    first: Figure | None,
-    second: Figure | None,
+    first: SideFigure | None,
+    second: SideFigure | None,
     reasons: Sequence[str],
-) -> tuple[Verdict, str]:
+) -> tuple[ChangeVerdict, str]:
     """What can be said of the change, and why no more."""
     sides = (("before", before.row, first), ("after", after.row, second))
     for when, row, figure in sides:
@@ -386,7 +386,9 @@ def _few(first: int, second: int) -> str:
     return f"{first} and {second} trials: it takes {INTERVAL_SAMPLES} on each side"
 
 
-def _told_apart(before: _Place, after: _Place, metric: Metric, first: Figure, second: Figure) -> tuple[Verdict, str]:
+def _told_apart(
+    before: _Place, after: _Place, metric: Metric, first: SideFigure, second: SideFigure
+) -> tuple[ChangeVerdict, str]:
     """Better or worse, if the intervals of both medians are apart by more than the machine differs from itself."""
     ends = (first.low or 0.0, first.high or 0.0, second.low or 0.0, second.high or 0.0)
     if ends[0] <= ends[3] and ends[2] <= ends[1]:

@@ -1,6 +1,6 @@
 """The columns of metrics in a results table: the one list of them, for the page and for the terminal.
 
-A metric says itself whether it has one (`results.metrics.metric.Column`).
+A metric says itself whether it has one (`results.metrics.metric.TableColumn`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from results.metrics.metric import Metric
 
 
 @dataclass(frozen=True)
-class Column:
+class MetricColumn:
     """A column: its metric, and its heading, where a line break is one on page and screen.
 
     short_heading: for the terminal. bare: the cells have no unit, since the heading says it.
@@ -31,10 +31,12 @@ class Column:
         return units.quantity(value, self.metric.unit)
 
 
-def columns() -> tuple[Column, ...]:
+def columns() -> tuple[MetricColumn, ...]:
     """The columns, from left to right."""
     return tuple(
-        Column(metric, metric.column.page_heading or metric.column.heading, metric.column.heading, metric.column.bare)
+        MetricColumn(
+            metric, metric.column.page_heading or metric.column.heading, metric.column.heading, metric.column.bare
+        )
         for metric in registry.columns()
         if metric.column
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from reports import exports
 from reports.exports.export import Export, Exported
-from reports.exports.readings import ALL, Choice, chosen, readings
+from reports.exports.readings import ALL, ReadingChoice, chosen, readings
 from results.folder import write_whole
 from results.metrics import registry
 from results.result import RunResult
@@ -23,7 +23,7 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True)
-class Asked:
+class AskedExport:
     """What is asked. to: the format's name. metrics: of which a figure is wanted; empty for the usual ones. bracketed:
     whether also figures that stand in brackets.
     """
@@ -49,11 +49,11 @@ class Made:
     """Whether it says nothing: it has no figure, and its format has no place to say why."""
 
 
-def made(run: RunResult, folder: Path | None, asked: Asked) -> Made:
+def made(run: RunResult, folder: Path | None, asked: AskedExport) -> Made:
     """The export of a run. folder: the run's own; None where there is the result alone. Raises Refused."""
     export = _format(asked.to)
     _check_metrics(run, asked.metrics)
-    choice = Choice(asked.metrics, asked.bracketed, export.units)
+    choice = ReadingChoice(asked.metrics, asked.bracketed, export.units)
     left_out: list[str] = []
     if export.marks:
         wants = choice.wants_of_all if export.whole else choice.wants

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from reports import units, vega
-from reports.blocks import Figure
 from reports.comparison import Comparison, Row, words
+from reports.elements import Figure
 from results.metrics import drain, drain_cpu, latency
 from results.metrics.memory import ROLE_PEAKS
 from results.metrics.metric import Metric
@@ -247,12 +247,12 @@ def _memory(comparison: Comparison) -> Figure | None:
     )
 
 
-def _memory_parts(comparison: Comparison) -> Iterator[vega.Part]:
+def _memory_parts(comparison: Comparison) -> Iterator[vega.BarPart]:
     for row in comparison.ran:
         for role, metric in ROLE_PEAKS.items():
             value = row.value(metric)
             if value is not None:
-                yield vega.Part(row.name, role, value / 1024**2, units.size(value))
+                yield vega.BarPart(row.name, role, value / 1024**2, units.size(value))
 
 
 def _names(comparison: Comparison) -> list[str]:

@@ -19,8 +19,8 @@ from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
 from reports import sections, summary, units
-from reports.blocks import Block, Paragraph, Table
 from reports.comparison import compare
+from reports.elements import Element, Paragraph, Table
 from reports.sections import Unavailable
 from reports.sections.section import PagePart, Report, Section, failure
 from results import provenance
@@ -148,13 +148,13 @@ def _make(template: Template, name: str, part: PagePart, report: Report, first_c
         charts.append(htmlsafe_json_dumps(spec, allow_nan=False, separators=(",", ":")))
         return first_chart + len(charts) - 1
 
-    def escaped(blocks: list[Block]) -> Markup:
-        text = template.render(name=name, title=part.title, blocks=blocks, number=number)
+    def escaped(elements: list[Element]) -> Markup:
+        text = template.render(name=name, title=part.title, elements=elements, number=number)
         return Markup(text)  # noqa: S704 - the template has escaped
 
     try:
-        blocks = list(part.blocks(report))
-        made = escaped(blocks) if blocks else None
+        elements = list(part.elements(report))
+        made = escaped(elements) if elements else None
     except Exception as error:
         charts.clear()
         made = escaped([Paragraph(failure(error))])

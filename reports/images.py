@@ -14,7 +14,7 @@ from results.folder import write_whole
 from results.printable import printable
 
 if TYPE_CHECKING:
-    from reports.blocks import Figure
+    from reports.elements import Figure
     from results.result import RunResult
 
 _WIDTH = 720

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from reports import summary, units
-from reports.columns import Column, columns
+from reports.columns import MetricColumn, columns
 from reports.comparison import Comparison, Row, compare
 from reports.threshold_text import STATES, figure, named, ordered
 from results import provenance
@@ -67,7 +67,7 @@ def _results(comparison: Comparison) -> Iterator[str]:
     yield from table(head, [_row(row, shown) for row in comparison.rows])
 
 
-def _row(row: Row, shown: Sequence[Column]) -> list[str]:
+def _row(row: Row, shown: Sequence[MetricColumn]) -> list[str]:
     counts = row.counts
     lost = f"{counts['missing']}/{counts['duplicate']}/{counts['wrong'] + counts['unexpected']}"
     speeds = [_speed(row, column) for column in shown]
@@ -75,7 +75,7 @@ def _row(row: Row, shown: Sequence[Column]) -> list[str]:
     return [row.name, row.outcome, lost if any(counts.values()) else units.NONE, *speeds, delivery]
 
 
-def _speed(row: Row, column: Column) -> str:
+def _speed(row: Row, column: MetricColumn) -> str:
     text = column.show(row.value(column.metric))
     if (between := row.interval(column.metric)) is not None:
         text += f" [{column.show(between[0])} to {column.show(between[1])}]"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from reports import html, trend_text, units, vega
-from reports.blocks import Block, Figure, Figures, Table
+from reports.elements import Element, Figure, Figures, Table
 from reports.html import Head
 from reports.sections.section import PagePart, Report
 from results.result import RunResult
@@ -38,14 +38,14 @@ def render(trends: Sequence[Trend]) -> str:
 
 def _parts(cases: dict[str, list[Trend]]) -> Iterator[tuple[str, PagePart]]:
     for number, (case, trends) in enumerate(cases.items(), 1):
-        yield f"case-{number}", PagePart(case, number, _given(_blocks(case, trends)), short_title=case)
+        yield f"case-{number}", PagePart(case, number, _given(_elements(case, trends)), short_title=case)
 
 
-def _given(blocks: tuple[Block, ...]) -> Callable[[Report], tuple[Block, ...]]:
-    return lambda _: blocks
+def _given(elements: tuple[Element, ...]) -> Callable[[Report], tuple[Element, ...]]:
+    return lambda _: elements
 
 
-def _blocks(case: str, trends: Sequence[Trend]) -> tuple[Block, ...]:
+def _elements(case: str, trends: Sequence[Trend]) -> tuple[Element, ...]:
     rows = [(trend.metric, f"{len(trend.readings)}", _newest(trend), trend_text.change(trend)) for trend in trends]
     return Table(case, _HEAD, rows), Figures([_figure(trend) for trend in trends])
 

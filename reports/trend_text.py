@@ -12,7 +12,7 @@ from reports import screen, units
 from reports.columns import columns
 from results.metrics.recovery import CAUGHT_UP
 from results.printable import printable
-from results.trend.series import Change, Trend
+from results.trend.series import LevelChange, Trend
 
 _BARS = "▁▂▃▄▅▆▇█"
 _MOST = 24
@@ -79,7 +79,7 @@ def change(trend: Trend) -> str:
     return "no change was found"
 
 
-def _at(trend: Trend, change: Change) -> str:
+def _at(trend: Trend, change: LevelChange) -> str:
     reading = trend.readings[change.place]
     commit = f", {reading.commit}" if reading.commit else ""
     return printable(f"{100 * change.share:+.1f} % from {reading.started}{commit} on")

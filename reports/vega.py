@@ -52,7 +52,7 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class Part:
+class BarPart:
     """One part of a stacked bar."""
 
     name: str
@@ -179,7 +179,7 @@ def moments(rows: Sequence[Moments], kinds: Sequence[str], description: str) -> 
     )
 
 
-def stacks(rows: Sequence[Part], names: Sequence[str], parts: Sequence[str], unit: str, description: str) -> Spec:
+def stacks(rows: Sequence[BarPart], names: Sequence[str], parts: Sequence[str], unit: str, description: str) -> Spec:
     """Horizontal bars, each stacked from its parts in the order of `parts`."""
     values = [
         {"name": r.name, "part": r.part, "value": r.value, "label": r.label, "order": parts.index(r.part)} for r in rows

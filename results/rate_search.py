@@ -35,7 +35,7 @@ LEAST_SHARE = 0.01
 BEHIND_MS = 50.0
 """A generator whose lag exceeds this at p99, or in the median of the last second, fell behind."""
 
-Outcome = Literal["held", "failed", "ceiling", "inconclusive"]
+ProbeOutcome = Literal["held", "failed", "ceiling", "inconclusive"]
 """`ceiling`: the generator was behind its schedule, so the harness's own limit was met, and not the engine's."""
 
 
@@ -88,7 +88,7 @@ class Late:
     at_end_ms: float
 
 
-def outcome(commits: Sequence[Commit] | None, rate: float, late: Late, cut: bool, interval_ms: float) -> Outcome:
+def outcome(commits: Sequence[Commit] | None, rate: float, late: Late, cut: bool, interval_ms: float) -> ProbeOutcome:
     """Of the load alone; that rows were right and in time is the judge's to add. commits: None where they cannot be
     told. cut: whether the probe was cut short. interval_ms: the commit interval.
     """
@@ -111,7 +111,7 @@ class Tried:
     """A probe that is over. confirming: whether it was one of the longer ones."""
 
     rate: float
-    outcome: Outcome
+    outcome: ProbeOutcome
     confirming: bool = False
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import re
 import tomllib
 from functools import reduce
@@ -11,16 +12,19 @@ from typing import Any
 
 import pytest
 
-from harness.run_topics import FILE
+from engines.discovery import discover as discover_engines
+from harness.foreign.run_topics import FILE
 from results import store
 from results.history import TABLES
 from results.plan import CALIBRATION, NOISE
+from workloads.workload import discover as discover_workloads
 
 ROOT = Path(__file__).parents[1]
 PAGES = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("docs/ARCHITECTURE.md", "CONTRIBUTING.md")}
 ARCHITECTURE = PAGES["docs/ARCHITECTURE.md"]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 CONTRACTS = PROJECT["tool"]["importlinter"]["contracts"]
+PACKAGES = PROJECT["tool"]["importlinter"]["root_packages"]
 
 OF_A_RUN = {
     f"{CALIBRATION}/WORKLOAD/",
@@ -91,15 +95,19 @@ def test_every_module_and_type_that_a_page_names_exists(page: str):
 
 
 def is_there(dotted: str) -> bool:
-    """Whether this is a module, or something in one."""
+    """Whether this is a module, or something in one. One that an engine's own environment runs is not imported."""
     words = dotted.split(".")
     for length in range(len(words), 0, -1):
+        name = ".".join(words[:length])
         try:
-            module: Any = importlib.import_module(".".join(words[:length]))
+            found = importlib.util.find_spec(name)
         except ModuleNotFoundError:
             continue
-        missing = object()
-        return reduce(lambda thing, word: getattr(thing, word, missing), words[length:], module) is not missing
+        if found is not None:
+            missing = object()
+            inner = words[length:]
+            module: Any = importlib.import_module(name) if inner else None
+            return reduce(lambda thing, word: getattr(thing, word, missing), inner, module) is not missing
     return False
 
 
@@ -133,10 +141,46 @@ def test_the_import_order_is_that_of_the_contracts():
 
 def test_every_package_is_on_the_page_with_its_contract():
     rows = table(chapter("Packages, and who may import whom"))
-    assert [spans(row[0])[0].rstrip("/") for row in rows] == PROJECT["tool"]["importlinter"]["root_packages"]
+    assert [spans(row[0])[0].rstrip("/") for row in rows] == PACKAGES
     sources = {contract["name"]: contract.get("source_modules") for contract in CONTRACTS}
     for row in rows:
         assert sources[row[3]] == [spans(row[0])[0].rstrip("/")]
+
+
+def test_what_a_package_may_import_is_on_the_page():
+    """Single modules, where a contract lets a package import what it else may not."""
+    rows = {spans(row[0])[0].rstrip("/"): row[2] for row in table(chapter("Packages, and who may import whom"))}
+    for contract in CONTRACTS:
+        let_in = {line.partition(" -> ")[2] for line in contract.get("ignore_imports", ())}
+        named = [spans(rows[package]) for package in contract.get("source_modules", ()) if package in rows]
+        for modules in named:
+            assert {module for module in let_in if "*" not in module} <= set(modules)
+
+
+def rooms() -> dict[str, set[str]]:
+    """The modules that the page has of each room, by the room's folder."""
+    found: dict[str, set[str]] = {}
+    place = ""
+    for where, _, modules in table(chapter("Rooms")):
+        place = spans(where)[0] if where else place
+        found.setdefault(place, set()).update(spans(modules))
+    return found
+
+
+def test_every_room_is_on_the_page():
+    """But those of single engines, which are found by their existence."""
+    there = {path.parent for package in PACKAGES for path in (ROOT / package).rglob("__init__.py")}
+    named = {f"{path.relative_to(ROOT)}/" for path in there}
+    assert named - rooms().keys() <= {f"engines/{name.replace('-', '_')}/" for name in discover_engines()}
+    assert rooms().keys() <= named
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_module_on_top_of_a_package_is_on_the_page(package: str):
+    """But single workloads, which are found by their existence."""
+    there = {path.stem for path in (ROOT / package).glob("*.py")} - {"__init__"}
+    found = {name.replace("-", "_") for name in discover_workloads()} - {"replay"}
+    assert there - found == rooms()[f"{package}/"]
 
 
 def test_each_kind_of_thing_has_a_pattern_that_is_one():

@@ -6,11 +6,12 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
 import pytest
+
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = ("bench", "test", ".ci/run", "harness/bootstrap.sh")
@@ -143,10 +144,7 @@ def test_the_environment_of_the_tests_serves_bench(checkout: Checkout):
 def test_a_signal_during_installation_leaves_nothing_running(checkout: Checkout, tmp_path: Path):
     checkout.environment["UV_SLEEPS"] = "600"
     with subprocess.Popen([checkout.root / "bench"], env=checkout.environment, stderr=subprocess.DEVNULL) as bench:
-        deadline = time.monotonic() + 30
-        while not checkout.calls:
-            assert time.monotonic() < deadline, "uv was not called"
-            time.sleep(0.02)
+        wait_until(lambda: checkout.calls, awaited="uv to be called")
         children = psutil.Process(bench.pid).children(recursive=True)
         assert children
         bench.terminate()

@@ -24,9 +24,10 @@ from harness import broker_answer
 from harness.broker import Broker, cluster_id
 from harness.doctor import prepare_broker
 from harness.failure import TrialFailure
-from harness.foreign_broker import existing
+from harness.foreign.foreign_broker import existing
 from harness.problem import ExitCode, Problem
 from harness.provisioning.progress import Lines
+from tests.waiting import wait_until
 
 HOUR_MS = 3_600_000
 
@@ -186,10 +187,7 @@ def test_a_broker_that_dies_says_so_with_its_log(tmp_path: Path, make):
     broker = make()
     broker.start()
     os.kill(broker.pid, signal.SIGKILL)
-    deadline = time.monotonic() + 10
-    while (failure := broker.failure()) is None:
-        assert time.monotonic() < deadline, "the death went unseen"
-        time.sleep(0.02)
+    failure = wait_until(broker.failure, awaited="its death to be seen")
     assert "was ended by SIGKILL" in failure.what
     assert "Kafka Server started" in failure.what
     assert failure.where == str(tmp_path / "logs/broker.log")

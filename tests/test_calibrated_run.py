@@ -69,7 +69,7 @@ def test_a_calibration_that_fails_is_said_and_the_run_goes_on(tmp_path: Path, mo
     def fail(*_: object) -> None:
         raise TrialFailure("the echo wrote 0 of 9 rows and then none for 30 s")
 
-    monkeypatch.setattr(calibration.Calibration, "_run_drains", fail)
+    monkeypatch.setattr(calibration.EchoTrial, "_run_drains", fail)
     result = conducted(named(tmp_path, "one"))
     assert {each.outcome for each in result.cases} == {"pass"}
     assert "the echo wrote 0 of 9 rows" in result.calibrations[0].lacking

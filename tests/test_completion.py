@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from engines.discovery import discover as discover_engines
-from harness import completion
+from harness.commands import completion
 from harness.faults import discover as discover_faults
 from harness.planning.suite_files import suites
 from workloads.workload import discover as discover_workloads

@@ -11,7 +11,8 @@ import pytest
 from harness.failure import TrialFailure
 from harness.instruments import decoys as module
 from harness.instruments.decoys import DECOYS, Beside, Decoys
-from harness.instruments.generator import Encoder, heartbeat_key
+from harness.instruments.encoder import Encoder
+from harness.instruments.generator import heartbeat_key
 from workloads import control
 from workloads.sensors import workload
 from workloads.stream import DECOY_IDS, Segment, checks, partition_of

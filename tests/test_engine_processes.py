@@ -22,7 +22,8 @@ from harness.host.subreaper import started_here, subreaper, wait_for
 from harness.host.warden import Warden
 from harness.instruments.channel import Instrument
 from results.history import SAMPLES
-from tests.made_up_processes import burn, wait_until, worker
+from tests.made_up_processes import burn, worker
+from tests.waiting import wait_until
 
 SLEEP = "import time; time.sleep(600)"
 LEAVES = f"leave({SLEEP!r}); print(1, flush=True); time.sleep(600)"

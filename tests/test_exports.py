@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reports.exporting import Asked, Refused, made, write
+from reports.exporting import AskedExport, Refused, made, write
 from reports.exports.readings import exported_as
 from results.metrics import registry
 from results.plan import Checkout, SetUp
@@ -52,7 +52,7 @@ def bracketed(cases: list[CaseResult], *names: str) -> list[CaseResult]:
 
 
 def text(run: RunResult, to: str, *metrics: str, also_bracketed: bool = False) -> str:
-    found = made(run, None, Asked(to, metrics, also_bracketed)).text
+    found = made(run, None, AskedExport(to, metrics, also_bracketed)).text
     assert found is not None
     return found
 
@@ -114,9 +114,9 @@ def test_what_describes_a_trial_keeps_its_unit_and_its_name() -> None:
 @pytest.mark.parametrize("to", ["github-action-benchmark", "pytest-benchmark", "bencher"])
 def test_a_figure_in_brackets_is_left_out_with_its_reason(to: str) -> None:
     run = of(bracketed(made_up.pair("flink"), "drain_rate"), made_up.pair("spark"))
-    found = made(run, None, Asked(to))
+    found = made(run, None, AskedExport(to))
     assert found.left_out == (f"{TITLE}: flink, drain: drain_rate: in brackets: {WHY}",)
-    assert found.figures == made(of(made_up.pair("flink"), made_up.pair("spark")), None, Asked(to)).figures - 1
+    assert found.figures == made(of(made_up.pair("flink"), made_up.pair("spark")), None, AskedExport(to)).figures - 1
     assert WHY not in (found.text or "")
 
 
@@ -135,7 +135,7 @@ def test_a_figure_in_brackets_that_is_wanted_all_the_same_is_marked(to: str) -> 
 @pytest.mark.parametrize("outcome", ["fail", "unknown"])
 def test_no_speed_of_answers_that_were_not_proved_right_is_exported(to: str, outcome: str) -> None:
     run = of(made_up.pair("liar", outcome=outcome, reason="rows were lost"), made_up.pair("honest"))
-    found = made(run, None, Asked(to, bracketed=True))
+    found = made(run, None, AskedExport(to, bracketed=True))
     assert "liar" not in (found.text or "")
     assert "honest" in (found.text or "")
     assert found.left_out[0] == f"{TITLE}: liar, paced: every figure: the outcome is {outcome}: rows were lost"
@@ -145,7 +145,10 @@ def test_a_metric_that_is_absent_is_told_with_its_reason() -> None:
     cases = made_up.pair("flink", absent={"latency_p50": "only 3 windows closed"})
     without = {name: value for name, value in cases[0].metrics.items() if name != "latency_p50"}
     run = of([cases[0].model_copy(update={"metrics": without}), cases[1]])
-    assert f"{TITLE}: flink: latency_p50: absent: only 3 windows closed" in made(run, None, Asked("bencher")).left_out
+    assert (
+        f"{TITLE}: flink: latency_p50: absent: only 3 windows closed"
+        in made(run, None, AskedExport("bencher")).left_out
+    )
     assert one_line(run, "latency_p50", phase="paced")["absent"] == "only 3 windows closed"
     assert one_line(run, "latency_p50", phase="paced")["value"] == ""
 
@@ -171,7 +174,7 @@ def test_a_case_of_which_one_trial_failed_has_no_figure_for_a_tool() -> None:
         case.model_copy(update={"outcome": "fail", "reason": "a row is lost"}) if case.trial_number == 2 else case
         for case in trials
     ]
-    found = made(made_up.several(broken), None, Asked("bencher"))
+    found = made(made_up.several(broken), None, AskedExport("bencher"))
     assert found.figures == 0
     assert "every figure: the outcome is fail: a row is lost" in found.left_out[0]
 
@@ -184,9 +187,9 @@ def test_metrics_can_be_named_and_those_that_do_not_exist_are_refused() -> None:
         json.loads(text(run, "github-action-benchmark"))
     )
     with pytest.raises(Refused, match="there is no metric 'speed'"):
-        made(run, None, Asked("csv", ("speed",)))
+        made(run, None, AskedExport("csv", ("speed",)))
     with pytest.raises(Refused, match="there is no format 'xml'"):
-        made(run, None, Asked("xml"))
+        made(run, None, AskedExport("xml"))
 
 
 def test_pytest_benchmark_itself_compares_two_exports(tmp_path: Path) -> None:
@@ -273,7 +276,7 @@ def test_what_no_tool_can_say_is_told_and_two_rows_of_one_name_are_both_there() 
     cases = made_up.pair("flink")
     run = of([cases[0], cases[1].model_copy(update={"metrics": cases[1].metrics | nothing})])
     why = "no tool could say 0 events/s, as it is exported"
-    assert f"{TITLE}: flink, drain: drain_rate: {why}" in made(run, None, Asked("bencher")).left_out
+    assert f"{TITLE}: flink, drain: drain_rate: {why}" in made(run, None, AskedExport("bencher")).left_out
     assert one_line(run, "drain_rate")["absent"] == why
     twice = of(made_up.pair("x", 100), made_up.pair("x", 200, set_up=SetUp(layout="one-process")))
     found = json.loads(text(twice, "bencher", "drain_rate"))
@@ -295,7 +298,7 @@ def test_a_kept_result_is_exported_in_every_format(kept: Path) -> None:
     assert bool(json.loads(text(run, "bencher", "all", also_bracketed=True))) == bool(right)
     assert len(list(parsed_xml(text(run, "junit")).iter("testcase"))) >= len(ran)
     assert {line["outcome"] for line in lines(run)} == {case.outcome for case in run.cases}
-    files = made(run, None, Asked("parquet")).files
+    files = made(run, None, AskedExport("parquet")).files
     struck = sum(len(case.strikes) for case in run.cases)
     assert pq.read_table(io.BytesIO(files["strikes.parquet"])).num_rows == struck
 
@@ -323,7 +326,7 @@ def test_whatever_a_result_says_each_format_can_be_read_back(
     parsed_xml(text(run, "junit", name))
     parsed = list(csv.reader(io.StringIO(text(run, "csv"))))
     assert {len(line) for line in parsed} == {len(parsed[0])}
-    made(run, None, Asked("parquet"))
+    made(run, None, AskedExport("parquet"))
 
 
 def test_a_run_without_cases_gives_empty_documents() -> None:
@@ -336,7 +339,7 @@ def test_a_run_without_cases_gives_empty_documents() -> None:
 
 
 def test_an_export_is_written_whole_and_a_device_is_not_replaced(tmp_path: Path) -> None:
-    export = made(of(made_up.pair("flink")), None, Asked("bencher"))
+    export = made(of(made_up.pair("flink")), None, AskedExport("bencher"))
     (tmp_path / "there.json").write_text("old")
     (tmp_path / "link.json").symlink_to("there.json")
     write(export, tmp_path / "link.json")
@@ -360,7 +363,7 @@ def test_the_rate_that_lasts_is_exported_and_each_rate_that_was_tried_is_in_the_
     (entry,) = json.loads(text(run, "github-action-benchmark"))
     assert entry["name"] == f"{TITLE}: flink, probe: sustained_seconds_per_event"
     assert (entry["value"], entry["range"]) == (1.25e-05, "1e-05 to 1.25e-05")
-    table = pq.read_table(io.BytesIO(made(run, None, Asked("parquet")).files["probes.parquet"])).to_pydict()
+    table = pq.read_table(io.BytesIO(made(run, None, AskedExport("parquet")).files["probes.parquet"])).to_pydict()
     assert (table["rate"], table["outcome"]) == ([80_000, 100_000], ["held", "failed"])
 
 
@@ -369,7 +372,7 @@ def test_strikes_and_numbers_that_no_column_holds_are_in_the_tables_as_far_as_th
         number=1, fault="kill", aim="a", detail="d", state="confirmed", exposed=True, inputs=2**70, at_s=1.5
     )
     run = of(made_up.pair("flink", strikes=[struck], fault="kill"))
-    files = made(run, None, Asked("parquet")).files
+    files = made(run, None, AskedExport("parquet")).files
     (first, _) = pq.read_table(io.BytesIO(files["strikes.parquet"])).to_pylist()
     assert (first["fault"], first["at_s"], first["exposed"], first["inputs"]) == ("kill", 1.5, True, None)
     assert len(json.loads(files["run.json"])["lacking"]) == 2

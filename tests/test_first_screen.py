@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from reports import html, recovery_text, summary
-from reports.blocks import Answer, Matrix
 from reports.comparison import Comparison, compare
+from reports.elements import Answer, Matrix
 from reports.labels import labels
 from reports.sections import comparability, overview
 from reports.sections.section import Report
@@ -27,9 +27,9 @@ def comparison(*cases: Any) -> Comparison:
 
 def matrix_of(result: RunResult) -> Matrix:
     assert overview.section.page is not None
-    (block,) = overview.section.page.blocks(Report(result, tuple(compare(result)), "run"))
-    assert isinstance(block, Matrix)
-    return block
+    (element,) = overview.section.page.elements(Report(result, tuple(compare(result)), "run"))
+    assert isinstance(element, Matrix)
+    return element
 
 
 def test_the_title_counts_engines_faults_strikes_and_exposure() -> None:
@@ -147,7 +147,7 @@ def test_a_run_of_several_workloads_shows_the_drain_rate_and_p99() -> None:
 def test_one_table_answers_for_itself_without_a_matrix() -> None:
     assert overview.section.page is not None
     result = made_up.six()
-    assert list(overview.section.page.blocks(Report(result, tuple(compare(result)), "run"))) == []
+    assert list(overview.section.page.elements(Report(result, tuple(compare(result)), "run"))) == []
     assert "<h2>The answer</h2>" not in html.render(result, "run")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.host.flight_recording import FlightRecording, Samples, counted
+from harness.host.flight_recording import FlightRecording, StackSamples, counted
 
 PRINTED = """
 jdk.ExecutionSample {
@@ -74,7 +74,7 @@ public class Spinner {
 
 
 def test_a_stack_counts_as_json_by_any_of_its_frames_and_a_wait_for_the_network_not_at_all():
-    assert counted(PRINTED) == Samples(all=2, json=1)
+    assert counted(PRINTED) == StackSamples(all=2, json=1)
 
 
 @pytest.mark.parametrize(
@@ -88,17 +88,17 @@ def test_a_stack_counts_as_json_by_any_of_its_frames_and_a_wait_for_the_network_
 )
 def test_json_is_known_by_the_names_of_every_engines_library(frame):
     one = f"jdk.ExecutionSample {{\n  stackTrace = [\n    {frame} line: 1\n  ]\n}}\n"
-    assert counted(one) == Samples(1, 1)
+    assert counted(one) == StackSamples(1, 1)
 
 
 def test_what_is_no_output_of_the_tool_has_no_samples():
-    assert counted("") == counted("jdk.") == counted("Exception in thread\n") == Samples(0, 0)
+    assert counted("") == counted("jdk.") == counted("Exception in thread\n") == StackSamples(0, 0)
 
 
 def test_processes_that_are_no_jvm_are_not_recorded_and_that_is_said(tmp_path: Path):
     with FlightRecording([1], tmp_path, tmp_path) as recording:
         pass
-    assert recording.samples == Samples(0, 0)
+    assert recording.samples == StackSamples(0, 0)
     assert recording.why == "no process of its workers is a JVM"
 
 

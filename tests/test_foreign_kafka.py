@@ -26,18 +26,20 @@ from confluent_kafka.admin import (
 
 from engines.logs import connect, kafka
 from engines.logs.protocol import LogFailure
-from harness import broker, broker_answer, cli, foreign_broker
+from harness import broker, broker_answer, cli
 from harness.broker import Broker
 from harness.broker_answer import Unanswered
 from harness.doctor import prepare_broker
-from harness.foreign_broker import existing
+from harness.foreign import foreign_broker
+from harness.foreign.foreign_broker import existing
+from harness.foreign.run_topics import FILE
+from harness.foreign.topic_admin import TopicAdmin
 from harness.host.warden import marked
 from harness.problem import ExitCode, Problem
 from harness.provisioning.progress import Lines
-from harness.run_topics import FILE
-from harness.topic_admin import TopicAdmin
 from results.history import DamagedHistory, History
-from tests.test_interruption import END_S, SUITE, wait_until
+from tests.test_interruption import END_S, SUITE
+from tests.waiting import wait_until
 
 SMALL = SUITE.replace('measured = "2s"', 'measured = "1s"')
 RUN_S = 180.0

@@ -11,11 +11,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from harness.instruments.generator import Encoder, Generator, closing_keys, split, told_segment
+from harness.instruments.encoder import Encoder, split
+from harness.instruments.generator import Generator, closing_keys, told_segment
 from tests import generated_load
 from tests.conformance.hostile import renamings
 from tests.generated_load import committed
-from workloads.control import Control
+from workloads.control import ControlEvent
 from workloads.profile import Profile
 from workloads.sensors import workload
 from workloads.stream import CONTROL_IDS, Segment, checks, partition_of
@@ -166,7 +167,7 @@ def test_an_event_has_the_columns_names_whatever_they_are() -> None:
         encoder = Encoder(query, 4)
         for value in encoder.rows(replace(events, values=values)).values:
             assert list(json.loads(value)) == [column.name for column in query.columns]
-        key, value = encoder.control("~close", 5, 1234, Control(6, {renaming.columns["temperature"]: 7}))
+        key, value = encoder.control("~close", 5, 1234, ControlEvent(6, {renaming.columns["temperature"]: 7}))
         assert json.loads(value) == {
             "id": 5,
             "check": int(checks(np.array([5]))[0]),

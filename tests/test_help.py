@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import typer.main
 
-from harness import cli, manual
-from harness.invocation import CALLED, again, program, short_name
+from harness import cli
+from harness.commands import manual
+from harness.commands.invocation import CALLED, again, program, short_name
 from harness.planning.catalogue import discover
 from harness.planning.planner import Selection
 from harness.planning.request import Request, overrides, resolve

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 
 from harness.host.warden import marked
 from results.history import DamagedHistory, History
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -68,13 +68,6 @@ class Run:
             return {mark.mark for mark in History(trial).marks}
         except (OSError, ValueError, DamagedHistory):
             return set()
-
-
-def wait_until(condition: Callable[[], bool], timeout_s: float, awaited: str) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {timeout_s:g} s for {awaited}"
-        time.sleep(0.01)
 
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:

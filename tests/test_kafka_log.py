@@ -19,6 +19,7 @@ from engines.logs.protocol import Chunk, LogFailure, Reader
 from harness.broker import Broker
 from harness.doctor import prepare_broker
 from harness.provisioning.progress import Lines
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.java
 
@@ -275,8 +276,6 @@ def test_an_onlooker_sees_what_was_committed_and_never_waits_for_an_open_transac
     offsets.commit_in(writer, {0: (9, ""), 1: (4, "")}, WAIT_S)
     assert onlooker.committed() == {0: 7}
     writer.commit(WAIT_S)
-    deadline = time.monotonic() + WAIT_S
-    while onlooker.committed() != {0: 9, 1: 4}:
-        assert time.monotonic() < deadline
+    wait_until(lambda: onlooker.committed() == {0: 9, 1: 4}, WAIT_S, onlooker.committed)
     for one in (writer, offsets, onlooker):
         one.close()

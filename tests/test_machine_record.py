@@ -17,7 +17,8 @@ from harness.host.machine_time import MachineTime, ahead_ns
 from harness.host.run_queue import KernelThreads, RunQueue
 from harness.instruments.channel import Instrument
 from results.history import TABLES
-from tests.made_up_processes import LEAVING, apart, burn, wait_until
+from tests.made_up_processes import LEAVING, apart, burn
+from tests.waiting import wait_until
 
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 QUIET_S = 0.5

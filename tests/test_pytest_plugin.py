@@ -7,15 +7,16 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
+from engines import proc
 from results.public import document
 from results.result import CaseResult, RunResult
 from tests import made_up
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[1]
 PLUGIN = ROOT / "integrations" / "pytest-streamgauge"
@@ -262,13 +263,6 @@ time.sleep(300)
 """
 
 
-def wait_for(path: Path) -> None:
-    until = time.monotonic() + 60
-    while not path.exists():
-        assert time.monotonic() < until, f"{path} never came"
-        time.sleep(0.02)
-
-
 def test_a_run_that_takes_too_long_is_asked_to_end_and_fails_the_test(bench: Bench) -> None:
     (bench.folder / "stand_in.py").write_text(LASTING)
     done = bench.pytest("def test_it(streamgauge):\n    streamgauge.run(timeout_s=5).must_pass()\n")
@@ -284,13 +278,10 @@ def test_a_run_ends_when_the_tests_are_interrupted_or_killed(bench: Bench, numbe
     command = [*bench.pytest_command(), f"--streamgauge-command={sys.executable} stand_in.py"]
     tests = subprocess.Popen(command, cwd=bench.folder, env=bench.env(), stdout=subprocess.DEVNULL)
     try:
-        wait_for(bench.folder / "ready")
+        wait_until((bench.folder / "ready").exists)
     finally:
         tests.send_signal(number)
         tests.wait(timeout=60)
-    wait_for(bench.folder / "ended")
+    wait_until((bench.folder / "ended").exists)
     pid = int((bench.folder / "pid").read_text())
-    until = time.monotonic() + 60
-    while Path(f"/proc/{pid}").exists() and "Z" not in Path(f"/proc/{pid}/stat").read_text().split()[2]:
-        assert time.monotonic() < until
-        time.sleep(0.02)
+    wait_until(lambda: not proc.runs(pid))

@@ -101,7 +101,7 @@ def test_what_results_say_is_shown_and_not_done(tmp_path: Path) -> None:
 
 # It has the id of the page's own charts, text that is markup, and a chart before all others.
 SECTION = f"""
-from reports.blocks import Figure, Figures, Hint
+from reports.elements import Figure, Figures, Hint
 from reports.vega import Bar, bars
 from reports.sections.section import PagePart, Section
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from engines.logs.protocol import LogFailure
-from harness import run_topics
 from harness.display import Silent
+from harness.foreign import run_topics
+from harness.foreign.run_topics import FILE, Names, Refusal, RunTopics, job_name, new_prefix
 from harness.problem import Problem
-from harness.run_topics import FILE, Names, Refusal, RunTopics, job_name, new_prefix
 
 THEIRS = Names(
     frozenset(("orders", "sg-", "sg-mine-input", "sg-0123456789abcdef", "__consumer_offsets")),

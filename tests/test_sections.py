@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from reports import html, sections, terminal
-from reports.columns import Column, columns
+from reports.columns import MetricColumn, columns
 from reports.comparison import compare
 from reports.sections import comparability
 from reports.sections.section import PagePart, Section
@@ -32,7 +32,7 @@ FAVOURITE = '''
 from rich.table import Table as TerminalTable
 from rich.text import Text
 
-from reports.blocks import Hint, Table
+from reports.elements import Hint, Table
 from reports.sections.section import PagePart, Section, TerminalPart
 
 
@@ -56,21 +56,21 @@ section = Section("favourite", PagePart("The favourite", 25, page, "Favourite"),
 HOSTILE = "</script><script>alert('x')</script><img src=x>\"'&[bold]"
 
 HOSTILE_SECTION = f"""
-from reports.blocks import *
+from reports.elements import *
 from reports.sections.section import PagePart, Section, TerminalPart
 
 X = {HOSTILE!r}
 TABLE = Table(X, [X, Heading(X, "speed")], [(X, Cell(X, X, [X], X)), TableRow([X, X], X)], X)
 FIGURE = Figure(X, X, {{"title": X}}, [X], [[X]])
-BLOCKS = [Paragraph(X), Hint(X), Hint(X, without_script=True), TABLE, Checks([Check(True, X), Check(False, X)])]
-BLOCKS += [Figures([FIGURE]), Command(X), Matrix(X, X, [X, X], [(X, [Answer("fail", X, X, X, X, True), None])])]
-BLOCKS += [Details(X, list(BLOCKS)), SideBySide(list(BLOCKS))]
+ELEMENTS = [Paragraph(X), Hint(X), Hint(X, without_script=True), TABLE, Checks([Check(True, X), Check(False, X)])]
+ELEMENTS += [Figures([FIGURE]), Command(X), Matrix(X, X, [X, X], [(X, [Answer("fail", X, X, X, X, True), None])])]
+ELEMENTS += [Details(X, list(ELEMENTS)), SideBySide(list(ELEMENTS))]
 
-section = Section("hostile", PagePart(X, 5, lambda report: BLOCKS, X), TerminalPart(5, lambda comparison, width: [X]))
+section = Section("hostile", PagePart(X, 5, lambda report: ELEMENTS, X), TerminalPart(5, lambda comparison, width: [X]))
 """
 
 FAILING = """
-from reports.blocks import Figure, Figures, Hint
+from reports.elements import Figure, Figures, Hint
 from reports.sections.section import PagePart, Section, TerminalPart
 
 
@@ -139,7 +139,7 @@ def test_a_section_from_outside_is_on_the_page_in_its_navigation_and_in_the_term
     assert "\n\nfirst [b]remark[/b]\nsecond remark\nmicro-batch: the backlog lasted" in text
 
 
-def test_a_section_that_gives_no_blocks_is_neither_on_the_page_nor_in_its_navigation(
+def test_a_section_that_gives_no_elements_is_neither_on_the_page_nor_in_its_navigation(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = page_of(made_up.six()), printed(made_up.six())
@@ -209,7 +209,7 @@ def test_a_section_that_cannot_be_loaded_is_named_with_the_reason_and_the_rest_i
     assert text.replace(f"\n{place}: {why}\n", "") == text_before
 
 
-def test_hostile_text_in_every_block_is_escaped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hostile_text_in_every_element_is_escaped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = page_of(made_up.six())
     drop(HOSTILE_SECTION, tmp_path, monkeypatch)
     page = page_of(made_up.six())
@@ -223,7 +223,7 @@ def test_hostile_text_in_every_block_is_escaped(tmp_path: Path, monkeypatch: pyt
 
 
 def test_page_and_terminal_have_the_same_columns_of_metrics_from_one_list(monkeypatch: pytest.MonkeyPatch) -> None:
-    lag = Column(send_lag.P99, "lag of\nthe load", "lag", bare=False)
+    lag = MetricColumn(send_lag.P99, "lag of\nthe load", "lag", bare=False)
     shown = (lag, *columns()[:2])
     monkeypatch.setattr("reports.sections.results_table.columns", lambda: shown)
     page, text = page_of(made_up.six()), printed(made_up.six())

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from reports import sections
-from reports.blocks import Table
 from reports.comparison import compare
+from reports.elements import Table
 from reports.sections.section import Report, Section
 from results.result import RunResult
 from tests import made_up
@@ -14,7 +14,11 @@ def tables(run: RunResult) -> list[Table]:
     section = sections.discover()["support"]
     assert isinstance(section, Section)
     assert section.page is not None
-    return [block for block in section.page.blocks(Report(run, tuple(compare(run)), "run")) if isinstance(block, Table)]
+    return [
+        element
+        for element in section.page.elements(Report(run, tuple(compare(run)), "run"))
+        if isinstance(element, Table)
+    ]
 
 
 def told(**emulated: str | None) -> RunResult:

@@ -10,7 +10,8 @@ import pytest
 from harness.host import surroundings
 from harness.host.machine_time import Quota, parsed, quotas
 from harness.host.surroundings import CALM_S, Look, Others, conditions, wait_for_calm
-from tests.made_up_processes import apart, burn, wait_until
+from tests.made_up_processes import apart, burn
+from tests.waiting import wait_until
 
 
 def machine(folder: Path, **files: str) -> tuple[Path, Path]:

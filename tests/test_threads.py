@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -21,9 +21,9 @@ from harness.instruments.threads import Threads, ThreadTable
 from harness.provisioning.java import find_java
 from results.evidence.jvm_threads import classes
 from results.history import ENDED_THREADS, THREADS
+from tests.waiting import wait_until
 
 SECOND = 1_000_000_000
-PATIENCE_S = 60.0
 
 BURNER = """
 import ctypes, sys, threading, time
@@ -81,13 +81,6 @@ def burner() -> Iterator[Burner]:
             child.kill()
 
 
-def wait_for(done: Callable[[], bool]) -> None:
-    end_s = time.monotonic() + PATIENCE_S
-    while not done():
-        assert time.monotonic() < end_s
-        time.sleep(0.01)
-
-
 def test_threads_are_told_apart_by_their_names_without_numbers(burner: Burner) -> None:
     burner.burn("C2 CompilerThre", 0.5)
     burner.burn("GC Thread#0", 0.2)
@@ -102,7 +95,7 @@ def test_a_thread_that_ended_keeps_what_it_was_seen_with_and_the_rest_is_of_no_n
     threads, before = Threads(burner.pid), burner.threads
     first = threads.look()
     burner.burn("C1 CompilerThre", 0.4, stays_s=0)
-    wait_for(lambda: burner.threads == before)
+    wait_until(lambda: burner.threads == before)
     second = threads.look()
     assert "C1 CompilerThre" not in second, "it came and went between two looks"
     assert second[ENDED_THREADS] - first.get(ENDED_THREADS, 0) == pytest.approx(0.4, abs=0.05)
@@ -114,7 +107,7 @@ def test_a_thread_that_was_seen_before_it_ended_counts_under_its_name(burner: Bu
     burner.burn("GC Thread#0", 0.3, stays_s=1)
     seen = threads.look()["GC Thread"]
     assert seen == pytest.approx(0.3, abs=0.05)
-    wait_for(lambda: burner.threads == before)
+    wait_until(lambda: burner.threads == before)
     assert threads.look()["GC Thread"] == seen
     burner.burn("GC Thread#0", 0.2)
     assert threads.look()["GC Thread"] == pytest.approx(0.5, abs=0.05), "its successor is added"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from harness.history_command import app
+from harness.commands.history_command import app
 from reports import trend_page, trend_text
 from results.trend import ledger
 from results.trend.change_points import SHORTEST, change_points

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ import pytest
 from engines.proc import state
 from harness.host.signals import held_still
 from harness.host.warden import MARK, Warden, marked, sweep
+from tests.waiting import wait_until
 
 DIRECTOR = """
 import subprocess, sys, time
@@ -28,13 +28,6 @@ with Warden(sys.argv[1], Path(sys.argv[2])):
     print("started", flush=True)
     time.sleep(600)
 """
-
-
-def wait_until(condition, timeout_s: float = 20.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        time.sleep(0.02)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])

@@ -26,7 +26,7 @@ from workloads.query import (
 
 
 @dataclass(frozen=True)
-class Control:
+class ControlEvent:
     """An event of a heartbeat's or closing key: its time after the round's, and integer columns that are not zero."""
 
     after_ms: int
@@ -65,32 +65,32 @@ def holds(condition: Condition, value: int) -> bool:
             return value >= condition.value
 
 
-def heartbeat(query: Query) -> Control:
+def heartbeat(query: Query) -> ControlEvent:
     """An event that passes the filter: some engines let time pass only with what they do not filter out."""
-    return Control(0, _satisfying(query.where))
+    return ControlEvent(0, _satisfying(query.where))
 
 
-def closing(query: Query) -> tuple[Control, ...]:
+def closing(query: Query) -> tuple[ControlEvent, ...]:
     """Events of one key for which, in this order, the query has at least one row.
 
     Raises ValueError where no such events exist: conditions that contradict each other, a machine without an output.
     """
     match query.shape:
         case Windowed(window=Count(size=size)):
-            return (Control(0, _satisfying(query.where)),) * size
+            return (ControlEvent(0, _satisfying(query.where)),) * size
         case Windowed(window=Until(condition=condition)):
-            return (Control(0, _satisfying((*query.where, condition))),)
+            return (ControlEvent(0, _satisfying((*query.where, condition))),)
         case Join(left=left, right=right, lower_ms=lower, upper_ms=upper):
             apart = min(max(lower, 0), upper)
             first, second = _satisfying((*query.where, *left)), _satisfying((*query.where, *right))
-            return (Control(max(-apart, 0), first), Control(max(apart, 0), second))
+            return (ControlEvent(max(-apart, 0), first), ControlEvent(max(apart, 0), second))
         case StateMachine() as machine:
             given = _satisfying(query.where)
-            return tuple(Control(0, dict(given) | {machine.symbol: symbol}) for symbol in _path(machine))
+            return tuple(ControlEvent(0, dict(given) | {machine.symbol: symbol}) for symbol in _path(machine))
         case SqlAnswer(closings=given_events):
-            return tuple(Control(0, dict(values)) for values in given_events) or (Control(0, {}),)
+            return tuple(ControlEvent(0, dict(values)) for values in given_events) or (ControlEvent(0, {}),)
         case _:
-            return (Control(0, _satisfying(query.where)),)
+            return (ControlEvent(0, _satisfying(query.where)),)
 
 
 def awaited(query: Query) -> bool:

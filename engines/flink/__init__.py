@@ -47,9 +47,7 @@ class Flink:
     layouts = LAYOUTS
     stores: Mapping[str, Store] = {"sql": "heap", ROCKSDB_MODE: "RocksDB", PYTHON_MODE: "heap"}
     has_interval = False
-
-    def least_memory_mb(self, mode: str) -> int:  # noqa: ARG002
-        return LEAST_PROCESS_MB
+    least_memory_mb = LEAST_PROCESS_MB
 
     def options(self, mode: str) -> Options:  # noqa: ARG002
         return OPTIONS

@@ -60,9 +60,7 @@ class KafkaClient:
     layouts: tuple[Layout, ...] = ("process-per-task",)
     stores: Mapping[str, Store] = {KAFKA_PYTHON: "Python objects", CONFLUENT: "Python objects"}
     has_interval = False
-
-    def least_memory_mb(self, mode: str) -> int:  # noqa: ARG002
-        return LEAST_PROCESS_MB
+    least_memory_mb = LEAST_PROCESS_MB
 
     def options(self, mode: str) -> Options:
         return configuration.options(mode)

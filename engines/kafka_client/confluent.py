@@ -11,6 +11,7 @@ import confluent_kafka
 from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from engines import librdkafka
 from engines.time_limit import ends_within
 
 from .client import ClientError, Listener, Offsets, Record
@@ -21,11 +22,6 @@ _ANSWER_S = 30.0
 _POLL_S = 0.1
 _GATHER_S = 0.005
 """Of records that come one by one several are taken together: a call returns as soon as it has one."""
-_SPARE_S = 1.0
-_OWN_TRANSACTION_MS = 60_000
-
-_abandoned: list[confluent_kafka.Producer] = []
-"""A producer that nothing refers to waits for its transaction's end, without a bound."""
 
 
 @contextmanager
@@ -41,10 +37,10 @@ def _told() -> Iterator[None]:
 
 class _Consumer:
     def __init__(
-        self, topic: str, settings: Mapping[str, Any], producer: Mapping[str, Any], transaction_s: float
+        self, topic: str, settings: Mapping[str, Any], producer: Mapping[str, Any], commit_limit_s: float
     ) -> None:
-        """producer: settings of those whose transactions carry its offsets; these stay open for transaction_s."""
-        self._topic, self._producer, self._transaction_s = topic, producer, transaction_s
+        """producer: settings of those whose transactions carry its offsets; a commit of one is bounded by the limit."""
+        self._topic, self._producer, self._commit_limit_s = topic, producer, commit_limit_s
         self._mine: set[int] = set()
         with _told():
             self.own = confluent_kafka.Consumer(dict(settings))
@@ -112,7 +108,7 @@ class _Consumer:
                     raise ClientError(str(each.error))
 
     def producer(self) -> _Producer:
-        return _Producer(self._producer, self, self._transaction_s)
+        return _Producer(self._producer, self, self._commit_limit_s)
 
     def close(self) -> None:
         with suppress(KafkaException):
@@ -123,8 +119,8 @@ class _Consumer:
 
 
 class _Producer:
-    def __init__(self, settings: Mapping[str, Any], consumer: _Consumer, transaction_s: float) -> None:
-        self._consumer, self._transaction_s = consumer, transaction_s
+    def __init__(self, settings: Mapping[str, Any], consumer: _Consumer, commit_limit_s: float) -> None:
+        self._consumer, self._commit_limit_s = consumer, commit_limit_s
         self.forget()
         with _told():
             self._own = confluent_kafka.Producer(dict(settings))
@@ -166,8 +162,7 @@ class _Producer:
         self._refused, self._delivered = refused, delivered
 
     def commit(self, offsets: Offsets) -> None:
-        # By then the broker ends the transaction, and a commit can only fail.
-        limit_s = self._transaction_s + _SPARE_S
+        limit_s = self._commit_limit_s
         with _told(), ends_within(2 * limit_s, "committing a transaction"):
             group = self._consumer.own.consumer_group_metadata()
             self._own.send_offsets_to_transaction(self._consumer.positions(offsets), group, limit_s)
@@ -175,10 +170,8 @@ class _Producer:
             self._own.begin_transaction()
 
     def close(self) -> None:
-        # `flush` alone: to close it waits for the transaction's end. What is open is ended by its successor.
-        with suppress(KafkaException):
-            self._own.purge()
-        _abandoned.append(self._own)
+        # To close it would wait for the transaction's end.
+        librdkafka.abandon(self._own)
 
     def abandon(self) -> None:
         self.close()
@@ -189,10 +182,12 @@ class ConfluentKafka:
 
     def __init__(self, topic: str, consumer: Mapping[str, Any], producer: Mapping[str, Any]) -> None:
         self._topic, self._consumer, self._producer = topic, consumer, producer
-        self.transaction_s = int(producer.get("transaction.timeout.ms", _OWN_TRANSACTION_MS)) / 1000
+        transaction_ms = int(producer.get("transaction.timeout.ms", librdkafka.OWN_TRANSACTION_MS))
+        self.transaction_s = transaction_ms / 1000
+        self._commit_limit_s = librdkafka.commit_limit_s(transaction_ms)
 
     def consumer(self) -> _Consumer:
-        return _Consumer(self._topic, self._consumer, self._producer, self.transaction_s)
+        return _Consumer(self._topic, self._consumer, self._producer, self._commit_limit_s)
 
     def read(
         self, topic: str, partitions: Collection[int], timeout_s: float

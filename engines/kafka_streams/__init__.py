@@ -74,9 +74,7 @@ class KafkaStreams:
     layouts = LAYOUTS
     stores: Mapping[str, Store] = {RETENTION: "RocksDB", DEFAULT_RETENTION: "RocksDB"}
     has_interval = True
-
-    def least_memory_mb(self, mode: str) -> int:  # noqa: ARG002
-        return LEAST_PROCESS_MB
+    least_memory_mb = LEAST_PROCESS_MB
 
     def options(self, mode: str) -> Options:  # noqa: ARG002
         return OPTIONS

@@ -29,7 +29,7 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec, ResourceType
 
-from engines.logs.protocol import Chunk, Isolation, LogFailure, Reading
+from engines.logs.protocol import Chunk, Isolation, LogFailure, RecordReading
 from engines.logs.refusal import reason
 from engines.logs.topic_settings import TopicSettings, differing
 
@@ -344,7 +344,7 @@ class KafkaReader:
         isolation: Isolation,
         ends: bool,
         starts: Mapping[int, int] | None = None,
-        reading: Reading | None = None,
+        reading: RecordReading | None = None,
     ) -> None:
         self._reading = reading
         begins = dict.fromkeys(range(partitions), OFFSET_BEGINNING) | dict(starts or {})
@@ -379,9 +379,9 @@ class KafkaLog:
         self.bootstrap = bootstrap
         self._topics = topics or TopicSettings()
         self._admin = AdminClient(client_settings(bootstrap))
-        self._readings: dict[str, Reading] = {}
+        self._readings: dict[str, RecordReading] = {}
 
-    def read_as(self, topic: str, reading: Reading) -> None:
+    def read_as(self, topic: str, reading: RecordReading) -> None:
         self._readings[topic] = reading
 
     def create(self, topic: str, partitions: int) -> None:

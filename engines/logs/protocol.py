@@ -78,15 +78,15 @@ class Reader(Protocol):
     def close(self) -> None: ...
 
 
-class Reading(Protocol):
+class RecordReading(Protocol):
     """How the records of a topic are read: what is taken for the value of each."""
 
-    def __call__(self, records: Sequence[Record]) -> list[bytes]:
+    def __call__(self, records: Sequence[LogRecord]) -> list[bytes]:
         """One for each record, in their order."""
         ...
 
 
-class Record(Protocol):
+class LogRecord(Protocol):
     """A record as the log's client gives it."""
 
     def key(self) -> bytes | str | None: ...
@@ -100,7 +100,7 @@ class Record(Protocol):
 class Rereading(Protocol):
     """A log whose records have headers and keys of their own."""
 
-    def read_as(self, topic: str, reading: Reading) -> None:
+    def read_as(self, topic: str, reading: RecordReading) -> None:
         """Readers of the topic that are made from now on give what `reading` makes of each record."""
         ...
 

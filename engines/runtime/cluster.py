@@ -59,6 +59,7 @@ class BuiltinEngine:
     settings: tuple[Settings, ...] = ("plain",)
     layouts: tuple[Layout, ...] = ("process-per-task",)
     has_interval = False
+    least_memory_mb = _LEAST_MB
 
     def __init__(self, package: str, about: str, store: Store) -> None:
         """package: the engine's package, after which it is called. about: the line about its only mode. store: where
@@ -69,9 +70,6 @@ class BuiltinEngine:
         self.version = _version()
         self.modes: Mapping[str, str] = {MODE: about}
         self._worker = f"{package}.worker"
-
-    def least_memory_mb(self, mode: str) -> int:  # noqa: ARG002
-        return _LEAST_MB
 
     def options(self, mode: str) -> Options:  # noqa: ARG002
         return NO_OPTIONS

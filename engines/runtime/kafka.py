@@ -10,6 +10,7 @@ from itertools import groupby
 from operator import methodcaller
 
 from engines.configuration import Setting
+from engines.librdkafka import commit_limit_s
 from engines.logs.embedded import pack
 from engines.logs.kafka import GroupOffsets, KafkaWriter, Records, reader_settings, writer_settings
 from engines.protocol import Guarantee, Job, Timeouts
@@ -23,7 +24,6 @@ _TRANSACTION_MS: Mapping[Timeouts, int] = {"default": 10_000, "tuned": 6_000}
 """Nothing else says how long a worker may be gone unnoticed: it is in no group that would miss its heartbeats, and the
 supervisor sees its end at once."""
 _TRANSACTION_INTERVALS = 3
-_SPARE_S = 1.0
 
 _partition_of = methodcaller("partition")
 _value_of = methodcaller("value")
@@ -51,8 +51,7 @@ class KafkaConnector:
         # The slot's id is the same after a restart, so that the broker fences a predecessor that still lives.
         identity = f"{job.name}-{slot}" if self._guarantee == "exactly-once" else None
         self._writer = KafkaWriter(job.output.address, job.output.name, identity, LINGER_MS, transaction_ms(job))
-        # By then the broker ends the transaction, and a commit can only fail.
-        self._commit_s = transaction_ms(job) / 1000 + _SPARE_S
+        self._commit_s = commit_limit_s(transaction_ms(job))
         self._input = job.input
         self._offsets = GroupOffsets(job.input.address, job.input.name, job.name)
         self._records: Records | None = None

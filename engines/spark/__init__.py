@@ -56,9 +56,7 @@ class Spark:
     layouts = LAYOUTS
     stores: Mapping[str, Store] = {MICRO_BATCH: "RocksDB", HEAP_STATE: "heap", EXACTLY_ONCE_SINK: "RocksDB"}
     has_interval = True
-
-    def least_memory_mb(self, mode: str) -> int:  # noqa: ARG002
-        return LEAST_PROCESS_MB
+    least_memory_mb = LEAST_PROCESS_MB
 
     def options(self, mode: str) -> Options:  # noqa: ARG002
         return OPTIONS

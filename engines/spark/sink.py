@@ -19,16 +19,12 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from pyspark.sql import DataFrame, Row
 
+from engines import librdkafka
 from engines.time_limit import ends_within
 
 _ANSWER_S = 30.0
-_OWN_TRANSACTION_MS = 60_000
-_SPARE_S = 1.0
 
 _logger = logging.getLogger(__name__)
-
-_abandoned: list[Producer] = []
-"""A producer that nothing refers to waits for its transaction's end, without a bound."""
 
 
 class TransactionalSink:
@@ -38,7 +34,8 @@ class TransactionalSink:
         """name: transactional id, and the group that holds the batch id. Raises KafkaException."""
         self._topic, self._name, self._bootstrap = topic, name, bootstrap
         self._settings = producer_settings
-        self._transaction_s = int(producer_settings.get("transaction.timeout.ms", _OWN_TRANSACTION_MS)) / 1000
+        transaction_ms = int(producer_settings.get("transaction.timeout.ms", librdkafka.OWN_TRANSACTION_MS))
+        self._commit_limit_s = librdkafka.commit_limit_s(transaction_ms)
         self._open()
 
     def _open(self) -> None:
@@ -76,8 +73,7 @@ class TransactionalSink:
                 self._write(rows, batch_id)
 
     def _write(self, rows: Sequence[Row], batch_id: int) -> None:
-        # By then the broker ends the transaction, and a commit can only fail.
-        limit_s = self._transaction_s + _SPARE_S
+        limit_s = self._commit_limit_s
         with ends_within(3 * limit_s, "writing a batch in a transaction"):
             self._producer.begin_transaction()
             for row in rows:
@@ -109,5 +105,4 @@ class TransactionalSink:
 
     def close(self) -> None:
         """What cannot be sent any more is dropped, without waiting: the next producer fences this one."""
-        self._producer.purge()
-        _abandoned.append(self._producer)
+        librdkafka.abandon(self._producer)

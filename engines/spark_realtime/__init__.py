@@ -54,9 +54,7 @@ class SparkRealtime:
     layouts = LAYOUTS
     stores: Mapping[str, Store] = {REAL_TIME: "RocksDB"}
     has_interval = False
-
-    def least_memory_mb(self, mode: str) -> int:  # noqa: ARG002
-        return LEAST_PROCESS_MB
+    least_memory_mb = LEAST_PROCESS_MB
 
     def options(self, mode: str) -> Options:  # noqa: ARG002
         return OPTIONS

@@ -16,7 +16,7 @@ from harness.planning.readiness import Readiness
 from harness.planning.request import Request, overrides
 from harness.planning.suite import find
 from harness.problem import ExitCode, Problem
-from harness.provisioning.progress import Report
+from harness.provisioning.progress import ProgressReport
 
 ALWAYS = ("trials=1", "calibrate=false")
 """What a gate sets of any suite: it repeats trials itself, and compares both sides under the same harness."""
@@ -53,7 +53,7 @@ def asked(
     workloads: Sequence[str],
     log: Literal["auto", "embedded", "kafka"],
     settings: Sequence[str],
-    report: Report,
+    report: ProgressReport,
 ) -> Asked:
     """Raises InvalidRequest, and Problem for a case that cannot run here: nothing is left out in silence."""
     known = catalogue.discover()

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from harness import completion, consoles
-from harness.manual import epilog
-from harness.options import HELP, DebugOption, EngineOption, SettingsOption, WorkloadOption
+from harness.commands import completion, consoles
+from harness.commands.manual import epilog
+from harness.commands.options import HELP, DebugOption, EngineOption, SettingsOption, WorkloadOption
 from harness.problem import ExitCode, Problem
 from results.folder import write_whole
 from results.printable import printable, printable_lines
@@ -244,7 +244,7 @@ def _prepared(
     from harness.gate.gate_run import GateRun, stored
     from harness.gate.opponent import made_ready
     from harness.gate.order import Side
-    from harness.gate.session import Session
+    from harness.gate.session import GateSession
     from harness.gate.side import SideCode
     from harness.host import facts
     from results.gate import kept_baseline
@@ -256,7 +256,7 @@ def _prepared(
     if sides.baseline is not None:
         code["baseline"] = sides.baseline
     return GateRun(
-        session=Session(wanted, code, folder / _TRIALS, Silent()),
+        session=GateSession(wanted, code, folder / _TRIALS, Silent()),
         baseline=_before(against),
         candidate=_after(top),
         seed=seed,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from harness.gate.control_run import WHAT
 from harness.gate.order import Stage, Turn, interleaved, one_side
-from harness.gate.session import Session
+from harness.gate.session import GateSession
 from harness.gate.side import Unit
 from harness.problem import Problem
 from results.gate import kept_baseline
@@ -40,7 +40,7 @@ STORED_TRIALS = SCREEN_PAIRS + FRESH_PAIRS
 class GateRun:
     """Conducts one gate, once."""
 
-    session: Session
+    session: GateSession
     """Makes its trials."""
     baseline: GateSide
     """What was there before, in words."""

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.gate import outside_package, repository, side
-from harness.gate.outside_package import Found
+from harness.gate.outside_package import OutsidePackage
 from harness.gate.repository import Baseline, Repository
 from harness.gate.side import SideCode
 from harness.gate.worktree import checked_out
 from harness.problem import ExitCode, Problem
-from harness.provisioning.progress import Report
+from harness.provisioning.progress import ProgressReport
 
 _FOLDERS = (".", "/", "~")
 """What a path begins with that is meant for one."""
@@ -76,7 +76,7 @@ class Sides:
 
 
 def made_ready(
-    opponent: Opponent, top: Repository | None, to_set_up: Sequence[str], report: Report, stack: ExitStack
+    opponent: Opponent, top: Repository | None, to_set_up: Sequence[str], report: ProgressReport, stack: ExitStack
 ) -> Sides:
     """Check out the baseline for as long as the stack lasts, and bring what both sides need. Raises Problem with what
     is missing: nothing was tried then.
@@ -105,7 +105,7 @@ def made_ready(
     return sides
 
 
-def _has(root: Path, packages: Sequence[Found], revision: Baseline) -> None:
+def _has(root: Path, packages: Sequence[OutsidePackage], revision: Baseline) -> None:
     """Raises Problem where a checkout lacks a package: Python would take the candidate's instead."""
     for each in packages:
         if not (root / each.file).is_file():

@@ -15,14 +15,14 @@ GROUPS = ("streamgauge.engines", "streamgauge.workloads", "streamgauge.faults")
 
 
 @dataclass(frozen=True)
-class Found:
+class OutsidePackage:
     """Both are relative to the repository. folder: from which Python loads the package. file: by which it begins."""
 
     folder: Path
     file: Path
 
 
-def found_in(top: Path) -> list[Found]:
+def found_in(top: Path) -> list[OutsidePackage]:
     """The packages of a repository whose entry points are loaded here.
 
     Raises Problem where there are none: both sides would run the same code.
@@ -39,7 +39,7 @@ def found_in(top: Path) -> list[Found]:
     )
 
 
-def _packages(top: Path) -> Iterator[Found]:
+def _packages(top: Path) -> Iterator[OutsidePackage]:
     for group in GROUPS:
         for point in entry_points(group=group):
             spec = importlib.util.find_spec(point.module.partition(".")[0])
@@ -48,4 +48,4 @@ def _packages(top: Path) -> Iterator[Found]:
             file = Path(spec.origin).resolve()
             folder = file.parent.parent if file.name == "__init__.py" else file.parent
             if folder.is_relative_to(top):
-                yield Found(folder.relative_to(top), file.relative_to(top))
+                yield OutsidePackage(folder.relative_to(top), file.relative_to(top))

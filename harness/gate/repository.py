@@ -21,7 +21,7 @@ _INHERITED = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_C
 """What Git tells its hooks: it would lead our calls to the hook's repository, whatever folder they are for."""
 
 
-class Refused(Exception):
+class GitRefused(Exception):
     """What git said as it ended with an error."""
 
 
@@ -40,14 +40,14 @@ def git(folder: Path, *words: str) -> str:
             check=False,
         )
     except FileNotFoundError:
-        raise Refused("there is no git on the PATH") from None
+        raise GitRefused("there is no git on the PATH") from None
     except ValueError as error:  # A name that no command line can have.
-        raise Refused(str(error)) from error
+        raise GitRefused(str(error)) from error
     except subprocess.TimeoutExpired:
-        raise Refused(f"git {words[0]} did not end within {GIT_S:g} s") from None
+        raise GitRefused(f"git {words[0]} did not end within {GIT_S:g} s") from None
     if done.returncode != 0:
         told = done.stderr.decode(errors="replace").strip().splitlines()
-        raise Refused(told[-1] if told else f"git {words[0]} ended with {done.returncode}")
+        raise GitRefused(told[-1] if told else f"git {words[0]} ended with {done.returncode}")
     return done.stdout.decode(errors="surrogateescape").strip()
 
 
@@ -71,21 +71,21 @@ class Repository:
         """The full hash of a revision's commit; None where there is none."""
         try:
             return git(self.top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
-        except Refused:
+        except GitRefused:
             return None
 
     def merge_base(self, one: str, other: str) -> str | None:
         """The best common ancestor of two commits; None where there is none, or not in a shallow clone."""
         try:
             return git(self.top, "merge-base", one, other) or None
-        except Refused:
+        except GitRefused:
             return None
 
     def dirty(self) -> bool:
         """Whether files that git knows differ from HEAD."""
         try:
             return bool(git(self.top, "status", "--porcelain", "--untracked-files=no"))
-        except Refused:
+        except GitRefused:
             return False
 
 
@@ -93,7 +93,7 @@ def here(folder: Path) -> Repository | None:
     """The repository that a folder is in, or None."""
     try:
         return Repository(Path(git(folder, "rev-parse", "--show-toplevel")))
-    except Refused:
+    except GitRefused:
         return None
 
 

@@ -15,7 +15,7 @@ from harness.gate.side import SideCode, Unit
 
 
 @dataclass
-class Session:
+class GateSession:
     """sides: the code of each. folder: where trials are recorded, and removed again once they are judged."""
 
     asked: Asked

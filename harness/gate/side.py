@@ -20,7 +20,7 @@ from harness.host.interpreter import environment
 from harness.problem import ExitCode, Problem
 from harness.provisioning import uv
 from harness.provisioning.folders import ROOT, exclusive, home
-from harness.provisioning.progress import Report
+from harness.provisioning.progress import ProgressReport
 from results.history import METHOD_VERSION
 
 TRIAL_S = 3600.0
@@ -141,7 +141,7 @@ def candidate(folder: Path, paths: Sequence[Path] = ()) -> SideCode:
     return SideCode("candidate", Path(sys.executable), folder, _variables([ROOT, *paths], home()))
 
 
-def of_ours(root: Path, report: Report) -> SideCode:
+def of_ours(root: Path, report: ProgressReport) -> SideCode:
     """A checkout of ours at another revision, with an environment for its lock file. Raises Problem."""
     lock = _digest(root)
     if lock == _digest(ROOT):
@@ -190,7 +190,7 @@ def _digest(root: Path) -> str:
         raise Problem(what, str(root / "uv.lock"), "choose another revision with --baseline") from error
 
 
-def _environment(root: Path, lock: str, report: Report) -> Path:
+def _environment(root: Path, lock: str, report: ProgressReport) -> Path:
     """The interpreter of an environment with what the harness at a revision needs; kept for other revisions with the
     same lock file. Raises Problem.
     """

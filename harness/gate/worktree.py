@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from harness.gate.repository import Refused, Repository, git
+from harness.gate.repository import GitRefused, Repository, git
 from harness.problem import Problem
 from harness.provisioning.folders import home
 
@@ -35,7 +35,7 @@ def checked_out(repository: Repository, commit: str) -> Iterator[Path]:
         try:
             try:
                 git(repository.top, "worktree", "add", "--detach", str(path), commit)
-            except Refused as refused:
+            except GitRefused as refused:
                 raise _impossible(str(refused), commit) from refused
             yield path
         finally:
@@ -78,5 +78,5 @@ def remove_left() -> int:
 def _remove(top: Path, path: Path) -> None:
     """Remove a worktree, whole or half-made, and forget it. Its repository may be gone."""
     shutil.rmtree(path, ignore_errors=True)
-    with suppress(Refused):
+    with suppress(GitRefused):
         git(top, "worktree", "prune")

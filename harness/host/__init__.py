@@ -1,1 +1,1 @@
-"""The machine that a run is on: its disk, ports, processes and facts."""
+"""The machine that a run is on: its disk, its CPUs, its processes, and what is known of it."""

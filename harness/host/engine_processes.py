@@ -22,7 +22,7 @@ _GONE_LOOK_S = 0.01
 
 
 @dataclass(frozen=True)
-class Ended:
+class EndedOrphan:
     """An orphan that was waited for: its pid, its role, when that was (CLOCK_MONOTONIC ns), and all the CPU seconds
     that it took."""
 
@@ -86,7 +86,7 @@ class EngineProcesses:
         with self._lock:
             return [member.pid for member in self._lineage.members if self._is_ours(member)]
 
-    def reap(self, roles: Mapping[Role, Collection[int]]) -> list[Ended]:
+    def reap(self, roles: Mapping[Role, Collection[int]]) -> list[EndedOrphan]:
         """Wait for the orphans that are dead. roles: of the processes that the engine names itself, by pid; an orphan
         has that of the first of its line that has one, else it is a worker.
         """
@@ -96,7 +96,7 @@ class EngineProcesses:
             cpu_s = wait_for(orphan.pid)
             if cpu_s is not None:
                 named = (by_pid[one.pid] for one in orphan.line() if one.pid in by_pid)
-                ended.append(Ended(orphan.pid, next(named, "worker"), time.monotonic_ns(), cpu_s))
+                ended.append(EndedOrphan(orphan.pid, next(named, "worker"), time.monotonic_ns(), cpu_s))
         return ended
 
     def end(self) -> None:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from engines import proc
 from harness.host import own
 
 _NAME = "streamgauge"
@@ -28,7 +29,7 @@ _RECORDER = re.compile(r'sampledThread = "(Attach Listener|JFR )')
 
 
 @dataclass(frozen=True)
-class Samples:
+class StackSamples:
     """How many stacks of running Java threads were sampled, and in how many of them JSON was read or written."""
 
     all: int
@@ -44,8 +45,8 @@ class FlightRecording:
     def __init__(self, pids: Iterable[int], java_home: Path, folder: Path) -> None:
         self._java = java_home / "bin"
         self._folder = folder
-        self._pids = [pid for pid in pids if _is_java(pid)]
-        self.samples = Samples(0, 0)
+        self._pids = [pid for pid in pids if proc.name(pid) == "java"]
+        self.samples = StackSamples(0, 0)
         self.why = "" if self._pids else "no process of its workers is a JVM"
 
     def __enter__(self) -> FlightRecording:
@@ -67,7 +68,7 @@ class FlightRecording:
             path.unlink(missing_ok=True)
             with suppress(OSError):  # The JVM listens there once it was told something, and leaves it if it is killed.
                 Path(f"/tmp/.java_pid{pid}").unlink()  # noqa: S108 # the JVM's own place, whatever its temporary folder
-        self.samples = Samples(sum(each.all for each in found), sum(each.json for each in found))
+        self.samples = StackSamples(sum(each.all for each in found), sum(each.json for each in found))
 
     def _tell(self, pid: int, *words: str) -> bool:
         return self._run("jcmd", str(pid), *words) is not None
@@ -95,7 +96,7 @@ class FlightRecording:
         return said
 
 
-def counted(printed: str) -> Samples:
+def counted(printed: str) -> StackSamples:
     """What `jfr print` says of sampled stacks."""
     found, json = 0, 0
     for event in re.split(r"^jdk\.", printed, flags=re.MULTILINE)[1:]:
@@ -104,11 +105,4 @@ def counted(printed: str) -> Samples:
             continue
         found += 1
         json += _JSON.search(frames) is not None
-    return Samples(found, json)
-
-
-def _is_java(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/comm").read_text().strip() == "java"
-    except OSError:
-        return False
+    return StackSamples(found, json)

@@ -12,7 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-_TICKS = os.sysconf("SC_CLK_TCK")
+from engines import proc
+
 _LINE_BYTES = 256
 _PRESSURE_BYTES = 512
 _CLOCK_TRIES = 5
@@ -83,7 +84,7 @@ def parsed(stat: bytes, cpus: Collection[bytes]) -> CpuTime:
         if name in cpus and len(fields) >= 8:
             user, nice, system, idled, waiting, _irq, _softirq, stolen = map(int, fields[:8])
             busy, idle, steal = busy + user + nice + system, idle + idled + waiting, steal + stolen
-    return CpuTime(busy / _TICKS, idle / _TICKS, steal / _TICKS)
+    return CpuTime(busy / proc.TICKS, idle / proc.TICKS, steal / proc.TICKS)
 
 
 @dataclass(frozen=True)

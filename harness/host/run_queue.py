@@ -11,7 +11,8 @@ import time
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 
-_TICKS = os.sysconf("SC_CLK_TCK")
+from engines import proc
+
 _BYTES = 1024
 _OF_THE_KERNEL = 0x00200000
 """PF_KTHREAD, in the flags of /proc/PID/stat."""
@@ -84,14 +85,13 @@ class KernelThreads:
         ticks: dict[int, int] = {}
         for pid in there - self._others:
             with suppress(OSError):
-                stat = _content(f"/proc/{pid}/stat")
-                fields = stat[stat.rindex(b")") + 2 :].split()
-                if not int(fields[6]) & _OF_THE_KERNEL:
+                seen = proc.cpu_use(_content(f"/proc/{pid}/stat"))
+                if not seen.flags & _OF_THE_KERNEL:
                     self._others.add(pid)
                     continue
-                ticks[pid] = int(fields[11]) + int(fields[12])
+                ticks[pid] = seen.cpu_ticks
                 # What was there before the first look is no growth.
                 before = ticks[pid] if self._ticks is None else self._ticks.get(pid, 0)
-                if int(fields[36]) in self._cpus:
-                    self.cpu_s += max(0, ticks[pid] - before) / _TICKS
+                if seen.cpu in self._cpus:
+                    self.cpu_s += max(0, ticks[pid] - before) / proc.TICKS
         self._ticks = ticks

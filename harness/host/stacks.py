@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from engines import proc
 from engines.protocol import Role
 
 _DUMP_S = 10.0
@@ -31,9 +32,8 @@ def dump(processes: Mapping[Role, Iterable[int]], java_home: Path | None, logs: 
 
 def _dumper(pid: int, java_home: Path | None) -> list[str] | None:
     """The command that prints a process's stacks; None where there is none."""
-    try:
-        name = Path(f"/proc/{pid}/comm").read_text().strip()
-    except OSError:
+    name = proc.name(pid)
+    if not name:
         return None
     if name == "java":
         jstack = java_home / "bin" / "jstack" if java_home else None

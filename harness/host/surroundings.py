@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from engines import proc
 from harness.host.machine_time import MachineTime, quotas
 from harness.host.run_queue import KernelThreads
 
@@ -25,7 +26,6 @@ CALM_S = 3.0
 """For so long."""
 
 _SHOWN = 3
-_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
@@ -54,11 +54,11 @@ class Look:
         taken_s = self._time.cpu_time().busy_s - self._busy_s
         taken_s -= time.process_time() - self._ours_s + self._kernel.cpu_s
         shares = {
-            pid: 100 * (ticks - self._ticks.get(pid, ticks)) / _TICKS / lasted_s for pid, ticks in _ticks().items()
+            pid: 100 * (ticks - self._ticks.get(pid, ticks)) / proc.TICKS / lasted_s for pid, ticks in _ticks().items()
         }
         heavy = [pid for pid, share in shares.items() if share >= HEAVY_PERCENT and pid != os.getpid()]
         heavy.sort(key=lambda pid: -shares[pid])
-        named = (f"{_name(pid)} ({pid}) {shares[pid]:.0f} %" for pid in heavy[:_SHOWN])
+        named = (f"{proc.name(pid) or 'a process that ended'} ({pid}) {shares[pid]:.0f} %" for pid in heavy[:_SHOWN])
         self._time.close()
         return Others(max(0.0, 100 * taken_s / (self._cpus * lasted_s)), tuple(named))
 
@@ -69,17 +69,8 @@ def _ticks() -> Mapping[int, int]:
     for name in os.listdir("/proc"):  # noqa: PTH208 - ten times as fast
         if name.isdigit():
             with suppress(OSError):
-                stat = Path(f"/proc/{name}/stat").read_bytes()
-                fields = stat[stat.rindex(b")") + 2 :].split()
-                found[int(name)] = int(fields[11]) + int(fields[12])
+                found[int(name)] = proc.cpu_use(Path(f"/proc/{name}/stat").read_bytes()).cpu_ticks
     return found
-
-
-def _name(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/comm").read_text(errors="replace").strip()
-    except OSError:
-        return "a process that ended"
 
 
 def before_a_run() -> list[str]:

@@ -10,12 +10,12 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
 from engines.logs.protocol import Log
 from harness.failure import TrialFailure
+from harness.instruments.encoder import Share
 from workloads.stream import DECOY_IDS, Events, Segment
 
 DECOYS = 64
@@ -25,17 +25,6 @@ heartbeat, so that the transaction spans all partitions."""
 _WRITE_S = 30.0
 _ENDED_S = 30.0
 _LOOK_S = 0.002
-
-
-class Share(Protocol):
-    """Encoded events of one partition."""
-
-    @property
-    def partition(self) -> int: ...
-    @property
-    def keys(self) -> list[bytes]: ...
-    @property
-    def values(self) -> list[bytes]: ...
 
 
 @dataclass(frozen=True)

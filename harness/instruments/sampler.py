@@ -75,7 +75,7 @@ class Statistics:
 
 
 @dataclass
-class Watched:
+class SampledProcess:
     """A process that is sampled, and what its children that were sampled themselves have added to its CPU."""
 
     statistics: Statistics
@@ -112,7 +112,7 @@ class Sampler:
         self._roles: dict[int, str] = {}
         self._lines: dict[int, list[int]] = {}
         """The pids of a descendant, its parent and so on, by its own."""
-        self._watched: dict[int, Watched] = {}
+        self._watched: dict[int, SampledProcess] = {}
         self._rows: list[tuple[int, int, float, int, int | None]] = []
         self._ended_s: list[tuple[int, float]] = []
         """Pids and CPU seconds of processes that the trial has waited for since the last sample."""
@@ -156,7 +156,7 @@ class Sampler:
 
     def _begin(self, pid: int) -> None:
         with suppress(OSError):  # It ended meanwhile.
-            self._watched[pid] = Watched(Statistics(pid))
+            self._watched[pid] = SampledProcess(Statistics(pid))
 
     def _look(self) -> None:
         """Find the descendants that are new."""

@@ -70,7 +70,7 @@ def _engines() -> list[Entry]:
                     "layouts": list(engine.layouts),
                     "stores": dict(engine.stores),
                     "own_interval": engine.has_interval,
-                    "least_memory_mb": {mode: engine.least_memory_mb(mode) for mode in engine.modes},
+                    "least_memory_mb": dict.fromkeys(engine.modes, engine.least_memory_mb),
                 }
                 if isinstance(engine, Configurable)
                 else {}

@@ -45,7 +45,7 @@ _JUDGE_S = 3.0
 
 
 @dataclass(frozen=True)
-class Measured:
+class EngineTimes:
     """What was measured of an engine: a table of durations.toml. Times in seconds."""
 
     start: float
@@ -69,12 +69,12 @@ class Measured:
 
 
 @cache
-def _measured() -> Mapping[str, Measured]:
+def _measured() -> Mapping[str, EngineTimes]:
     tables = tomllib.loads(_MEASURED.read_text(encoding="utf-8"))
-    return {name: Measured(**{key: float(value) for key, value in table.items()}) for name, table in tables.items()}
+    return {name: EngineTimes(**{key: float(value) for key, value in table.items()}) for name, table in tables.items()}
 
 
-def measured(engine: str, jvm: bool) -> Measured:
+def measured(engine: str, jvm: bool) -> EngineTimes:
     """What was measured of an engine, or of others like it. jvm: whether it runs on the JVM."""
     known = _measured()
     return known.get(engine, known["other-jvm" if jvm else "other"])
@@ -97,7 +97,7 @@ def trial_s(case: CasePlan, jvm: bool) -> float:
     return expected + events * _READ_BACK_S
 
 
-def _drains(drain: Drain, interval_s: float, own: Measured) -> tuple[float, float]:
+def _drains(drain: Drain, interval_s: float, own: EngineTimes) -> tuple[float, float]:
     """Seconds of all backlogs, and their events."""
     each_s = own.backlog_s(drain.events, interval_s)
     # As `harness.backlogs.over` ends them.
@@ -117,7 +117,7 @@ def _search_s(search: Search) -> float:
     return min(count, search.most) * (search.settle_s + longest_s + _CLOSING_S)
 
 
-def _struck_s(paced: Paced, strikes: Strikes, own: Measured) -> float:
+def _struck_s(paced: Paced, strikes: Strikes, own: EngineTimes) -> float:
     """How long the load of a trial lasts until the last strike is over."""
     tried = min(strikes.most, math.ceil(strikes.wanted * own.tries) + strikes.rows)
     return paced.warmup_s + _FIRST_STRIKE_S + tried * max(own.strike, strikes.hold_s + _AFTER_HOLD_S)

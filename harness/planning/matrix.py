@@ -23,7 +23,7 @@ _LEGEND = (
 
 
 @dataclass(frozen=True)
-class Cell:
+class SupportCell:
     """kind: a Support's, or `unavailable` for what cannot be loaded; detail: how or why, in a phrase."""
 
     kind: str
@@ -36,7 +36,7 @@ class EngineColumn:
 
     engine: str
     mode: str
-    cells: Mapping[str, Cell]
+    cells: Mapping[str, SupportCell]
 
     @property
     def title(self) -> str:
@@ -52,7 +52,7 @@ def columns(catalogue: Catalogue) -> list[EngineColumn]:
     found = []
     for name, engine in catalogue.engines.items():
         if isinstance(engine, Unavailable):
-            cell = Cell("unavailable", f"{name} cannot be loaded: {engine.why}")
+            cell = SupportCell("unavailable", f"{name} cannot be loaded: {engine.why}")
             found.append(EngineColumn(name, "", dict.fromkeys(catalogue.workloads, cell)))
             continue
         for mode in engine.modes:
@@ -61,18 +61,18 @@ def columns(catalogue: Catalogue) -> list[EngineColumn]:
     return found
 
 
-def _cell(engine: Engine, mode: str, workload: Workload | Unavailable) -> Cell:
+def _cell(engine: Engine, mode: str, workload: Workload | Unavailable) -> SupportCell:
     if isinstance(workload, Unavailable):
-        return Cell("unavailable", f"{workload.name} cannot be loaded: {workload.why}")
+        return SupportCell("unavailable", f"{workload.name} cannot be loaded: {workload.why}")
     support = answered_by(engine, workload.query(workload.defaults), GUARANTEE, mode)
-    return Cell(support.kind, support.detail)
+    return SupportCell(support.kind, support.detail)
 
 
 def text(found: Sequence[EngineColumn], width: int) -> str:
     """Tables no wider than `width` (more than one where a single one would be), and a note for each detail."""
     if not found:
         return "no engines yet"
-    notes: dict[Cell, int] = {}
+    notes: dict[SupportCell, int] = {}
     for column in found:
         for cell in column.cells.values():
             if cell.detail:
@@ -87,11 +87,11 @@ def text(found: Sequence[EngineColumn], width: int) -> str:
     return "\n".join(line.rstrip() for line in lines).rstrip()
 
 
-def _kind(cell: Cell) -> str:
+def _kind(cell: SupportCell) -> str:
     return cell.kind
 
 
-def _tables(found: Sequence[EngineColumn], notes: Mapping[Cell, int], width: int) -> Iterator[list[str]]:
+def _tables(found: Sequence[EngineColumn], notes: Mapping[SupportCell, int], width: int) -> Iterator[list[str]]:
     """Tables of as many columns as fit, engines and modes as headings, workloads as rows."""
     names = list(found[0].cells)
     first = max(len(name) for name in names) + _GAP
@@ -115,7 +115,7 @@ def _tables(found: Sequence[EngineColumn], notes: Mapping[Cell, int], width: int
         yield [*lines[:height], "─" * min(used - _GAP, width), *lines[height:]]
 
 
-def _written(column: EngineColumn, notes: Mapping[Cell, int]) -> list[str]:
+def _written(column: EngineColumn, notes: Mapping[SupportCell, int]) -> list[str]:
     """The heading, a part of a name a line, then a line for each workload."""
     heading = [*_parts(column.engine), *(_parts(f"({column.mode})") if column.mode else ())]
     cells = [f"{SYMBOLS[cell.kind]} {notes.get(cell, '')}" for cell in column.cells.values()]

@@ -17,9 +17,9 @@ from pydantic import ValidationError
 
 from engines.configuration import Configurable, nearest
 from engines.protocol import Engine, Guarantee, LogKind, OnItsOwnTerms
+from harness.commands.invocation import again
 from harness.faults.fault import has_one_victim
 from harness.host import disk
-from harness.invocation import again
 from harness.planning import recorded
 from harness.planning.catalogue import Catalogue, answered_by
 from harness.planning.suite import InvalidRequest, Suite, parameter
@@ -461,7 +461,7 @@ def _too_little_memory(case: CasePlan, engine: Engine) -> Blocked | None:
     if not isinstance(engine, Configurable):
         return None
     tasks = case.parallelism if case.set_up.layout == "one-process" else 1
-    least_mb, given_mb = engine.least_memory_mb(case.mode), case.worker_memory_mb * tasks
+    least_mb, given_mb = engine.least_memory_mb, case.worker_memory_mb * tasks
     if given_mb >= least_mb:
         return None
     reason = f"a worker process of {given_mb} MiB is too small for it: it needs {least_mb} MiB"

@@ -9,7 +9,7 @@ from harness import broker, doctor
 from harness.doctor import Provisioned
 from harness.problem import Problem
 from harness.provisioning.java import find_java
-from harness.provisioning.progress import Report
+from harness.provisioning.progress import ProgressReport
 from results.plan import Blocked, RunPlan
 
 
@@ -20,7 +20,7 @@ class Readiness:
     report: is told what is being brought. own_broker: the run starts a Kafka broker of its own.
     """
 
-    report: Report
+    report: ProgressReport
     own_broker: bool = False
     _known: dict[str, Provisioned | Problem] = field(default_factory=dict)
 

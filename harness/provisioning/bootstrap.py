@@ -15,7 +15,7 @@ from pathlib import Path
 from harness.problem import ExitCode, Problem
 from harness.provisioning import uv
 from harness.provisioning.folders import ROOT, exclusive
-from harness.provisioning.progress import Lines, Report
+from harness.provisioning.progress import Lines, ProgressReport
 from results.folder import write_whole
 
 ARGUMENTS = {"bench": ("--no-dev", "--inexact"), "test": ()}
@@ -27,7 +27,7 @@ def stamp() -> bytes:
     return f"{ROOT}\n".encode() + b"".join(path.read_bytes() for path in inputs)
 
 
-def make(purpose: str, environment: Path, report: Report) -> None:
+def make(purpose: str, environment: Path, report: ProgressReport) -> None:
     """Bring `environment` to what `purpose` needs, unless it is there already. Raises Problem."""
     done = environment / f".made-for-{purpose}"
     with exclusive("venv", report):

@@ -13,7 +13,7 @@ from harness.problem import Problem
 from harness.provisioning import pythons, uv
 from harness.provisioning.folders import exclusive, home
 from harness.provisioning.locks import lock_of
-from harness.provisioning.progress import Report
+from harness.provisioning.progress import ProgressReport
 from results.folder import write_whole
 
 State = Literal["ready", "outdated", "missing"]
@@ -28,7 +28,7 @@ def environment_state(needs: Environment) -> State:
     return locked.state() if locked else "ready"
 
 
-def ensure_environment(needs: Environment, report: Report) -> Path:
+def ensure_environment(needs: Environment, report: ProgressReport) -> Path:
     """The interpreter of an engine's environment, which is made anew if it must be; the harness's own where the engine
     has none. Raises Problem.
     """

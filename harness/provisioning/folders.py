@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from harness.problem import Problem
-from harness.provisioning.progress import Report
+from harness.provisioning.progress import ProgressReport
 
 ROOT = Path(__file__).resolve().parents[2]
 """The checkout (or the folder of an installed package) that holds `engines` and `workloads`."""
@@ -44,7 +44,7 @@ def lacking_space(path: Path, needed: int) -> Problem | None:
 
 
 @contextmanager
-def exclusive(name: str, report: Report, timeout_s: float = _WAIT_S) -> Iterator[None]:
+def exclusive(name: str, report: ProgressReport, timeout_s: float = _WAIT_S) -> Iterator[None]:
     """Hold the lock `name`; the system gives it back when its holder dies.
 
     Raises Problem if another process still holds it after timeout_s.

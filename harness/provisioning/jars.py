@@ -23,7 +23,7 @@ from typing import Any
 from harness.problem import ExitCode, Problem
 from harness.provisioning import maven
 from harness.provisioning.folders import exclusive, home, lacking_space
-from harness.provisioning.progress import Lines, Report
+from harness.provisioning.progress import Lines, ProgressReport
 from results.folder import write_whole
 
 SETS = Path(__file__).with_name("jars.toml")
@@ -87,7 +87,7 @@ def missing_jars(name: str, lock: Path | None = None) -> tuple[Jar, ...]:
     return _folder_of(lock).missing(jars)
 
 
-def ensure_jars(name: str, report: Report, lock: Path | None = None) -> tuple[Path, ...]:
+def ensure_jars(name: str, report: ProgressReport, lock: Path | None = None) -> tuple[Path, ...]:
     """The paths of a set's files, each with the locked hash; what is missing is fetched. Nothing is if all is here.
 
     lock: that of a package outside; None for ours. Raises Problem: no such set, a file that is not what was locked, no
@@ -138,7 +138,7 @@ class _JarFolder:
                 self._save()
         return absent
 
-    def fetch(self, name: str, jars: Sequence[Jar], report: Report) -> None:
+    def fetch(self, name: str, jars: Sequence[Jar], report: ProgressReport) -> None:
         total = sum(jar.size for jar in jars)
         lack = lacking_space(self.folder, 2 * total)
         if lack:
@@ -205,7 +205,7 @@ def _obtain(jar: Jar, scratch: Path, progress: Callable[[int], None]) -> Path:
     return path
 
 
-def make_lock(report: Report, sets: Path = SETS) -> str:
+def make_lock(report: ProgressReport, sets: Path = SETS) -> str:
     """The text of a new lock of jar sets: every set resolved, every file fetched and hashed. Raises Problem."""
     users: dict[str, list[str]] = defaultdict(list)
     for name, wanted in _wanted(sets).items():

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from harness.problem import Problem
 from harness.provisioning import system
-from harness.provisioning.progress import Report
+from harness.provisioning.progress import ProgressReport
 
 PREFERRED = 17
 """What we install: the oldest that every engine takes, and the one that all were tried with."""
@@ -47,7 +47,7 @@ def find_java(minimum: int) -> Java:
     )
 
 
-def ensure_java(minimum: int, report: Report) -> Java:
+def ensure_java(minimum: int, report: ProgressReport) -> Java:
     """`find_java`, after installing a JDK where none is fit and we may install. Raises Problem."""
     try:
         return find_java(minimum)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.problem import Problem
 from harness.provisioning import system
-from harness.provisioning.progress import Report
+from harness.provisioning.progress import ProgressReport
 
 _FIND = "from find_libpython import find_libpython; print(find_libpython() or '')"
 _VERSION = "import sys; print(f'{sys.version_info.major}.{sys.version_info.minor}')"
@@ -20,7 +20,7 @@ def has_library(python: Path) -> bool:
     return asked.returncode == 0 and asked.stdout.strip() != ""
 
 
-def ensure_library(python: Path, report: Report) -> None:
+def ensure_library(python: Path, report: ProgressReport) -> None:
     """Install it where it is lacking and we may. Without it, an engine says so where a query needs it."""
     if not has_library(python) and system.may_install():
         with suppress(Problem):

@@ -8,7 +8,7 @@ from typing import Protocol
 from results.printable import printable
 
 
-class Report(Protocol):
+class ProgressReport(Protocol):
     def step(self, text: str) -> None:
         """Something began or ended."""
         ...

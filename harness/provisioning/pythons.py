@@ -13,7 +13,7 @@ from pathlib import Path
 
 from harness.problem import ExitCode, Problem
 from harness.provisioning import system, uv
-from harness.provisioning.progress import Report
+from harness.provisioning.progress import ProgressReport
 
 LOWEST = 11
 """Streamgauge's own code, which engines import, needs Python 3.11."""
@@ -54,7 +54,7 @@ class Bound:
         return f">=3.{self.lowest}" + (f",<3.{self.below}" if self.below is not None else "")
 
 
-def ensure_python(bound: Bound, what: str, report: Report) -> Path:
+def ensure_python(bound: Bound, what: str, report: ProgressReport) -> Path:
     """An interpreter within the bound, for `what`. Raises Problem with the command that brings one.
 
     Nothing is brought where system.NO_INSTALL forbids it.
@@ -79,13 +79,13 @@ def ensure_python(bound: Bound, what: str, report: Report) -> Path:
     return found
 
 
-def _find(bound: Bound, report: Report) -> Path | None:
+def _find(bound: Bound, report: ProgressReport) -> Path | None:
     """One that is here, on the PATH or brought by uv earlier."""
     said, _ = _uv(["python", "find", "--no-project", "--system", str(bound)], "never", _FIND_S, report)
     return Path(said) if said else None
 
 
-def _uv(words: list[str], downloads: str, timeout_s: float, report: Report) -> tuple[str, str]:
+def _uv(words: list[str], downloads: str, timeout_s: float, report: ProgressReport) -> tuple[str, str]:
     """What uv printed, or nothing where it failed; and then its last line."""
     command: list[Path | str] = [uv.ensure_uv(report), *words, "--color", "never"]
     environment = uv.environment() | {"UV_PYTHON_DOWNLOADS": downloads}

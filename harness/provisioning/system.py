@@ -11,7 +11,7 @@ from pathlib import Path
 
 from harness.problem import Problem
 from harness.provisioning.folders import home
-from harness.provisioning.progress import Report
+from harness.provisioning.progress import ProgressReport
 
 NO_INSTALL = "STREAMGAUGE_NO_INSTALL"
 _TIMEOUT_S = 900.0
@@ -32,7 +32,7 @@ def install_command(package: str) -> str:
     return f"{'' if os.geteuid() == 0 else 'sudo '}apt-get install {package}"
 
 
-def install_first(packages: Sequence[str], why: str, report: Report) -> None:
+def install_first(packages: Sequence[str], why: str, report: ProgressReport) -> None:
     """Install the first of `packages` that this system has; the package lists are fetched where they are missing.
 
     Raises Problem if none can be installed. Call only where `may_install`.

@@ -7,10 +7,10 @@ import sys
 
 from harness.problem import Problem
 from harness.provisioning import java, system
-from harness.provisioning.progress import Lines, Report
+from harness.provisioning.progress import Lines, ProgressReport
 
 
-def ensure_chromium(report: Report) -> None:
+def ensure_chromium(report: ProgressReport) -> None:
     """Install Chromium where it is missing and we may; the tests that need it skip themselves without it."""
     if shutil.which("chromium") is None and system.may_install():
         system.install_first(["chromium"], "the report is tested in a browser", report)

@@ -15,7 +15,7 @@ from typing import TextIO
 from harness.problem import Problem
 from harness.provisioning import system
 from harness.provisioning.folders import ROOT, exclusive, home
-from harness.provisioning.progress import Report
+from harness.provisioning.progress import ProgressReport
 
 VERSION = "0.13.9"
 """The private uv's."""
@@ -36,7 +36,7 @@ def find_uv() -> Path | None:
     return None
 
 
-def ensure_uv(report: Report) -> Path:
+def ensure_uv(report: ProgressReport) -> Path:
     """`find_uv`, else make the private one. Raises Problem with what to install."""
     found = find_uv()
     if found:
@@ -54,7 +54,7 @@ def ensure_uv(report: Report) -> Path:
     return found
 
 
-def sync(arguments: Sequence[str], environment: Path, what: str, report: Report, project: Path = ROOT) -> None:
+def sync(arguments: Sequence[str], environment: Path, what: str, report: ProgressReport, project: Path = ROOT) -> None:
     """`uv sync --frozen ARGUMENTS` of a checkout into the folder `environment`, with this Python's version.
 
     Raises Problem with uv's last lines.
@@ -65,7 +65,7 @@ def sync(arguments: Sequence[str], environment: Path, what: str, report: Report,
         _logged(words, project, {"UV_PROJECT_ENVIRONMENT": str(environment)}, log, what, report)
 
 
-def make_locked(lock: Path, python: Path, environment: Path, what: str, report: Report) -> None:
+def make_locked(lock: Path, python: Path, environment: Path, what: str, report: ProgressReport) -> None:
     """Make the folder `environment` anew, with the interpreter `python` and the packages of a lock: a requirements file
     in which each has its version and hashes. What has another hash is refused.
 
@@ -100,7 +100,7 @@ def _log(environment: Path) -> Path:
 
 
 def _logged(
-    words: Sequence[str], folder: Path, variables: Mapping[str, str], log: TextIO, what: str, report: Report
+    words: Sequence[str], folder: Path, variables: Mapping[str, str], log: TextIO, what: str, report: ProgressReport
 ) -> None:
     """Run uv in a folder, its words kept in `log` and told as they come. Raises Problem with the last of them."""
     with system.ended(
@@ -147,7 +147,7 @@ def _version(uv: Path) -> tuple[int, ...]:
     return _numbers(said.stdout) if said.returncode == 0 else ()
 
 
-def _make(folder: Path, report: Report) -> None:
+def _make(folder: Path, report: ProgressReport) -> None:
     """Put uv into folder/bin/uv by venv and pip, else by the system's pip alone. Raises Problem."""
     lacking = _venv(folder)
     if lacking and _run([sys.executable, "-m", "pip", "--version"]) is None:

@@ -25,7 +25,7 @@ from harness.faults.fault import Fault, Target, Unconfirmed, has_one_victim
 from harness.faults.processes import kill_family
 from harness.host.engine_processes import EngineProcesses
 from harness.strikes.first_row import FirstRow
-from harness.strikes.gauge import Gauge, Reading
+from harness.strikes.gauge import Gauge, GaugeReading
 from harness.strikes.output_rate import OutputRate, Steady, output_rate
 from harness.strikes.row_counts import comes_from
 from harness.strikes.stake import Stake
@@ -271,14 +271,14 @@ class Campaign:
         processes = self._deployment.processes()
         return [pid for role, pids in processes.items() if not roles or role in roles for pid in pids]
 
-    def _after(self, injected_ns: int) -> Reading | None:
+    def _after(self, injected_ns: int) -> GaugeReading | None:
         """A reading made after that: after a blow, nothing can be committed any more. If there is none, the newest."""
         return (
             self._gauge.until(lambda reading: reading.at_ns > injected_ns, time.monotonic() + 1.0, threading.Event())
             or self._gauge.reading
         )
 
-    def _ask(self, asked_ns: int) -> Future[Reading | None]:
+    def _ask(self, asked_ns: int) -> Future[GaugeReading | None]:
         """The same, while the caller goes on."""
         beside = ThreadPoolExecutor(1)
         try:
@@ -286,7 +286,7 @@ class Campaign:
         finally:
             beside.shutdown(wait=False)
 
-    def _expose(self, number: int, at: Reading | None, victims: Victims, told: bool) -> None:
+    def _expose(self, number: int, at: GaugeReading | None, victims: Victims, told: bool) -> None:
         """What was at stake at this reading. told: whether it is known what that is."""
         if at is None:
             return
@@ -310,7 +310,7 @@ class Campaign:
         self._count(found, victims)
 
     def _expose_printed(
-        self, number: int, at: Reading | None, victims: Victims, printed: Callable[[int, float], int | None]
+        self, number: int, at: GaugeReading | None, victims: Victims, printed: Callable[[int, float], int | None]
     ) -> None:
         """What was at stake where a command prints the rows: those of a run that began once no worker was left, less
         the input that was committed by then. It is no more than that, since records that need no row count as committed
@@ -343,7 +343,7 @@ class Campaign:
             if victims.slot is not None:
                 self._turns.exposed(victims.slot)
 
-    def _behind(self, reading: Reading, stake: Stake) -> int | None:
+    def _behind(self, reading: GaugeReading, stake: Stake) -> int | None:
         """Input records committed as read, less output records; None where these do not belong one to one."""
         return stake.behind(reading) if self._record_wise else None
 
@@ -383,7 +383,7 @@ class Campaign:
         steady = Steady(before, BEHIND_S + self._interval_s, STEADY_S)
         self._until(steady.seen, deadline_s)
 
-    def _aim(self, aim: Aim, stake: Stake) -> Reading | None:
+    def _aim(self, aim: Aim, stake: Stake) -> GaugeReading | None:
         """The reading at which to strike; None if the aim was not met in time or the load ended."""
         deadline_s = time.monotonic() + _AIM_S + 2 * self._interval_s
         now = self._gauge.reading
@@ -410,7 +410,7 @@ class Campaign:
             case "interval" | "phase" | "restore":
                 return self._aim_at_point(now, deadline_s, stake)
 
-    def _aim_after_commit(self, now: Reading, deadline_s: float, stake: Stake) -> Reading | None:
+    def _aim_after_commit(self, now: GaugeReading, deadline_s: float, stake: Stake) -> GaugeReading | None:
         """As soon as one is seen: then a program that commits before it writes has most of it to write."""
         self._aimed = "right after a commit"
         if self._offsets_seen:
@@ -418,7 +418,7 @@ class Campaign:
         committed_ns = stake.commit_ns(now)
         return self._until(lambda reading: stake.commit_ns(reading) > committed_ns, deadline_s)
 
-    def _aim_at_point(self, now: Reading, deadline_s: float, stake: Stake) -> Reading | None:
+    def _aim_at_point(self, now: GaugeReading, deadline_s: float, stake: Stake) -> GaugeReading | None:
         """A point of the interval from one commit to the next."""
         committed_ns = stake.commit_ns(now)
         self._points = self._points or self._chance.sample(POINTS, len(POINTS))
@@ -458,18 +458,18 @@ class Campaign:
             deadline_s, self._stop, lambda chunk: comes_from(chunk, own, self._sign[1])
         )
 
-    def _readings(self, for_s: float) -> list[Reading]:
+    def _readings(self, for_s: float) -> list[GaugeReading]:
         """All of the time to come."""
-        found: list[Reading] = []
+        found: list[GaugeReading] = []
 
-        def look(reading: Reading) -> bool:
+        def look(reading: GaugeReading) -> bool:
             found.append(reading)
             return False
 
         self._until(look, time.monotonic() + for_s)
         return found
 
-    def _until(self, met: Callable[[Reading], bool], deadline_s: float) -> Reading | None:
+    def _until(self, met: Callable[[GaugeReading], bool], deadline_s: float) -> GaugeReading | None:
         return self._gauge.until(met, deadline_s, self._stop)
 
     def _note(self, number: int, step: str, detail: str = "") -> None:

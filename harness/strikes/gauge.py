@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from engines.logs.protocol import Log, LogFailure
 from engines.protocol import Progress
-from harness.strikes.row_counts import Counted, RowCounts
+from harness.strikes.row_counts import PartitionRows, RowCounts
 
 _LOOK_S = 0.04
 _STOP_S = 30.0
@@ -24,9 +24,9 @@ LATE_NS = 500_000_000
 
 
 @dataclass(frozen=True)
-class Commit:
+class SeenCommit:
     """When a commit of some partition of the input was first seen (CLOCK_MONOTONIC ns), and what all partitions then
-    had: inputs, rows as in a Reading.
+    had: inputs, rows as in a GaugeReading.
     """
 
     at_ns: int
@@ -35,7 +35,7 @@ class Commit:
 
 
 @dataclass(frozen=True)
-class Reading:
+class GaugeReading:
     """What was there at a moment.
 
     Offsets are summed over partitions, where nothing else is said. Times are CLOCK_MONOTONIC ns.
@@ -64,10 +64,10 @@ class Reading:
     empty likewise."""
     answers: tuple[int, ...] = ()
     """The same with them; empty likewise."""
-    commits: tuple[Commit, ...] = ()
+    commits: tuple[SeenCommit, ...] = ()
     """The last commit of each partition of the input; empty likewise."""
 
-    def commit_of(self, partitions: Iterable[int]) -> Commit | None:
+    def commit_of(self, partitions: Iterable[int]) -> SeenCommit | None:
         """The last one of any of these, which one worker has: it commits all of them. None where that is not told."""
         if self.progress.positions is None or not self.commits:
             return None
@@ -104,7 +104,7 @@ class Gauge:
         self._progress = progress
         self._stop = threading.Event()
         self._changed = threading.Condition()
-        self._reading: Reading | None = None
+        self._reading: GaugeReading | None = None
         self._thread = threading.Thread(target=self._run, name="gauge", daemon=True)
 
     def __enter__(self) -> Gauge:
@@ -118,10 +118,12 @@ class Gauge:
             self._rows.close()
 
     @property
-    def reading(self) -> Reading | None:
+    def reading(self) -> GaugeReading | None:
         return self._reading
 
-    def until(self, met: Callable[[Reading], bool], deadline_s: float, given_up: threading.Event) -> Reading | None:
+    def until(
+        self, met: Callable[[GaugeReading], bool], deadline_s: float, given_up: threading.Event
+    ) -> GaugeReading | None:
         """The first reading that meets the condition; None at the deadline (monotonic seconds) or once given up."""
         seen = None
         while not given_up.is_set() and (left_s := deadline_s - time.monotonic()) > 0:
@@ -147,7 +149,7 @@ class Gauge:
                 self._late(before_ns, looked_ns)
             self._stop.wait(_LOOK_S)
 
-    def _look(self) -> Reading:
+    def _look(self) -> GaugeReading:
         # The commit is asked for before the offsets: what is written in between counts as at stake or not at all.
         progress = self._progress()
         inputs = tuple(self._log.end_offsets(self._input, self._partitions, "read_committed"))
@@ -158,12 +160,12 @@ class Gauge:
             commit = last.commit_ns, last.commit_inputs, last.commit_written
         else:
             commit = now_ns, sum(inputs), written
-        found = Reading(now_ns, sum(inputs), written, visible, progress, *commit)
+        found = GaugeReading(now_ns, sum(inputs), written, visible, progress, *commit)
         return found if self._rows is None else self._by_partition(found, inputs, self._rows.look())
 
-    def _by_partition(self, reading: Reading, inputs: tuple[int, ...], counted: Counted) -> Reading:
+    def _by_partition(self, reading: GaugeReading, inputs: tuple[int, ...], counted: PartitionRows) -> GaugeReading:
         """The reading with what each partition has."""
-        last, now = self._reading, Commit(reading.at_ns, inputs, counted.rows)
+        last, now = self._reading, SeenCommit(reading.at_ns, inputs, counted.rows)
         positions = reading.progress.positions or {}
         before = (last.progress.positions or {}) if last is not None else {}
         commits = tuple(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from harness.strikes.gauge import Reading
+from harness.strikes.gauge import GaugeReading
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class OutputRate:
     pause_s: float
 
 
-def output_rate(readings: Sequence[Reading]) -> OutputRate:
+def output_rate(readings: Sequence[GaugeReading]) -> OutputRate:
     """The output rate over these readings, at least one, oldest first."""
     first, last = readings[0], readings[-1]
     rises_ns = [later.at_ns for earlier, later in pairwise(readings) if later.visible > earlier.visible]
@@ -36,10 +36,10 @@ class Steady:
     def __init__(self, before: OutputRate, behind_s: float, steady_s: float) -> None:
         """behind_s: so many seconds' worth may come a little early or late. steady_s: how long is long enough."""
         self._before, self._behind_s, self._steady_s = before, behind_s, steady_s
-        self._past: deque[Reading] = deque()
+        self._past: deque[GaugeReading] = deque()
         self._visible = self._rose_ns = 0
 
-    def seen(self, reading: Reading) -> bool:
+    def seen(self, reading: GaugeReading) -> bool:
         """Whether it is so now. To be told each reading."""
         if not self._rose_ns or reading.visible > self._visible:
             self._visible, self._rose_ns = reading.visible, reading.at_ns

@@ -50,7 +50,7 @@ def comes_from(chunk: Chunk, sources: frozenset[int], partitions: int) -> bool:
 
 
 @dataclass(frozen=True)
-class Counted:
+class PartitionRows:
     """By partition of the input: judged rows, and all answers, heartbeats' and closing keys' too."""
 
     rows: tuple[int, ...]
@@ -65,7 +65,7 @@ class RowCounts:
         self._reader = log.reader(topic, partitions, "read_uncommitted", ends=False)
         self._rows, self._answers = [0] * partitions, [0] * partitions
 
-    def look(self) -> Counted:
+    def look(self) -> PartitionRows:
         """How many there are by now."""
         partitions = len(self._rows)
         while chunks := self._reader.poll(0):
@@ -75,7 +75,7 @@ class RowCounts:
                     if found is not None and found.partition < partitions:
                         self._answers[found.partition] += 1
                         self._rows[found.partition] += found.judged
-        return Counted(tuple(self._rows), tuple(self._answers))
+        return PartitionRows(tuple(self._rows), tuple(self._answers))
 
     def close(self) -> None:
         self._reader.close()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engines.protocol import Slot
-from harness.strikes.gauge import Reading
+from harness.strikes.gauge import GaugeReading
 
 
 @dataclass(frozen=True)
@@ -15,21 +15,21 @@ class Stake:
 
     partitions: frozenset[int] | None = None
 
-    def outputs(self, reading: Reading) -> int:
+    def outputs(self, reading: GaugeReading) -> int:
         """Output records since the last durable commit; 0 where that is not told."""
         if self.partitions is None:
             return max(0, reading.outputs_at_stake)
         commit, now = reading.commit_of(self.partitions), reading.rows
         return 0 if commit is None else max(0, sum(now[one] - commit.rows[one] for one in self.partitions))
 
-    def inputs(self, reading: Reading) -> int:
+    def inputs(self, reading: GaugeReading) -> int:
         """Input records appended since then."""
         if self.partitions is None:
             return max(0, reading.inputs_at_stake)
         commit, now = reading.commit_of(self.partitions), reading.inputs_by_partition
         return 0 if commit is None else max(0, sum(now[one] - commit.inputs[one] for one in self.partitions))
 
-    def behind(self, reading: Reading) -> int | None:
+    def behind(self, reading: GaugeReading) -> int | None:
         """Input records committed as read, less output records, of a query that gives one for each; None where that is
         not told.
         """
@@ -40,11 +40,11 @@ class Stake:
             return None
         return sum(positions.get(one, 0) - reading.answers[one] for one in self.partitions)
 
-    def aborted(self, reading: Reading) -> int:
+    def aborted(self, reading: GaugeReading) -> int:
         """Of the outputs, those in a transaction that was open. Which are a worker's is not told."""
         return max(0, reading.written - reading.visible) if self.partitions is None else 0
 
-    def commit_ns(self, reading: Reading) -> int:
+    def commit_ns(self, reading: GaugeReading) -> int:
         """When the last commit was first seen."""
         commit = None if self.partitions is None else reading.commit_of(self.partitions)
         return reading.commit_ns if commit is None else commit.at_ns

@@ -6,7 +6,7 @@ import json
 import re
 
 from reports.exports.export import Export, Exported
-from reports.exports.readings import Reading
+from reports.exports.readings import ExportReading
 from results.printable import printable
 
 _MOST_OF_A_NAME, _MOST_OF_A_MEASURE = 1024, 64
@@ -22,13 +22,13 @@ def text(exported: Exported) -> str:
     return json.dumps(benchmarks, indent=1, ensure_ascii=False) + "\n"
 
 
-def _measure(reading: Reading) -> str:
+def _measure(reading: ExportReading) -> str:
     words = [part for part in (reading.metric, reading.unit) if part]
     slug = "-".join(re.sub(r"[^a-z0-9]+", "-", word.lower()).strip("-") for word in words)
     return slug[:_MOST_OF_A_MEASURE].strip("-") or "figure"
 
 
-def _metric(reading: Reading) -> dict[str, float]:
+def _metric(reading: ExportReading) -> dict[str, float]:
     """The value, between the ends of its interval where there is one."""
     metric = {"value": reading.value}
     if reading.low is not None and reading.high is not None:

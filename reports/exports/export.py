@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from reports.exports.readings import Choice, Reading
+from reports.exports.readings import ExportReading, ReadingChoice
 from results.result import RunResult
 
 
@@ -18,9 +18,9 @@ class Exported:
     """The run's result, whose texts may come from anyone."""
     folder: Path | None
     """The run's folder; None where there is the result alone."""
-    choice: Choice
+    choice: ReadingChoice
     """What was chosen."""
-    readings: tuple[Reading, ...]
+    readings: tuple[ExportReading, ...]
     """The figures of it: of a case with several trials the medians, of any other its own."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from reports.exports.export import Export, Exported
-from reports.exports.readings import Reading
+from reports.exports.readings import ExportReading
 from results.printable import printable_values
 
 
@@ -15,7 +15,7 @@ def text(exported: Exported) -> str:
     return json.dumps(printable_values(entries), indent=1, ensure_ascii=False) + "\n"
 
 
-def _entry(reading: Reading) -> dict[str, str | float]:
+def _entry(reading: ExportReading) -> dict[str, str | float]:
     entry: dict[str, str | float] = {
         "name": f"{reading.case}: {reading.metric}{reading.mark}",
         "unit": reading.unit,

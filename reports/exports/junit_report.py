@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 from reports.comparison import Comparison, Row, compare
 from reports.exports.export import Export, Exported
-from reports.exports.readings import Reading
+from reports.exports.readings import ExportReading
 from reports.threshold_text import in_words, named
 from results.printable import printable
 from results.result import CheckedThreshold
@@ -31,7 +31,7 @@ def text(exported: Exported) -> str:
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def _suite(comparison: Comparison, readings: Iterable[Reading]) -> ElementTree.Element:
+def _suite(comparison: Comparison, readings: Iterable[ExportReading]) -> ElementTree.Element:
     cases = [
         *(_case(comparison, row, readings) for row in comparison.rows),
         *(_threshold(comparison, check) for check in comparison.thresholds),
@@ -45,7 +45,7 @@ def _suite(comparison: Comparison, readings: Iterable[Reading]) -> ElementTree.E
     return suite
 
 
-def _case(comparison: Comparison, row: Row, readings: Iterable[Reading]) -> ElementTree.Element:
+def _case(comparison: Comparison, row: Row, readings: Iterable[ExportReading]) -> ElementTree.Element:
     case = ElementTree.Element("testcase", classname=_text(comparison.title), name=_text(row.name))
     mine = [each for each in readings if (each.question, each.row) == (comparison.title, row.name)]
     if mine:

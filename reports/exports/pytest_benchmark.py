@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from reports.exports.export import Export, Exported
-from reports.exports.readings import SECONDS, Reading
+from reports.exports.readings import SECONDS, ExportReading
 from results.printable import printable_values
 from results.result import RunResult
 
@@ -27,7 +27,7 @@ def text(exported: Exported) -> str:
     return json.dumps(printable_values(document), indent=1, ensure_ascii=False) + "\n"
 
 
-def _benchmark(reading: Reading) -> dict[str, Any]:
+def _benchmark(reading: ExportReading) -> dict[str, Any]:
     return {
         "group": f"{reading.question}: {reading.metric}, {reading.unit}",
         "name": f"{reading.row}, {reading.phase}{reading.mark}",

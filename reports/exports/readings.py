@@ -32,7 +32,7 @@ _NAMES = (("events_per_cpu_second", "cpu_seconds_per_event"), ("_rate", "_second
 
 
 @dataclass(frozen=True)
-class Reading:
+class ExportReading:
     """One metric of one row in the phases of one kind, as it is exported."""
 
     question: str
@@ -80,7 +80,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Choice:
+class ReadingChoice:
     """What is asked to be exported. metrics: names as in result.json, ALL for all that rank; empty for the usual ones.
     bracketed: whether also figures that stand in brackets. units: those that the format knows; None for all.
     """
@@ -108,11 +108,11 @@ def usual() -> tuple[str, ...]:
     return tuple(metric.name for metric in (*(column.metric for column in columns()), *times, *lasting))
 
 
-def readings(run: RunResult) -> list[Reading]:
+def readings(run: RunResult) -> list[ExportReading]:
     """Every figure of a run: of a case with several trials the medians, of any other its own. Each has a name of its
     own: what a tool takes for a dictionary would hide one of two.
     """
-    found: dict[tuple[str, str], Reading] = {}
+    found: dict[tuple[str, str], ExportReading] = {}
     for comparison in compare(run):
         for row in comparison.rows:
             for case in row.repeated or row.cases:
@@ -125,7 +125,7 @@ def readings(run: RunResult) -> list[Reading]:
     return list(found.values())
 
 
-def of_trials(run: RunResult) -> list[Reading]:
+def of_trials(run: RunResult) -> list[ExportReading]:
     """Every figure of each trial, where a case has several."""
     return [
         found
@@ -136,9 +136,9 @@ def of_trials(run: RunResult) -> list[Reading]:
     ]
 
 
-def chosen(run: RunResult, choice: Choice) -> tuple[list[Reading], list[str]]:
+def chosen(run: RunResult, choice: ReadingChoice) -> tuple[list[ExportReading], list[str]]:
     """The figures that a format without marks is given, and what was left out, each in a line with its reason."""
-    kept: list[Reading] = []
+    kept: list[ExportReading] = []
     left_out: dict[tuple[str, str], list[str]] = {}
     for reading in readings(run):
         if reading.outcome != "pass" or not choice.wants(reading.source, reading.better):
@@ -154,7 +154,7 @@ def chosen(run: RunResult, choice: Choice) -> tuple[list[Reading], list[str]]:
     return kept, [*_without_proof(run), *told, *_unsayable(run, choice), *_absent(run, choice)]
 
 
-def _obstacle(reading: Reading, choice: Choice) -> str | None:
+def _obstacle(reading: ExportReading, choice: ReadingChoice) -> str | None:
     if reading.doubts and not choice.bracketed:
         return f"in brackets: {'; '.join(reading.doubts)}"
     if choice.units is not None and reading.unit not in choice.units:
@@ -177,7 +177,7 @@ def _without_proof(run: RunResult) -> Iterator[str]:
                     yield f"{name}: every figure: the outcome is {case.outcome}: {next(iter(reasons), '')}"
 
 
-def _unsayable(run: RunResult, choice: Choice) -> Iterator[str]:
+def _unsayable(run: RunResult, choice: ReadingChoice) -> Iterator[str]:
     for comparison in compare(run):
         for row in comparison.rows:
             for case in row.repeated or row.cases:
@@ -195,7 +195,7 @@ def unsayable(name: str, measured: MetricValue) -> str | None:
     return f"no tool could say {measured.value:g} {measured.unit}, as it is exported"
 
 
-def _absent(run: RunResult, choice: Choice) -> Iterator[str]:
+def _absent(run: RunResult, choice: ReadingChoice) -> Iterator[str]:
     """The metrics that were to be exported and that a row that is right has in no phase."""
     asked = choice.metrics or usual()
     for comparison in compare(run):
@@ -211,7 +211,7 @@ def _absent(run: RunResult, choice: Choice) -> Iterator[str]:
                 yield f"{comparison.title}: {row.name}: {', '.join(names)}: absent: {why}"
 
 
-def _of_case(comparison: Comparison, row: Row, case: CaseResult | RepeatedCase) -> Iterator[Reading]:
+def _of_case(comparison: Comparison, row: Row, case: CaseResult | RepeatedCase) -> Iterator[ExportReading]:
     trials = [case] if isinstance(case, CaseResult) else [each for each in row.cases if each.phase == case.phase]
     doubt = [] if case.outcome == "pass" else [f"the outcome is {case.outcome}"]
     for name, measured in case.metrics.items():
@@ -219,7 +219,7 @@ def _of_case(comparison: Comparison, row: Row, case: CaseResult | RepeatedCase) 
         if taken is None:
             continue
         shown, unit, better, value, low, high = taken
-        yield Reading(
+        yield ExportReading(
             question=comparison.title,
             row=row.name,
             phase=case.phase,

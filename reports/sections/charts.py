@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from reports.blocks import Block, Details, Figures, Hint
+from reports.elements import Details, Element, Figures, Hint
 from reports.sections.section import PagePart, Report, Section
 
 
-def _page(report: Report) -> Iterator[Block]:
+def _page(report: Report) -> Iterator[Element]:
     # Not sooner: what draws takes long to import, and a terminal needs none of it.
     from reports.figures import figures
 

@@ -8,8 +8,8 @@ from rich.table import Table as TerminalTable
 from rich.text import Text
 
 from reports import screen, units
-from reports.blocks import Block, Cell, Heading, Hint, Table
 from reports.comparison import Comparison, Row
+from reports.elements import Cell, Element, Heading, Hint, Table
 from reports.sections.section import PagePart, Report, Section, TerminalPart
 from results.metrics import drain, drain_cpu, jvm, startup, warm_up
 from results.metrics.metric import Metric
@@ -28,7 +28,7 @@ _COLUMNS: tuple[tuple[str, Metric], ...] = (
 _NARROW = (startup.STARTUP, warm_up.COLD_RATE, drain.RATE, warm_up.GREW)
 
 
-def _page(report: Report) -> Iterator[Block]:
+def _page(report: Report) -> Iterator[Element]:
     told = [comparison for comparison in report.comparisons if _rows(comparison)]
     if not told:
         return

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from reports import units
-from reports.blocks import Block, Check, Checks
 from reports.comparison import UNTESTED, Comparison, words
+from reports.elements import Check, Checks, Element
 from reports.labels import labels
 from reports.sections.section import PagePart, Report, Section
 from results import provenance
@@ -91,7 +91,7 @@ def _same_events(plans: Sequence[TrialPlan]) -> Check:
     return Check(False, "The engines were not given the same events.")
 
 
-def _page(report: Report) -> Iterator[Block]:
+def _page(report: Report) -> Iterator[Element]:
     yield Checks(tuple(checks(report.run, report.comparisons)))
 
 

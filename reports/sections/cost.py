@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from rich.text import Text
 
 from reports import units
-from reports.blocks import Block, Hint, Table
 from reports.comparison import Comparison, Row, words
+from reports.elements import Element, Hint, Table
 from reports.sections.section import PagePart, Report, Section, TerminalPart
 from results.metrics import drain_cpu
 from results.metrics.statistics import INTERVAL_SAMPLES
@@ -24,7 +24,7 @@ _HINT = (
 )
 
 
-def _page(report: Report) -> Iterator[Block]:
+def _page(report: Report) -> Iterator[Element]:
     told = [comparison for comparison in report.comparisons if _rows(comparison)]
     if not told:
         return

@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 from rich.text import Text
 
 from reports import units
-from reports.blocks import Block, Heading, Hint, Table
-from reports.columns import Column, columns
+from reports.columns import MetricColumn, columns
 from reports.comparison import Comparison
+from reports.elements import Element, Heading, Hint, Table
 from reports.sections.section import PagePart, Report, Section, TerminalPart
 from results.result import Calibration, Noise
 
 
-def _page(report: Report) -> Iterator[Block]:
+def _page(report: Report) -> Iterator[Element]:
     if report.run.calibrations:
         yield from _calibrations(report)
     if report.run.noise:
@@ -32,13 +32,13 @@ def _page(report: Report) -> Iterator[Block]:
         yield Table("The noise of this machine", names, [_noise(each, shown) for each in report.run.noise])
 
 
-def _noise(each: Noise, shown: Sequence[Column]) -> tuple[str, ...]:
+def _noise(each: Noise, shown: Sequence[MetricColumn]) -> tuple[str, ...]:
     changes = [each.changes.get(column.metric.name) for column in shown]
     cells = (units.NONE if change is None else f"{change:.1%}" for change in changes)
     return (f"{each.engine} ({each.mode}), {each.workload} on {each.log}", str(each.trials), *cells)
 
 
-def _calibrations(report: Report) -> Iterator[Block]:
+def _calibrations(report: Report) -> Iterator[Element]:
     yield Hint(
         "Measured with an echo, which writes as many rows as are due and computes nothing. A drain rate above half of "
         "the ceiling, and a latency within twice the floor, say more of the harness than of the engine: they stand in "

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 from rich.text import Text
 
-from reports.blocks import Block, Hint, Table
 from reports.comparison import Comparison
+from reports.elements import Element, Hint, Table
 from reports.sections.section import PagePart, Report, Section, TerminalPart
 from results.metrics import engine_counters
 from results.metrics.late_events import DROPPED, EVENTS, KEPT
 
 
-def _page(report: Report) -> Iterator[Block]:
+def _page(report: Report) -> Iterator[Element]:
     told = [pair for comparison in report.comparisons for pair in _told(comparison)]
     if not told:
         return

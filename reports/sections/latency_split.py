@@ -8,8 +8,8 @@ from rich.table import Table as TerminalTable
 from rich.text import Text
 
 from reports import screen, units
-from reports.blocks import Block, Heading, Hint, Table
 from reports.comparison import Comparison, Row
+from reports.elements import Element, Heading, Hint, Table
 from reports.sections.section import PagePart, Report, Section, TerminalPart
 from results.metrics.latency_parts import COMMIT, ENGINE, WHOLE
 from results.metrics.metric import Metric
@@ -26,7 +26,7 @@ _HEAD = (
 )
 
 
-def _page(report: Report) -> Iterator[Block]:
+def _page(report: Report) -> Iterator[Element]:
     told = [(comparison, rows) for comparison in report.comparisons if (rows := _told(comparison))]
     untold = [row.absent(WHOLE) for comparison in report.comparisons for row in comparison.ran]
     if not told:

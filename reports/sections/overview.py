@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reports import units
-from reports.blocks import Answer, Block, Matrix
 from reports.comparison import Comparison, Row
+from reports.elements import Answer, Element, Matrix
 from reports.labels import labels
 from reports.recovery_text import caught_up, recovered
 from reports.sections.section import PagePart, Report, Section
@@ -17,7 +17,7 @@ from results.metrics.recovery import CAUGHT_UP
 _STRUCK = "seconds until caught up: median, and its 95 % interval over the strikes (of fewer than five, their range)"
 
 
-def _page(report: Report) -> Iterator[Block]:
+def _page(report: Report) -> Iterator[Element]:
     """Nothing for one table, which answers for itself. The shorter side stands across."""
     if len(report.comparisons) < 2:
         return

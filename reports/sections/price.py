@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reports import units
-from reports.blocks import Block, Hint, Table
 from reports.comparison import Comparison, Row
+from reports.elements import Element, Hint, Table
 from reports.sections.section import PagePart, Report, Section
 from results.metrics import cores, latency
 from results.metrics.metric import Metric
@@ -14,7 +14,7 @@ from results.metrics.metric import Metric
 _HEAD = ("engine", "guarantee", "commits every", "p50", "p99", "busy cores", "seen")
 
 
-def _page(report: Report) -> Iterator[Block]:
+def _page(report: Report) -> Iterator[Element]:
     """Where a run has several guarantees or intervals, and nothing struck."""
     calm = [comparison for comparison in report.comparisons if comparison.fault == "none" and comparison.ran]
     if len({(each.guarantee, each.interval_ms, each.own_interval) for each in calm}) < 2:

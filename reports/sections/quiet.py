@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from rich.text import Text
 
 from reports import units
-from reports.blocks import Block, Hint, Table
 from reports.comparison import Comparison
+from reports.elements import Element, Hint, Table
 from reports.sections.section import PagePart, Report, Section, TerminalPart
 from results.metrics.foreign import FOREIGN, PRESSURE, STEAL, THROTTLED, WAITED
 from results.metrics.kept_up import BEGIN, GROWTH, WORTH
@@ -20,7 +20,7 @@ _HEAD = ("engine", "phase", "other work", "stolen", "our threads waited", "CPU p
 _UNTOLD = "cannot be told"
 
 
-def _page(report: Report) -> Iterator[Block]:
+def _page(report: Report) -> Iterator[Element]:
     rows = [
         (row.name, case.phase, *(_share(case, metric) for metric in _SHARES), _behind(case))
         for row in report.rows

@@ -8,8 +8,8 @@ from rich.table import Table as TerminalTable
 from rich.text import Text
 
 from reports import screen, units
-from reports.blocks import Block, Details, Hint, Table
 from reports.comparison import VIOLATIONS, Comparison, Row
+from reports.elements import Details, Element, Hint, Table
 from reports.labels import labels
 from reports.recovery_text import NEVER_LEFT, recovered
 from reports.sections.section import PagePart, Report, Section, TerminalPart
@@ -51,7 +51,7 @@ _STRIKES_HEAD = (
 _Cells = tuple[str, ...]
 
 
-def _page(report: Report) -> Iterator[Block]:
+def _page(report: Report) -> Iterator[Element]:
     told = [
         (label, rows, list(_strikes(comparison)))
         for label, comparison in zip(labels(report.comparisons), report.comparisons, strict=True)

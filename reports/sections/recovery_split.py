@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 
 from reports import units, vega
-from reports.blocks import Block, Details, Figure, Figures, Heading, Hint, Table
 from reports.comparison import Row
+from reports.elements import Details, Element, Figure, Figures, Heading, Hint, Table
 from reports.labels import labels
 from reports.sections.section import PagePart, Report, Section
 from results.result import StrikeResult
@@ -21,7 +21,7 @@ _STEPS = {
 """What follows a strike, in this order as a rule: for each, its seconds after the injection."""
 
 
-def _page(report: Report) -> Iterator[Block]:
+def _page(report: Report) -> Iterator[Element]:
     told = [
         (label, rows)
         for label, comparison in zip(labels(report.comparisons), report.comparisons, strict=True)
@@ -36,11 +36,11 @@ def _page(report: Report) -> Iterator[Block]:
         "loses its time there, and not while it catches up."
     )
     for label, rows in told:
-        blocks = _blocks(label, rows)
-        yield from (Details(f"Step by step: {label}", blocks),) if len(report.comparisons) > 1 else blocks
+        elements = _elements(label, rows)
+        yield from (Details(f"Step by step: {label}", elements),) if len(report.comparisons) > 1 else elements
 
 
-def _blocks(label: str, rows: Sequence[Row]) -> tuple[Block, ...]:
+def _elements(label: str, rows: Sequence[Row]) -> tuple[Element, ...]:
     title = f"Recovery step by step: {label}" if label else "Recovery step by step"
     drawn = [vega.Moments(row.name, points) for row in rows if (points := _points(row))]
     head = ["engine", *_STEPS]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reports.blocks import Block, Command, Hint
+from reports.elements import Command, Element, Hint
 from reports.sections.section import PagePart, Report, Section
 
 
-def _page(report: Report) -> Iterator[Block]:
+def _page(report: Report) -> Iterator[Element]:
     yield Hint("The events are a function of the seed, so the same command asks the same questions.")
     yield Command(report.command)
 

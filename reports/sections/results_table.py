@@ -9,9 +9,9 @@ from rich.table import Table as TerminalTable
 from rich.text import Text
 
 from reports import screen, summary, units
-from reports.blocks import Block, Cell, Details, Heading, Hint, Paragraph, Table, TableRow
-from reports.columns import Column, columns
+from reports.columns import MetricColumn, columns
 from reports.comparison import Comparison, Row, words
+from reports.elements import Cell, Details, Element, Heading, Hint, Paragraph, Table, TableRow
 from reports.relative import relative, times
 from reports.sections.section import PagePart, Report, Section, TerminalPart
 
@@ -19,7 +19,7 @@ _COUNTS, _DELIVERY = "lost/dup/\nwrong", "delivery:\nclaimed → seen"
 _LEFT = {"engine", "outcome", _DELIVERY}
 
 
-def _page(report: Report) -> Iterator[Block]:
+def _page(report: Report) -> Iterator[Element]:
     yield Hint(
         "Every output row was compared with the right answer, computed apart from any engine. Latency counts from the "
         "time an event was planned, until its result could be read by a read_committed consumer. Below a figure stands "
@@ -51,7 +51,7 @@ def _table_of(comparison: Comparison) -> Table:
     return Table(comparison.title, head, rows, label=f"Results: {comparison.title}")
 
 
-def _page_row(row: Row, shown: Sequence[Column], factors: Mapping[tuple[str, str], float]) -> TableRow:
+def _page_row(row: Row, shown: Sequence[MetricColumn], factors: Mapping[tuple[str, str], float]) -> TableRow:
     how = row.first.set_up.in_words(row.first.mode)
     whole = (f"{row.claimed} →", row.seen_in_words) if row.ran else ()
     cells: tuple[str | Cell, ...] = (
@@ -65,7 +65,7 @@ def _page_row(row: Row, shown: Sequence[Column], factors: Mapping[tuple[str, str
     return TableRow(cells, "wrong" if row.suspect else "" if row.ran else "idle")
 
 
-def _speed(row: Row, column: Column, factor: float | None) -> Cell:
+def _speed(row: Row, column: MetricColumn, factor: float | None) -> Cell:
     """A value as text, in brackets where it says less than it seems to; below it, how many times worse than the best
     it is, and of a median over trials the interval.
     """
@@ -116,7 +116,7 @@ def _outcome(row: Row) -> Text:
     return Text(row.outcome, screen.STYLES[row.outcome])
 
 
-def _speeds(row: Row, shown: Sequence[Column]) -> Iterator[Text]:
+def _speeds(row: Row, shown: Sequence[MetricColumn]) -> Iterator[Text]:
     """Speed and memory; also in brackets where the answer was wrong, for then they say nothing."""
     for column in shown:
         text = column.show(row.value(column.metric))

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from rich.console import RenderableType
 
-from reports.blocks import Block
 from reports.comparison import Comparison, Row
+from reports.elements import Element
 from results.result import RunResult
 
 
@@ -34,13 +34,13 @@ class Report:
 class PagePart:
     """Where a section stands on the page, and what it shows there.
 
-    order: sections stand by it, the lowest first. blocks: none if the section does not apply to the run; then the page
-    leaves it out. short_title: its name in the page's navigation, which leaves it out if that is empty.
+    order: sections stand by it, the lowest first. elements: none if the section does not apply to the run; then the
+    page leaves it out. short_title: its name in the page's navigation, which leaves it out if that is empty.
     """
 
     title: str
     order: int
-    blocks: Callable[[Report], Iterable[Block]]
+    elements: Callable[[Report], Iterable[Element]]
     short_title: str = ""
 
 

@@ -8,8 +8,8 @@ from rich.table import Table as TerminalTable
 from rich.text import Text
 
 from reports import screen, units
-from reports.blocks import Block, Hint, Table
 from reports.comparison import Comparison, Row
+from reports.elements import Element, Hint, Table
 from reports.sections.section import PagePart, Report, Section, TerminalPart
 
 _HEAD = ("how each is set", "settings", "worker processes", "state in", "commits every", "runs on")
@@ -22,7 +22,7 @@ _HINT = (
 )
 
 
-def _page(report: Report) -> Iterator[Block]:
+def _page(report: Report) -> Iterator[Element]:
     told = [comparison for comparison in report.comparisons if _rows(comparison)]
     if not told:
         return

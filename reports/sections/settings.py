@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from reports import units
-from reports.blocks import Block, Details, Hint, SideBySide, Table
 from reports.comparison import Row
+from reports.elements import Details, Element, Hint, SideBySide, Table
 from reports.labels import labelled
 from reports.sections.section import PagePart, Report, Section
 from results.metrics import registry
@@ -16,7 +16,7 @@ from results.result import MetricValue, RunResult
 _Cells = tuple[str, ...]
 
 
-def _page(report: Report) -> Iterator[Block]:
+def _page(report: Report) -> Iterator[Element]:
     rows = report.rows
     yield Hint("What was asked of every engine, what each was given beyond its defaults, and what all of it ran on.")
     asked = Table("Asked of every engine", ("setting", "value"), list(_asked(rows)))

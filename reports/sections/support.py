@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reports import units
-from reports.blocks import Block, Hint, Table
 from reports.comparison import Row
+from reports.elements import Element, Hint, Table
 from reports.sections.section import PagePart, Report, Section
 
 
-def _page(report: Report) -> Iterator[Block]:
+def _page(report: Report) -> Iterator[Element]:
     """Nothing where every engine has an operator of its own for all that was asked."""
     answers: dict[str, dict[str, list[str]]] = {}
     for row in report.rows:

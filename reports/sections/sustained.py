@@ -8,8 +8,8 @@ from rich.table import Table as TerminalTable
 from rich.text import Text
 
 from reports import screen, units
-from reports.blocks import Block, Details, Hint, Table
 from reports.comparison import Comparison, Row
+from reports.elements import Details, Element, Hint, Table
 from reports.sections.section import PagePart, Report, Section, TerminalPart
 from results.metrics import drain, sustained_rate
 from results.metrics.metric import Metric
@@ -24,7 +24,7 @@ _HEAD = ("sustained", "held", "failed at", "p50", "p99", "cores", "drain", "prob
 _PROBES = ("engine", "probe", "rate", "outcome", "lag grew by", "p50", "p99", "max", "cores", "generator late", "why")
 
 
-def _page(report: Report) -> Iterator[Block]:
+def _page(report: Report) -> Iterator[Element]:
     told = [comparison for comparison in report.comparisons if _rows(comparison)]
     if not told:
         return

@@ -8,8 +8,8 @@ from rich.table import Table as TerminalTable
 from rich.text import Text
 
 from reports import screen
-from reports.blocks import Block, Cell, Hint, Table, TableRow
 from reports.comparison import Comparison
+from reports.elements import Cell, Element, Hint, Table, TableRow
 from reports.sections.section import PagePart, Report, Section, TerminalPart
 from reports.threshold_text import STATES, figure, named, ordered
 
@@ -21,7 +21,7 @@ _HINT = (
 )
 
 
-def _page(report: Report) -> Iterator[Block]:
+def _page(report: Report) -> Iterator[Element]:
     with_some = [comparison for comparison in report.comparisons if comparison.thresholds]
     if with_some:
         yield Hint(_HINT)

@@ -8,9 +8,9 @@ from rich.table import Table as TerminalTable
 from rich.text import Text
 
 from reports import screen, units
-from reports.blocks import Block, Details, Heading, Hint, Table
-from reports.columns import Column, columns
+from reports.columns import MetricColumn, columns
 from reports.comparison import Comparison, Row
+from reports.elements import Details, Element, Heading, Hint, Table
 from reports.sections.section import PagePart, Report, Section, TerminalPart
 from results.metrics.statistics import INTERVAL_SAMPLES
 
@@ -18,7 +18,7 @@ _SHOWN = ("drain_rate", "latency_p50", "latency_p99", "events_per_cpu_second")
 """The metrics whose spread stands in a terminal, which has no room for more."""
 
 
-def _page(report: Report) -> Iterator[Block]:
+def _page(report: Report) -> Iterator[Element]:
     told = [(comparison, rows) for comparison in report.comparisons if (rows := _repeated(comparison))]
     if not told:
         return
@@ -65,12 +65,12 @@ def _repeated(comparison: Comparison) -> list[Row]:
     return [row for row in comparison.ran if row.repeated]
 
 
-def _value(row: Row, column: Column) -> str:
+def _value(row: Row, column: MetricColumn) -> str:
     text = column.show(row.value(column.metric))
     return f"({text})" if row.bracketed(column.metric) or (row.suspect and text != units.NONE) else text
 
 
-def _spread(row: Row, column: Column) -> str:
+def _spread(row: Row, column: MetricColumn) -> str:
     """The median, and between which values it lies; how many trials it rests on, where some have no value."""
     found = row.measured(column.metric)
     if found is None or found.low is None or found.high is None:

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from rich.text import Text
 
 from reports import screen, units
-from reports.blocks import Block, Table
 from reports.comparison import Comparison, Row, words
+from reports.elements import Element, Table
 from reports.labels import labelled
 from reports.sections.section import PagePart, Report, Section, TerminalPart
 
 
-def _page(report: Report) -> Iterator[Block]:
+def _page(report: Report) -> Iterator[Element]:
     troubles = [(name, *cells) for name, _, row in labelled(report.comparisons) for cells in _troubles(row)]
     if troubles:
         yield Table("Reasons and notes", ("engine", "phase", "outcome", "reason"), troubles)

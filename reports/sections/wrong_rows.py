@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from rich.text import Text
 
 from reports import units
-from reports.blocks import Block, Hint, Table
 from reports.comparison import Comparison, Row
+from reports.elements import Element, Hint, Table
 from reports.sections.section import PagePart, Report, Section, TerminalPart
 from results.result import Offence
 
@@ -20,7 +20,7 @@ _MAX_OFFENCES = 5
 """So many of an engine are listed in a terminal."""
 
 
-def _page(report: Report) -> Iterator[Block]:
+def _page(report: Report) -> Iterator[Element]:
     wrong = [row for row in report.rows if row.offences]
     if not wrong:
         return

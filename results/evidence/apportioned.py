@@ -18,7 +18,7 @@ from results.evidence.course import Course, course
 from results.evidence.offsets import Ascent, after_the_end
 from results.evidence.phases import Phase, phases
 from results.evidence.regenerated import RegeneratedStream, opened
-from results.evidence.rows import FIRST, UNKNOWN_KEY, Malformed, Reader, Rows, rows_of
+from results.evidence.rows import FIRST, UNKNOWN_KEY, Malformed, RowReader, Rows, rows_of
 from results.history import History
 from workloads.stream import CONTROL_IDS, Integers, splitmix64
 
@@ -35,7 +35,7 @@ _FILED = "filed.pickle"
 
 
 @dataclass(frozen=True)
-class Site:
+class JudgedFolder:
     """Where a large history is judged: its folder, one for scratch files, and in how many slices."""
 
     folder: Path
@@ -60,7 +60,7 @@ class Opened:
 
 
 @lru_cache(maxsize=1)
-def open_site(site: Site) -> Opened:
+def open_site(site: JudgedFolder) -> Opened:
     """A process opens it once."""
     history = History(site.folder)
     began = phases(history)
@@ -132,7 +132,7 @@ class _Filing:
 class Charting:
     """The task to find out how event time goes on in a phase, by its index."""
 
-    site: Site
+    site: JudgedFolder
     phase: int
 
     def do(self) -> None:
@@ -142,7 +142,7 @@ class Charting:
         course(here.stream.query, here.stream.planned(here.phases[self.phase].segment)).store(folder)
 
 
-def course_folder(site: Site, phase: int) -> Path:
+def course_folder(site: JudgedFolder, phase: int) -> Path:
     """Where the course of a phase is stored."""
     return site.scratch / f"course-{phase}"
 
@@ -163,7 +163,7 @@ class FiledInput:
 class InputFiling:
     """The task to file some parts of the table `input`; number: of the task."""
 
-    site: Site
+    site: JudgedFolder
     number: int
     parts: tuple[Path, ...]
 
@@ -193,7 +193,7 @@ class FiledRows:
     """Some parts of the table `output`."""
 
     filed: Filed
-    """A line for each row, as `results.evidence.rows.Reader` makes it."""
+    """A line for each row, as `results.evidence.rows.RowReader` makes it."""
     ascent: Ascent
     """Whether they were recorded in the log's order and in that of visibility, each once."""
     after: int
@@ -211,7 +211,7 @@ class RowFiling:
     number: of the task. first: the number of their first row among all.
     """
 
-    site: Site
+    site: JudgedFolder
     number: int
     parts: tuple[Path, ...]
     first: int
@@ -219,7 +219,7 @@ class RowFiling:
     def do(self) -> FiledRows:
         here = open_site(self.site)
         filing = _Filing(self.site.scratch / f"rows-{self.number}", self.site.slices)
-        reader, ascent, first = Reader(here.stream.query, here.labels, here.stream.shifts), Ascent(), self.first
+        reader, ascent, first = RowReader(here.stream.query, here.labels, here.stream.shifts), Ascent(), self.first
         ended = np.zeros(2, dtype=np.int64)
         for part in self.parts:
             names = ["partition", "offset", "time_ms", "visible_ns", "value"]
@@ -240,7 +240,7 @@ class RowFiling:
         return FiledRows(filing.done(), ascent, int(ended[0]), int(ended[1]), strange)
 
 
-def filings(site: Site, history: History, began: Sequence[Phase]) -> list[Charting | InputFiling | RowFiling]:
+def filings(site: JudgedFolder, history: History, began: Sequence[Phase]) -> list[Charting | InputFiling | RowFiling]:
     """The tasks by which a history is apportioned, those that take long first."""
     tasks: list[Charting | InputFiling | RowFiling] = [Charting(site, number) for number in range(len(began))]
     first = 0
@@ -262,14 +262,14 @@ def _grouped(parts: Sequence[tuple[Path, int]]) -> list[tuple[tuple[Path, ...], 
     return groups
 
 
-def keep(site: Site, inputs: Sequence[FiledInput], rows: Sequence[FiledRows]) -> None:
+def keep(site: JudgedFolder, inputs: Sequence[FiledInput], rows: Sequence[FiledRows]) -> None:
     """Store what was filed where, in the order of the tables, for those who read slices."""
     strange = [path for each in rows if (path := each.strange) is not None]
     kept = [each.filed for each in inputs], [each.filed for each in rows], strange
     (site.scratch / _FILED).write_bytes(pickle.dumps(kept))
 
 
-def read_slice(site: Site, number: int) -> tuple[Opened, dict[str, Integers], Rows]:
+def read_slice(site: JudgedFolder, number: int) -> tuple[Opened, dict[str, Integers], Rows]:
     """A history as it is opened, its courses known; the ids of a slice by phase, in log order; and the slice's rows."""
     here = open_site(site)
     for place, phase in enumerate(here.phases):
@@ -285,7 +285,7 @@ def read_slice(site: Site, number: int) -> tuple[Opened, dict[str, Integers], Ro
     return here, given, rows_of(here.stream.query, found, strangers, malformed)
 
 
-def _strange(paths: Sequence[Path], site: Site, number: int) -> tuple[Mapping[int, str], list[Malformed]]:
+def _strange(paths: Sequence[Path], site: JudgedFolder, number: int) -> tuple[Mapping[int, str], list[Malformed]]:
     """The unknown keys of a slice, by number of the row. Rows that cannot be read are all in the first slice."""
     strangers: dict[int, str] = {}
     malformed: list[Malformed] = []

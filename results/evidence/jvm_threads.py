@@ -63,7 +63,7 @@ class _Process:
     cpu_s: Mapping[Class, NDArray[np.float64]]
 
 
-class Threads:
+class JvmThreads:
     """Of all JVMs of a trial, those that had a thread which compiles. Raises DamagedHistory."""
 
     def __init__(self, history: History) -> None:

@@ -97,7 +97,7 @@ def parse(query: Query, table: pa.Table, labels: Sequence[str], shifts: Mapping[
     """Parse the table `output`. shifts: by how much columns were moved up on the way to the engine."""
     table = _in_order_of_visibility(table)
     partitions, offsets = _integers(table["partition"]), _integers(table["offset"])
-    reader = Reader(query, labels, shifts)
+    reader = RowReader(query, labels, shifts)
     reader.read(0, table)
     return rows_of(query, reader.lines(), reader.strangers, reader.malformed, _repeated(partitions, offsets))
 
@@ -127,7 +127,7 @@ FIRST = 6
 """Of a line that a Reader makes, the place of the first integer of `query.identity`."""
 
 
-class Reader:
+class RowReader:
     """Reads rows piece by piece, so that few parsed objects are alive at a time.
 
     strangers: the keys that the stream does not have, by number of the row. malformed: the rows that cannot be read.

@@ -21,24 +21,24 @@ SLEPT_S = 0.1
 
 
 @dataclass(frozen=True)
-class Change:
+class ClockStep:
     """Between two samples, the second at at_ns (monotonic), a clock moved against CLOCK_MONOTONIC by by_ns."""
 
     at_ns: int
     by_ns: int
 
 
-def steps(samples: MachineSamples) -> list[Change]:
+def steps(samples: MachineSamples) -> list[ClockStep]:
     """When the wall clock was set, and by how much."""
     return _changes(samples.at_ns, samples.offsets_ns("wall_ahead_ns"), STEP_MS * 1e6)
 
 
-def sleeps(samples: MachineSamples) -> list[Change]:
+def sleeps(samples: MachineSamples) -> list[ClockStep]:
     """When the machine had slept, and for how long."""
     return [one for one in _changes(samples.at_ns, samples.offsets_ns("asleep_ns"), SLEPT_S * 1e9) if one.by_ns > 0]
 
 
-def _changes(at_ns: Integers, offsets_ns: Integers, least_ns: float) -> list[Change]:
+def _changes(at_ns: Integers, offsets_ns: Integers, least_ns: float) -> list[ClockStep]:
     moved = np.diff(offsets_ns)
     places = np.flatnonzero(np.abs(moved) >= least_ns)
-    return [Change(int(at_ns[place + 1]), int(moved[place])) for place in places]
+    return [ClockStep(int(at_ns[place + 1]), int(moved[place])) for place in places]

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from results.evidence.jvm_threads import NoThreads, Threads
+from results.evidence.jvm_threads import JvmThreads, NoThreads
 from results.metrics.basis import Basis
 from results.metrics.foreign import span
 from results.metrics.jvm import NOTED
@@ -16,7 +16,7 @@ _BROKER = ("broker",)
 
 
 def measure(basis: Basis) -> Measured:
-    found, threads, within = Measured(), Threads(basis.history), span(basis)
+    found, threads, within = Measured(), JvmThreads(basis.history), span(basis)
     if isinstance(within, str):
         found.lack([JIT], within)
         return found

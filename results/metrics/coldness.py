@@ -3,7 +3,7 @@ started again (METHOD.md, "Throughput"). Says so, and gives no figure."""
 
 from __future__ import annotations
 
-from results.evidence.jvm_threads import Threads
+from results.evidence.jvm_threads import JvmThreads
 from results.evidence.samples import ENGINE
 from results.history import Strike
 from results.metrics.basis import Basis
@@ -12,7 +12,7 @@ from results.metrics.measurement import Measurement
 
 
 def measure(basis: Basis) -> Measured:
-    found, threads = Measured(), Threads(basis.history)
+    found, threads = Measured(), JvmThreads(basis.history)
     if not threads.jvms_since(ENGINE, 0):
         return found
     if basis.history.plan.drain is None:

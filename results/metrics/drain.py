@@ -7,7 +7,7 @@ from results.metrics.attempts import last_attempt
 from results.metrics.basis import Basis
 from results.metrics.measured import Measured
 from results.metrics.measurement import Measurement
-from results.metrics.metric import Column, Metric
+from results.metrics.metric import Metric, TableColumn
 from results.metrics.warmness import not_warm
 from results.warmth import ENOUGH
 
@@ -16,7 +16,7 @@ RATE = Metric(
     "events/s",
     "higher",
     "Events of the last backlog, by the seconds it lasted",
-    Column("drain", 10, "drain rate"),
+    TableColumn("drain", 10, "drain rate"),
 )
 SECONDS = Metric(
     "drain_seconds", "s", "none", "From the release of the last backlog until its last result could be read"

@@ -7,7 +7,7 @@ from results.metrics.attempts import last_attempt
 from results.metrics.basis import Basis
 from results.metrics.measured import Measured
 from results.metrics.measurement import Measurement
-from results.metrics.metric import Column, Metric
+from results.metrics.metric import Metric, TableColumn
 from results.metrics.warmness import not_warm
 
 SECONDS = Metric("cpu_seconds", "s", "lower", "CPU of all the engine's processes while the last backlog was drained")
@@ -16,7 +16,7 @@ EVENTS_PER_SECOND = Metric(
     "events/CPU-s",
     "higher",
     "Events of the last backlog for each second of CPU that the engine took",
-    Column("events/\nCPU-s", 50, "events per\nCPU-second", bare=True),
+    TableColumn("events/\nCPU-s", 50, "events per\nCPU-second", bare=True),
 )
 BROKER_SECONDS = Metric("broker_cpu_seconds", "s", "none", "CPU of the broker and its controller in the same time")
 

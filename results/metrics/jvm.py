@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from results.evidence.jvm_threads import NoThreads, Shares, Threads
+from results.evidence.jvm_threads import JvmThreads, NoThreads, Shares
 from results.evidence.samples import ENGINE, NoSamples
 from results.metrics.attempts import last_attempt
 from results.metrics.basis import Basis
@@ -32,7 +32,7 @@ EVENTS_PER_SECOND = Metric(
 
 def measure(basis: Basis) -> Measured:
     """Of the measured part, or of the last backlog; nothing for an engine that does not run on the JVM."""
-    found, threads = Measured(), Threads(basis.history)
+    found, threads = Measured(), JvmThreads(basis.history)
     spans = _span_ns(basis)
     figure = CORES if basis.kind == "paced" else EVENTS_PER_SECOND
     if threads.recorded and not threads.jvms_since(ENGINE, 0):

@@ -11,7 +11,7 @@ from results.evidence.gaps import STALLED_MS, stalled_s, visible_since_ns
 from results.metrics.basis import Basis
 from results.metrics.measured import Measured
 from results.metrics.measurement import Measurement
-from results.metrics.metric import Column, Metric
+from results.metrics.metric import Metric, TableColumn
 from results.metrics.statistics import PERCENTILES, curve, needed, percentile
 from results.plan import Paced
 from results.result import Series
@@ -28,7 +28,7 @@ CURVE = "latency percentiles"
 LARGEST_BY_SECOND = "latency max by second"
 """Names of series."""
 
-_COLUMNS = {"p50": Column("p50", 20), "p99": Column("p99", 30), "max": Column("max", 40)}
+_COLUMNS = {"p50": TableColumn("p50", 20), "p99": TableColumn("p99", 30), "max": TableColumn("max", 40)}
 _PERCENT = {suffix: f"{percent} % of" for suffix, percent in PERCENTILES.items()} | {"max": "all"}
 
 RESULT = {

@@ -6,12 +6,16 @@ from results.evidence.samples import ENGINE, NoSamples
 from results.metrics.basis import Basis
 from results.metrics.measured import Measured
 from results.metrics.measurement import Measurement
-from results.metrics.metric import Column, Metric
+from results.metrics.metric import Metric, TableColumn
 from results.metrics.statistics import thinned
 from results.result import Series
 
 PEAK = Metric(
-    "memory_peak", "bytes", "lower", "The largest PSS of all the engine's processes in sum", Column("peak\nmemory", 60)
+    "memory_peak",
+    "bytes",
+    "lower",
+    "The largest PSS of all the engine's processes in sum",
+    TableColumn("peak\nmemory", 60),
 )
 RSS_PEAK = Metric("rss_peak", "bytes", "lower", "The largest RSS of all the engine's processes in sum")
 ROLE_PEAKS = {

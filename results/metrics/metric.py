@@ -8,7 +8,7 @@ from results.result import Better
 
 
 @dataclass(frozen=True)
-class Column:
+class TableColumn:
     """Where a metric stands in the tables of results, of the terminal and of the page alike."""
 
     heading: str
@@ -33,5 +33,5 @@ class Metric:
     """Which way is better; `none` for what describes a trial and ranks nothing."""
     meaning: str
     """A sentence for the reader, without its full stop. METHOD.md has the definition."""
-    column: Column | None = None
+    column: TableColumn | None = None
     """None for a metric that stands in the list of all metrics only."""

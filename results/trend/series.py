@@ -14,7 +14,7 @@ State = Literal["worse", "better", "level"]
 
 
 @dataclass(frozen=True)
-class Change:
+class LevelChange:
     """A new level. place: of its first reading. share: of the medians, after by before, less 1. known: why, if somebody
     accepted it.
     """
@@ -32,10 +32,10 @@ class Trend:
     case: str
     metric: str
     readings: tuple[Reading, ...]
-    changes: tuple[Change, ...]
+    changes: tuple[LevelChange, ...]
 
     @property
-    def newest(self) -> Change | None:
+    def newest(self) -> LevelChange | None:
         """The last change that nobody has accepted; None if there is none."""
         return next((change for change in reversed(self.changes) if not change.known), None)
 
@@ -69,7 +69,7 @@ def _trend(case: str, metric: str, readings: Sequence[Reading], accepted: Sequen
     for number, place in enumerate(places, 1):
         share = median(values[place : bounds[number + 1]]) / median(values[bounds[number - 1] : place]) - 1
         worse = share > 0 if same[0].better == "lower" else share < 0
-        changes.append(Change(place, share, worse, why.get(place, "")))
+        changes.append(LevelChange(place, share, worse, why.get(place, "")))
     return Trend(case, metric, same, tuple(changes))
 
 

@@ -24,7 +24,7 @@ from results.verdict.causes import Causes
 from results.verdict.examination import Examination
 from results.verdict.identity import grouped
 from results.verdict.matching import DUPLICATE, MATCH
-from results.verdict.succession import Answer, explain_running, explain_windows
+from results.verdict.succession import KeyRow, explain_running, explain_windows
 from workloads.query import ID, Query, Running, Session, SqlAnswer, Windowed
 from workloads.stream import Integers
 
@@ -241,16 +241,16 @@ class Explainer:
                     self._found[row] = explanation
 
     def _in_succession(
-        self, events: Columns, answers: list[Answer], thorough: bool
+        self, events: Columns, answers: list[KeyRow], thorough: bool
     ) -> Iterator[tuple[int, Explanation]]:
         if isinstance(self._query.shape, Running):
             return explain_running(self._query, events, answers)
         return explain_windows(self._query, events, answers, thorough)
 
-    def _answer(self, row: int) -> Answer:
+    def _answer(self, row: int) -> KeyRow:
         due = int(self._matching.index[row])
         renamed = bool(self._matching.renamed[row])
-        return Answer(
+        return KeyRow(
             number=row,
             identity=int(self._matching.rows.identity[0, row]),
             values=self._values(row),

@@ -80,7 +80,7 @@ def findings(seen: Examination, kind: PhaseKind) -> Findings:
 
 
 @dataclass(frozen=True)
-class Explained:
+class ExplainedRows:
     """What was found of the rows of a slice that are not as they should be."""
 
     kinds: Counter[Kind]
@@ -91,12 +91,12 @@ class Explained:
     """The rows that are shown, by sort, each with what it is in order by."""
 
 
-def explained(seen: Examination, kind: PhaseKind, mine: Chosen) -> Explained:
+def explained(seen: Examination, kind: PhaseKind, mine: Chosen) -> ExplainedRows:
     """What stands behind the rows of a slice."""
     return _Finding(seen, kind, mine).explained()
 
 
-def concluded(tallies: Sequence[Tally], slices: Sequence[Explained]) -> Findings:
+def concluded(tallies: Sequence[Tally], slices: Sequence[ExplainedRows]) -> Findings:
     """What all slices say together. slices: as far as something was to be explained there."""
     kinds: Counter[Kind] = Counter()
     for counts in (*(tally.kinds for tally in tallies), *(each.kinds for each in slices)):
@@ -132,7 +132,7 @@ class _Finding:
         missing = mine.shown[MISSING]
         self._explainer = Explainer(seen, mine.concerned, missing, mine.positions, mine.thorough)
 
-    def explained(self) -> Explained:
+    def explained(self) -> ExplainedRows:
         matching, numbers = self._matching, self._matching.rows.numbers
         wrong, unexpected = (
             np.flatnonzero(self._rows_here & (matching.counts_as == count)) for count in (WRONG, UNEXPECTED)
@@ -144,7 +144,7 @@ class _Finding:
         unexpected = unexpected[~((numbers[unexpected] > strays) & explicable(self._seen, unexpected))]
         kinds: Counter[Kind] = Counter(self._kind(int(row)) for row in open_rows)
         kinds.update(self._kind_of_stray(int(row)) for row in unexpected)
-        return Explained(
+        return ExplainedRows(
             kinds=kinds,
             undecided=sum(self._is_undecided(int(row)) for row in open_rows),
             offences={sort: list(self._offences(sort, places)) for sort, places in self._chosen.shown.items()}

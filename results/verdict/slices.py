@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from results.evidence import apportioned
-from results.evidence.apportioned import FiledInput, FiledRows, Site
+from results.evidence.apportioned import FiledInput, FiledRows, JudgedFolder
 from results.evidence.committed_input import CommittedInput, Flaws, input_problems, recounted
 from results.evidence.course import Course
 from results.evidence.offsets import Ascent, recording_problems
@@ -28,7 +28,7 @@ from results.verdict.examination import Answered, Examination, compared, problem
 from results.verdict.examination import examine as examine_whole
 from results.verdict.late import Lateness
 from results.verdict.matching import UNEXPECTED
-from results.verdict.offences import Explained, Findings, concluded, explained
+from results.verdict.offences import ExplainedRows, Findings, concluded, explained
 from results.verdict.paced_rows import PacedRows, joined, paced_rows
 from results.verdict.pairing import PAIRED, pairs_windows
 from results.verdict.tally import Chosen, Tally, chosen, counted, lighter
@@ -60,7 +60,7 @@ class Weighed:
 class Weighing:
     """The task to examine a slice, by its number. paired_before: as of `results.verdict.pairing.pair`."""
 
-    site: Site
+    site: JudgedFolder
     number: int
     paired_before: int | None = None
 
@@ -92,7 +92,7 @@ class Explaining:
     kind: PhaseKind
     chosen: Chosen
 
-    def do(self) -> Explained:
+    def do(self) -> ExplainedRows:
         return explained(self.weighing.examined(), self.kind, self.chosen)
 
 
@@ -125,7 +125,7 @@ def examine(history: History, phases: list[Phase], until: ExitStack) -> Examined
         return Examined(examine_whole(history, phases))
     scratch = Path(until.enter_context(TemporaryDirectory(prefix="streamgauge-", ignore_cleanup_errors=True)))
     pool = until.enter_context(Pool(PROCESSES, scratch))
-    slices = Slices(history, phases, Site(history.folder, scratch, number), pool)
+    slices = Slices(history, phases, JudgedFolder(history.folder, scratch, number), pool)
     if not slices.apportioned():
         return Examined(examine_whole(history, phases))
     return Examined(slices.weighed(), slices)
@@ -141,7 +141,7 @@ def findings(examined: Examined, kind: PhaseKind) -> Findings:
 class Slices:
     """A history in slices."""
 
-    def __init__(self, history: History, phases: list[Phase], site: Site, pool: Pool) -> None:
+    def __init__(self, history: History, phases: list[Phase], site: JudgedFolder, pool: Pool) -> None:
         self._history, self._phases, self._site, self._pool = history, phases, site, pool
         self._stream, self._labels = opened(history, phases)
         self._weighings = [Weighing(site, number) for number in range(site.slices)]
@@ -204,7 +204,7 @@ class Slices:
             for weighing, mine, tally in zip(self._weighings, chosen(self._stream.query, tallies), tallies, strict=True)
             if tally.unsettled or tally.kinds["malformed"] or any(len(places) for places in mine.shown.values())
         ]
-        found = [each for _, each in self._pool.each(do, tasks) if isinstance(each, Explained)]
+        found = [each for _, each in self._pool.each(do, tasks) if isinstance(each, ExplainedRows)]
         return concluded(tallies, found)
 
     def _weigh(self) -> list[Weighed]:

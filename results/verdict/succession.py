@@ -40,7 +40,7 @@ FRUITLESS = 3
 
 
 @dataclass(frozen=True)
-class Answer:
+class KeyRow:
     """A row of a key as it is there."""
 
     number: int
@@ -57,7 +57,7 @@ class Answer:
     """Whether another row has its identity and came before it, or is right."""
 
 
-def explain_running(query: Query, events: Columns, answers: list[Answer]) -> Iterator[tuple[int, Explanation]]:
+def explain_running(query: Query, events: Columns, answers: list[KeyRow]) -> Iterator[tuple[int, Explanation]]:
     """Explanations of a key's wrong rows. events: of the key. answers: in order of visibility."""
     first_places = _first_places(events[ID])
     summed = [output for output in outputs(query) if output.function in ("count", "sum")]
@@ -91,7 +91,7 @@ class _Totals:
         """By how much each event counts too often, with what explained it; the newest last."""
         self._fruitless = 0
 
-    def explain(self, answer: Answer, due: Mapping[str, int], place: int) -> Explanation:
+    def explain(self, answer: KeyRow, due: Mapping[str, int], place: int) -> Explanation:
         once = np.zeros(len(self._events[ID]), dtype=np.int64)
         once[: place + 1] = 1
         for surplus, explanation in reversed(self._known[-_MOST_KNOWN:]):
@@ -116,7 +116,7 @@ class _Totals:
         self._fruitless += 1
         return explain(self._query, so_far, due, answer.values, False)
 
-    def _counted_again(self, weights: Integers, answer: Answer) -> tuple[Integers, Explanation] | None:
+    def _counted_again(self, weights: Integers, answer: KeyRow) -> tuple[Integers, Explanation] | None:
         """A run of the key's events that are counted once more than these weights say.
 
         They may come after the row's own: what a state held already is counted again as the log is replayed.
@@ -133,7 +133,7 @@ class _Totals:
         ranged = ", a contiguous range of its key's events," if len(named) > 1 else ""
         return again, counted(named, f"{describe(named)}{ranged}", 1, [])
 
-    def _lost_more(self, weights: Integers, answer: Answer) -> tuple[Integers, Explanation] | None:
+    def _lost_more(self, weights: Integers, answer: KeyRow) -> tuple[Integers, Explanation] | None:
         """A run of the events that these weights count once, which the row lacks as well."""
         held = np.flatnonzero(weights == 1)
         count, ids, checks = (-more for more in self._more(weights, answer))
@@ -149,13 +149,13 @@ class _Totals:
         named = tuple(int(value) for value in self._events[ID][held[places]])
         return lost, counted(named, describe(named), -1, [])
 
-    def _more(self, weights: Integers, answer: Answer) -> tuple[int, int, int]:
+    def _more(self, weights: Integers, answer: KeyRow) -> tuple[int, int, int]:
         """What the row's audit sums have beyond those of the events, each as often as its weight says."""
         sums = int(weights.sum()), *(int((self._events[name] * weights).sum()) for name in (ID, CHECK))
         count, ids, checks = (answer.values[name] - total for name, total in zip(SUMS, sums, strict=True))
         return count, ids, checks
 
-    def _off(self, weights: Integers, answer: Answer) -> list[str]:
+    def _off(self, weights: Integers, answer: KeyRow) -> list[str]:
         return disagreeing(self._query, self._events, weights, answer.values)
 
     @staticmethod
@@ -168,7 +168,7 @@ class _Totals:
 
 
 def explain_windows(
-    query: Query, events: Columns, answers: list[Answer], thorough: bool
+    query: Query, events: Columns, answers: list[KeyRow], thorough: bool
 ) -> Iterator[tuple[int, Explanation]]:
     """Explanations of a key's wrong rows of windows by count or condition. answers: in order of visibility."""
     walk = _Walk(query, events, thorough)
@@ -193,7 +193,7 @@ class _Walk:
         self._cause: Explanation | None = None
         self._fruitless = 0
 
-    def follow(self, answer: Answer) -> None:
+    def follow(self, answer: KeyRow) -> None:
         """A right row: its window is a run of events, and its smallest id the first, unless phases are numbered in
         another order than they were sent in.
         """
@@ -204,7 +204,7 @@ class _Walk:
             self._go_on(np.arange(place, min(place + count, len(self._ids))), place + count)
             self._cause = None
 
-    def explain(self, answer: Answer) -> Explanation:
+    def explain(self, answer: KeyRow) -> Explanation:
         none = np.empty(0, dtype=np.int64)
         starts = [] if self._place is None else [(self._tail, self._place)]
         if (first := self._first_places.get(answer.identity)) is not None:
@@ -219,7 +219,7 @@ class _Walk:
         text = "no events of this key in a row explain it, some lost or counted twice"
         return Explanation("broken audit", text, certain=False)
 
-    def _as_run(self, answer: Answer, tail: Integers, place: int) -> Explanation | None:
+    def _as_run(self, answer: KeyRow, tail: Integers, place: int) -> Explanation | None:
         """The window's events, each once. Then its values are wrong, or the windows before it have moved it."""
         new = answer.values[SUMS[0]] - len(tail)
         stop = place + new
@@ -243,7 +243,7 @@ class _Walk:
         text = "its events follow each other, but no window of this key has just these"
         return Explanation("broken audit", text, certain=not self._fruitless)
 
-    def _with_loss(self, answer: Answer, tail: Integers, place: int) -> Explanation | None:
+    def _with_loss(self, answer: KeyRow, tail: Integers, place: int) -> Explanation | None:
         new = answer.values[SUMS[0]] - len(tail)
         for lost in range(1, MOST_LOST + 1):
             stop = place + new + lost
@@ -257,7 +257,7 @@ class _Walk:
                 return self._concluded(answer, window, stop, run[chosen], -1)
         return None
 
-    def _with_repeats(self, answer: Answer, tail: Integers, place: int) -> Explanation | None:
+    def _with_repeats(self, answer: KeyRow, tail: Integers, place: int) -> Explanation | None:
         new = answer.values[SUMS[0]] - len(tail)
         for times in range(1, MOST_TIMES + 1):
             for repeated in range(1, new // times + 1):
@@ -278,7 +278,7 @@ class _Walk:
                     return self._concluded(answer, window, stop, earlier[chosen], times)
         return None
 
-    def _concluded(self, answer: Answer, window: Integers, stop: int, concerned: Integers, times: int) -> Explanation:
+    def _concluded(self, answer: KeyRow, window: Integers, stop: int, concerned: Integers, times: int) -> Explanation:
         off = self._disagreeing(window, answer)
         if int(self._ids[window].min()) != answer.identity:
             off.append("first")
@@ -291,7 +291,7 @@ class _Walk:
             self._cause = explanation
         return explanation
 
-    def _left(self, answer: Answer, tail: Integers, run: Integers) -> tuple[int, int, int]:
+    def _left(self, answer: KeyRow, tail: Integers, run: Integers) -> tuple[int, int, int]:
         """What the row's sums have beyond those of the tail and the run."""
         count, ids, checks = (answer.values[name] for name in SUMS)
         return (
@@ -300,7 +300,7 @@ class _Walk:
             checks - int(self._checks[tail].sum()) - int(self._checks[run].sum()),
         )
 
-    def _disagreeing(self, window: Integers, answer: Answer) -> list[str]:
+    def _disagreeing(self, window: Integers, answer: KeyRow) -> list[str]:
         return disagreeing(self._query, *self._taken(window), answer.values)
 
     def _taken(self, window: Integers) -> tuple[Columns, Integers]:

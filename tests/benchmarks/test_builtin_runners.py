@@ -28,7 +28,7 @@ from engines.protocol import Engine, Job, LogKind, RunningJob, Site, Topic
 from engines.runtime.events import event_type
 from harness.broker import Broker
 from harness.doctor import prepare_broker
-from harness.instruments.generator import Encoder
+from harness.instruments.encoder import Encoder
 from harness.provisioning.progress import Lines
 from workloads import sensors
 from workloads.control import heartbeat

@@ -23,7 +23,7 @@ from harness.instruments.generator import closing_keys, heartbeat_key
 from harness.problem import Problem
 from harness.provisioning.progress import Lines
 from tests.conformance.reference import Event, Row
-from workloads.control import Control, answers, closing, heartbeat
+from workloads.control import ControlEvent, answers, closing, heartbeat
 from workloads.query import CHECK, ID, Query
 from workloads.stream import CONTROL, CONTROL_IDS, partition_of
 
@@ -267,7 +267,7 @@ class _Run:
         self._values += found
         return found
 
-    def _control(self, key: str, partition: int, time_ms: int, event: Control) -> None:
+    def _control(self, key: str, partition: int, time_ms: int, event: ControlEvent) -> None:
         fields: dict[str, Any] = {column.name: 0 for column in self._query.columns}
         if self._query.deduplicate:
             fields |= dict.fromkeys(self._query.deduplicate.columns, self._control_id)

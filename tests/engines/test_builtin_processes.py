@@ -8,9 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +26,7 @@ from engines.runtime.cluster import BuiltinEngine
 from engines.runtime.connector import Checkpoint, Results, WorkerFailure
 from engines.runtime.job_spec import JobSpec
 from harness.faults.processes import kill
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -57,13 +56,6 @@ def site(tmp_path: Path) -> Site:
 
 def alive(pids: list[int]) -> list[int]:
     return [pid for pid in pids if state(pid) not in ("", "Z")]
-
-
-def wait_until(what: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WAIT_S
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def all_pids(running: Any) -> list[int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import psutil
@@ -13,6 +12,7 @@ from engines.logs.offsets import CommittedOffsets
 from engines.logs.protocol import LogFailure
 from engines.process import Process
 from engines.protocol import EngineFailure, Observable, Placed, Revivable
+from tests.waiting import wait_until
 
 SLEEP = "exec sleep 60"
 
@@ -93,10 +93,7 @@ def test_what_an_earlier_process_said_in_the_same_log_is_passed_over(group, tmp_
 
 def counted(running: ConsumerGroup, expected: dict[str, int]) -> None:
     """Wait until the group says so; what it says instead fails the test."""
-    deadline = time.monotonic() + 10
-    while running.counters() != expected:
-        assert time.monotonic() < deadline, running.counters()
-        time.sleep(0.02)
+    wait_until(lambda: running.counters() == expected, awaited=running.counters)
 
 
 def test_a_group_whose_workers_count_nothing_has_no_counters(group):
@@ -135,10 +132,7 @@ def test_a_worker_that_dies_later_is_a_failure_of_the_job(group):
     running.wait_ready(10)
     victim = running.processes()["worker"][1]
     psutil.Process(victim).kill()
-    deadline = time.monotonic() + 5
-    while running.failure() is None:
-        assert time.monotonic() < deadline
-    assert "worker-1 was ended by SIGKILL" in running.failure().what
+    assert "worker-1 was ended by SIGKILL" in wait_until(running.failure).what
     assert victim not in running.processes()["worker"]
 
 
@@ -159,10 +153,7 @@ def kill(running: ConsumerGroup, number: int) -> int:
     """SIGKILL one of the workers that live; its pid, once it is dead."""
     pid = running.processes()["worker"][number]
     psutil.Process(pid).kill()
-    deadline = time.monotonic() + 5
-    while pid in running.processes()["worker"]:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: pid not in running.processes()["worker"])
     return pid
 
 
@@ -247,10 +238,7 @@ def test_progress_stays_as_it_was_while_the_broker_is_down(group, offsets):
 
 
 def state(running: ConsumerGroup, expected: str) -> None:
-    deadline = time.monotonic() + 10
-    while running.progress().state != expected:
-        assert time.monotonic() < deadline, running.progress().state
-        time.sleep(0.02)
+    wait_until(lambda: running.progress().state == expected, awaited=running.progress)
 
 
 def test_the_state_changes_when_the_group_notices_and_not_when_a_worker_dies(group, tmp_path):

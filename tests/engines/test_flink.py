@@ -12,7 +12,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -33,6 +32,7 @@ from engines.protocol import EngineFailure, Job, Progress, Site, Topic
 from harness.faults.processes import kill
 from tests.conformance.examples import EXAMPLES, stream
 from tests.conformance.reference import rows
+from tests.waiting import wait_until
 from workloads import sensors
 from workloads.query import Aggregate, Column, Condition, Linear, Query, Session, Tumbling, Until, Windowed
 
@@ -398,9 +398,7 @@ def test_progress_is_completed_checkpoints_over_all_submissions(job, manager, ru
     submission = clients(says('{"job": "f00"}')).ask(tmp_path / "job-1.json")
     again = FlinkJob(job, submission, processes("manager", "exec sleep 60"), [], manager.rest, completed)
     manager.completed, manager.state = 0, "RESTARTING"
-    deadline = time.monotonic() + 10
-    while again.progress().state != "RESTARTING":
-        assert time.monotonic() < deadline
+    wait_until(lambda: again.progress().state == "RESTARTING")
     assert again.progress().commits == 7
     manager.completed = 2
     assert again.progress().commits == 9
@@ -421,9 +419,7 @@ def test_progress_says_what_was_last_known_where_nothing_answers(manager, runnin
 
 def test_a_job_that_could_not_be_submitted_has_no_progress(submitted):
     refused = submitted(says('{"error": "no such topic"}'))
-    deadline = time.monotonic() + 10
-    while refused.failure() is None:
-        assert time.monotonic() < deadline
+    wait_until(refused.failure)
     assert refused.progress() == Progress(0)
 
 
@@ -433,10 +429,7 @@ def test_a_job_whose_job_manager_was_killed_is_stopped_at_once(job, manager, pro
     running = FlinkJob(job, submission, killed, [], manager.rest)
     running.wait_ready(10)
     os.kill(killed.pid, signal.SIGKILL)
-    deadline = time.monotonic() + 10
-    while (failure := running.failure()) is None:
-        assert time.monotonic() < deadline
-    assert "manager was ended by SIGKILL" in failure.what
+    assert "manager was ended by SIGKILL" in wait_until(running.failure).what
     running.stop()
     assert not manager.cancelled
     assert running.processes()["coordinator"] == []
@@ -462,10 +455,7 @@ def test_a_dead_task_manager_is_started_again_in_its_place(submitted, processes)
     running.wait_ready(10)
     first, second = running.processes()["worker"]
     os.kill(first, signal.SIGKILL)
-    deadline = time.monotonic() + 10
-    while not (revived := running.revive()):
-        assert time.monotonic() < deadline
-    assert revived == ["worker-0"]
+    assert wait_until(running.revive) == ["worker-0"]
     after = running.processes()["worker"]
     assert len(after) == 2
     assert first not in after
@@ -542,13 +532,9 @@ def test_a_client_that_ended_in_idleness_is_started_again(clients, tmp_path):
     ended = tmp_path / "ended"
     client = clients(f"test -e {ended} || {{ touch {ended}; exit 0; }}; " + says('{"job": "f00"}'))
     first = client.process
-    while first.exit_code is None:
-        time.sleep(0.01)
+    wait_until(lambda: first.exit_code is not None)
     submission = client.ask(tmp_path / "job-1.json")
-    deadline = time.monotonic() + 10
-    while submission.job() is None and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert submission.job() == "f00"
+    assert wait_until(submission.job) == "f00"
     assert client.process is not first
 
 
@@ -556,14 +542,10 @@ def test_what_a_client_did_not_read_before_it_was_ended_is_not_submitted_later(c
     tried = tmp_path / "tried"
     client = clients(f"test -e {tried} || {{ touch {tried}; sleep 60; }}; " + says('{"job": "f00"}'))
     abandoned = client.ask(tmp_path / "job-1.json")
-    while not tried.exists():
-        time.sleep(0.01)
+    wait_until(tried.exists)
     abandoned.give_up()
     submission = client.ask(tmp_path / "job-2.json")
-    deadline = time.monotonic() + 10
-    while submission.job() is None and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert submission.job() == "f00"
+    assert wait_until(submission.job) == "f00"
     assert not (tmp_path / "job-1.answer").exists()
 
 
@@ -658,10 +640,7 @@ def test_a_task_manager_that_stands_by_is_not_occupied(site, make_job):
         assert running.occupied() == workers
         kill(workers[:1])
         # Revived earlier, it would be used at once: the job goes on where slots are.
-        deadline = time.monotonic() + 120
-        while not runs_within(running, workers[1]):
-            assert time.monotonic() < deadline, running.occupied()
-            time.sleep(0.1)
+        wait_until(lambda: runs_within(running, workers[1]), 120, running.occupied)
         running.revive()
         running.wait_ready(120)
         assert len(running.processes()["worker"]) == 2

@@ -6,8 +6,6 @@ import dataclasses
 import json
 import shutil
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,6 +15,7 @@ from engines.configuration import values
 from engines.java_classes import compiled
 from engines.kafka_streams import MAIN, SOURCES, application, configuration, engine
 from engines.protocol import EngineFailure, Environment, Job, Site, Topic
+from tests.waiting import wait_until
 from workloads import sensors
 from workloads.query import (
     Condition,
@@ -255,7 +254,7 @@ def test_a_record_that_is_no_event_ends_the_job_and_its_failure_says_what_is_wro
         producer = Producer({"bootstrap.servers": job.input.address})
         producer.produce(job.input.name, record, b"sensor-0001", 0)
         assert producer.flush(30) == 0
-        until(lambda: running.failure() is not None)
+        wait_until(lambda: running.failure() is not None)
         assert "ended with exit code 1" in running.failure().what
         assert problem in running.failure().what
         assert "partition: 0, offset: 0" in Path(running.failure().where).read_text()
@@ -275,18 +274,11 @@ def test_late_events_are_counted_and_the_count_outlives_the_job(site, make_job):
             event = READING | {"time": READING["time"] - late_ms}
             producer.produce(job.input.name, json.dumps(event), b"sensor-0001", 0)
         assert producer.flush(30) == 0
-        until(lambda: running.counters().get("late") == 3)
+        wait_until(lambda: running.counters().get("late") == 3)
         running.stop()
         assert running.counters() == {"late": 3}
     finally:
         cluster.close()
-
-
-def until(met: Callable[[], bool], timeout_s: float = 60.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not met():
-        assert time.monotonic() < deadline, f"not met within {timeout_s:g} s"
-        time.sleep(0.1)
 
 
 @pytest.mark.java

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from engines.own_job.polled_command import PolledCommand, told_by
 from engines.protocol import EngineFailure, Job, Observable, RunningJob, Site, Slotted, Topic
 from harness.planning.catalogue import discover
 from harness.planning.job_file import load
+from tests.waiting import wait_until
 from workloads import each_once
 
 WAIT_S = 20.0
@@ -43,13 +43,6 @@ claims = { processing = "exactly-once", delivery = "exactly-once" }
 answer = { each_once = "key" }
 ready = { line = "listening" }
 """
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WAIT_S
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        time.sleep(0.01)
 
 
 class Stage:

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,15 +16,9 @@ import pytest
 from engines import proc, process
 from engines.process import Process
 from engines.protocol import EngineFailure
+from tests.waiting import wait_until
 
 _WAIT = "import signal; print(1, flush=True); signal.pause()"
-
-
-def wait_until(condition) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        time.sleep(0.01)
 
 
 @pytest.fixture
@@ -66,6 +59,16 @@ def test_figures_are_those_of_the_fields_that_the_manual_numbers():
     found = proc.parse(" ".join(fields).encode())
     ticks, page = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
     assert found == proc.Stat("R", 6, (14 + 15 + 16 + 17) / ticks, 24 * page)
+    assert proc.cpu_use(" ".join(fields).encode()) == proc.CpuUse(flags=9, cpu_ticks=14 + 15, cpu=39)
+
+
+def test_a_process_is_called_as_it_was_started_and_nothing_once_it_is_gone(tmp_path: Path):
+    odd = tmp_path / "a) Z 1 2 (b"
+    odd.symlink_to(str(shutil.which("sleep")))
+    with subprocess.Popen([odd, "60"], start_new_session=True) as sleeper:
+        wait_until(lambda: proc.name(sleeper.pid) == odd.name)
+        sleeper.kill()
+    assert proc.name(sleeper.pid) == ""
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from cars import PARTITIONS, Stream, job_on
 from engines.logs import connect
 from engines.logs.protocol import Log, Reader
 from engines.protocol import Engine, Job, RunningJob, Site
+from tests.waiting import wait_until
 
 WAIT_S = 120.0
 ROUND_S = 1.2
@@ -27,13 +28,6 @@ ROUND_S = 1.2
 
 def canonical(row: str | bytes) -> str:
     return json.dumps(json.loads(row), sort_keys=True)
-
-
-def wait_until(what: Callable[[], bool], state: Callable[[], object]) -> None:
-    deadline = time.monotonic() + WAIT_S
-    while not what():
-        assert time.monotonic() < deadline, state()
-        time.sleep(0.05)
 
 
 class Answers:
@@ -72,7 +66,7 @@ def kill_and_revive(running: RunningJob) -> None:
     """The first worker is killed and started again; the other one stays."""
     before, state = running.processes()["worker"], running.progress().state
     os.kill(before[0], signal.SIGKILL)
-    wait_until(lambda: running.failure() is not None, running.processes)
+    wait_until(lambda: running.failure() is not None, WAIT_S, running.processes)
     assert len(running.revive()) == 1
     assert running.failure() is None
     running.wait_ready(WAIT_S)
@@ -111,15 +105,15 @@ def test_a_killed_worker_is_revived_and_every_row_is_there_once(
         running.wait_ready(WAIT_S)
         assert len(running.processes()["worker"]) == 2
         stream.send(log, job.input.name, 2_000)
-        wait_until(lambda: (running.progress().inputs or 0) >= 2_000, running.progress)
+        wait_until(lambda: (running.progress().inputs or 0) >= 2_000, WAIT_S, running.progress)
         # A group may still be moving partitions when the first events are through: that is no revival's doing.
         whole = "2 of 2 workers answer for 3 partitions"
-        wait_until(lambda: running.progress().state.startswith(whole), running.progress)
+        wait_until(lambda: running.progress().state.startswith(whole), WAIT_S, running.progress)
         stream.send(log, job.input.name, 2_000)
         kill_and_revive(running)
         stream.send(log, job.input.name, 2_000)
         close(stream, log, job, running, answers)
-        wait_until(lambda: (running.progress().inputs or 0) >= 6_000, running.progress)
+        wait_until(lambda: (running.progress().inputs or 0) >= 6_000, WAIT_S, running.progress)
         running.stop()
         answers.read(1.0)
     finally:

@@ -32,6 +32,7 @@ from harness.doctor import prepare
 from harness.problem import Problem
 from harness.provisioning.progress import Lines
 from tests.conformance.examples import EXAMPLES
+from tests.waiting import wait_until
 from workloads import sensors
 from workloads.query import Query
 
@@ -221,13 +222,6 @@ def send(job: Job, *values: Mapping[str, object] | bytes | None, key: str = "k")
     assert producer.flush(30) == 0
 
 
-def wait_until(met: Callable[[], bool], what: str, limit_s: float = LIMIT_S) -> None:
-    deadline = time.monotonic() + limit_s
-    while not met():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.1)
-
-
 def alive(running: SparkJob) -> set[int]:
     return {pid for pids in running.processes().values() for pid in pids}
 
@@ -251,7 +245,7 @@ def test_records_that_are_no_events_are_skipped_and_counted(start):
     ]
     send(job, *broken, key="5")
     send(job, event(2, name="5", amount=500), event(3, name="true", amount=500), event(4, name="{}", amount=500))
-    wait_until(lambda: running.counters()["broken"] >= len(broken), f"{running.counters()} of {len(broken)}")
+    wait_until(lambda: running.counters()["broken"] >= len(broken), LIMIT_S, running.counters)
     assert running.counters() == {"late": 0, "broken": len(broken)}
     assert running.failure() is None
 
@@ -263,9 +257,9 @@ def test_late_events_are_counted(start):
     send(job, event(2, time=1_900_000))
     # The watermark moves after a batch: late is what comes in a later one.
     reader = _reader(job)
-    wait_until(lambda: reader() > 0, "the first window was not closed")
+    wait_until(lambda: reader() > 0, LIMIT_S, "the first window to close")
     send(job, event(3, time=1_000_000))
-    wait_until(lambda: running.counters()["late"] == 1, f"{running.counters()}")
+    wait_until(lambda: running.counters()["late"] == 1, LIMIT_S, running.counters)
 
 
 def _reader(job: Job) -> Callable[[], int]:
@@ -284,7 +278,7 @@ def test_sessions_exactly_the_gap_apart_are_two(start):
     send(job, *(event(number, time=base + at) for number, at in enumerate((0, gap - 1, 2 * gap - 1))))
     send(job, event(9, time=base + 900_000))
     written = _reader(job)
-    wait_until(lambda: written() >= 2, f"{written()} of 2 sessions")
+    wait_until(lambda: written() >= 2, LIMIT_S, "the second session")
     assert written() == 2
 
 
@@ -294,7 +288,7 @@ def test_a_batch_whose_commit_spark_has_forgotten_is_written_again_but_by_the_tr
     job, running = start("project", mode)
     send(job, *(event(number, amount=500) for number in range(5)))
     commits = job.directory / "checkpoint" / "commits"
-    wait_until(lambda: running.progress().inputs == 5, "the first batch was not committed")
+    wait_until(lambda: running.progress().inputs == 5, LIMIT_S, "the first batch to be committed")
     running.stop()
     # As after a crash between the sink's write and Spark's own note of it.
     last = max((path for path in commits.iterdir() if path.name.isdigit()), key=lambda path: int(path.name))
@@ -302,7 +296,7 @@ def test_a_batch_whose_commit_spark_has_forgotten_is_written_again_but_by_the_tr
         path.unlink(missing_ok=True)
     _job, running = start(again=job)
     send(job, event(5, amount=500))
-    wait_until(lambda: running.progress().inputs == 6, "the batch after the restart was not committed")
+    wait_until(lambda: running.progress().inputs == 6, LIMIT_S, "the batch after the restart to be committed")
     assert Counter(row["id"] for row in rows(job)) == dict.fromkeys(range(5), copies) | {5: 1}
 
 
@@ -333,7 +327,7 @@ def test_a_query_that_fails_says_why_while_its_driver_runs_others(start):
     for number in range(last + 1, last + 4):
         (offsets / str(number)).touch()
     send(job, event(1, amount=500))
-    wait_until(lambda: failing.failure() is not None, "the query did not fail")
+    wait_until(lambda: failing.failure() is not None, LIMIT_S, "the query to fail")
     assert "Multiple streaming jobs detected" in failing.failure().what
     assert running.failure() is None
     assert alive(running)
@@ -356,7 +350,7 @@ def test_a_driver_that_is_killed_is_a_failure_and_the_next_submission_starts_ano
     job, running = start("project")
     before = alive(running)
     os.kill(min(running.processes()["coordinator"]), signal.SIGKILL)
-    wait_until(lambda: running.failure() is not None, "its death was not seen")
+    wait_until(lambda: running.failure() is not None, LIMIT_S, "its death to be seen")
     assert "SIGKILL" in running.failure().what
     _job, again = start(again=job)
     assert again.failure() is None

@@ -16,8 +16,9 @@ from harness.problem import ExitCode
 from results.gate.gate_result import GateResult
 from results.history import METHOD_VERSION
 from tests.gate.test_repository import NAMED
-from tests.test_interruption import END_S, START_S, SUITE, wait_until
+from tests.test_interruption import END_S, START_S, SUITE
 from tests.test_planted_faults import Plant, _checkout
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 

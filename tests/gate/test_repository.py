@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ import pytest
 from harness.gate import repository, worktree
 from harness.gate.repository import Repository, chosen, git, here
 from harness.problem import Problem
+from tests.waiting import wait_until
 
 NAMED = ["-c", "user.name=A", "-c", "user.email=a@b.c", "-c", "commit.gpgsign=false"]
 
@@ -209,15 +209,10 @@ def test_a_tethered_command_ends_when_whoever_started_it_is_killed() -> None:
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as starter:
         assert starter.stdout is not None
         pid = int(starter.stdout.readline())
-        deadline_s = time.monotonic() + 30
-        while b"sleep" not in _words(pid) or b"tether" in _words(pid):
-            assert time.monotonic() < deadline_s, "it did not become the command"
-            time.sleep(0.01)
+        wait_until(lambda: b"sleep" in _words(pid) and b"tether" not in _words(pid), awaited="it to become the command")
         starter.send_signal(signal.SIGKILL)
         starter.wait(30)
-    while _words(pid):
-        assert time.monotonic() < deadline_s, "it outlived whoever started it"
-        time.sleep(0.01)
+    wait_until(lambda: not _words(pid), awaited="it to end with whoever started it")
 
 
 def _words(pid: int) -> bytes:

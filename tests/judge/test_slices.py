@@ -25,6 +25,7 @@ from tests.judge.conftest import judged_by_slices
 from tests.judge.liars import LIARS, Engine, Hanging, trial
 from tests.judge.recording import SECOND, Recording, Row, seal
 from tests.judge.shapes import shaped, streamed
+from tests.waiting import wait_until
 from workloads.query import Count, Session, Tumbling, Windowed
 from workloads.stream import CONTROL_IDS
 
@@ -195,9 +196,7 @@ def test_a_judge_that_is_ended_leaves_no_process_and_no_file(blow: signal.Signal
         assert len(processes) == 2
         assert scratch.is_dir()
         for process in processes:
-            until_s = time.monotonic() + 30
-            while process.num_threads() < 2 and time.monotonic() < until_s:
-                time.sleep(0.02)
+            wait_until(lambda of=process: of.num_threads() > 1)
         os.kill(judge_process.pid, blow)
         judge_process.wait(20)
     _, alive = psutil.wait_procs(processes, 20)

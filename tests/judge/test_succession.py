@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from results.verdict.succession import Answer, explain_running
+from results.verdict.succession import KeyRow, explain_running
 from workloads.query import Aggregate, Column, Query, Running
 
 QUERY = Query(
@@ -18,7 +18,7 @@ IDS = np.arange(10) * 7 + 3
 EVENTS = {"id": IDS, "check": IDS * IDS % 101, "n": np.arange(10) % 4, "time": np.arange(10)}
 
 
-def row(number: int, place: int, extra: list[int], lost: tuple[int, ...] = (), **changed: int) -> Answer:
+def row(number: int, place: int, extra: list[int], lost: tuple[int, ...] = (), **changed: int) -> KeyRow:
     """The key's row for the event at a place, which counts the places in extra once more, and lost ones not at all."""
 
     def totals(places: list[int]) -> dict[str, int]:
@@ -33,10 +33,10 @@ def row(number: int, place: int, extra: list[int], lost: tuple[int, ...] = (), *
 
     kept = [number for number in range(place + 1) if number not in lost]
     due, found = totals([*range(place + 1)]), totals([*kept, *extra]) | changed
-    return Answer(number, int(IDS[place]), found, due, right=found == due, again=False)
+    return KeyRow(number, int(IDS[place]), found, due, right=found == due, again=False)
 
 
-def kinds(*answers: Answer) -> list[str]:
+def kinds(*answers: KeyRow) -> list[str]:
     return [explanation.kind for _, explanation in explain_running(QUERY, EVENTS, list(answers))]
 
 

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from reports import summary, units
-from reports.columns import Column, columns
+from reports.columns import MetricColumn, columns
 from reports.comparison import Comparison, Row, compare
 from results.metrics.statistics import INTERVAL_SAMPLES
 from results.result import RunResult
@@ -60,11 +60,11 @@ def _table(comparison: Comparison) -> Iterator[str]:
         yield f"| {row.name} ({row.first.engine_version}) | {' | '.join(_cell(row, column) for column in shown)} |"
 
 
-def _heading(column: Column) -> str:
+def _heading(column: MetricColumn) -> str:
     return " ".join(column.heading.split())
 
 
-def _cell(row: Row, column: Column) -> str:
+def _cell(row: Row, column: MetricColumn) -> str:
     """median [low, high], in brackets where that says less than it seems to."""
     between = row.interval(column.metric)
     text = column.show(row.value(column.metric))

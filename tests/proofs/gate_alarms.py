@@ -26,11 +26,11 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.consoles import console, report
+from harness.commands.consoles import console, report
 from harness.display import Plain
 from harness.gate import asked, side, tether
 from harness.gate.order import Side, interleaved
-from harness.gate.session import Session
+from harness.gate.session import GateSession
 from harness.host import facts
 from reports import units
 from results.gate import kept_baseline
@@ -72,7 +72,7 @@ def record(trials: int, folder: Path) -> RunResult:
     wanted = asked.asked("gate", (), (), "embedded", (), report())
     code = side.candidate(ROOT)
     sides: dict[Side, side.SideCode] = {"baseline": code, "candidate": code}
-    session = Session(wanted, sides, folder, Plain(console(sys.stdout)))
+    session = GateSession(wanted, sides, folder, Plain(console(sys.stdout)))
     made = []
     for _, run, _ in session.recorded(interleaved(wanted.units, trials // 2, "screen", 17), "record"):
         judged = judge_run(run)

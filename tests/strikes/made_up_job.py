@@ -15,11 +15,11 @@ from harness.faults.fault import Need, Target, Unconfirmed
 from harness.strikes.campaign import Campaign
 from harness.strikes.gauge import Gauge
 from results.plan import Strikes
+from tests.waiting import wait_until
 from workloads.query import Aggregate, Column, Project, Query, Tumbling, Windowed
 
 INTERVAL_S = 0.2
 RATE = 2_000
-WAIT_S = 30.0
 
 
 @dataclass
@@ -213,7 +213,4 @@ def campaign(
 
 
 def wait_over(running: Campaign) -> None:
-    deadline_s = time.monotonic() + WAIT_S
-    while not running.over:
-        assert time.monotonic() < deadline_s, "the strikes did not come to an end"
-        time.sleep(0.01)
+    wait_until(lambda: running.over, awaited="the strikes to come to an end")

@@ -20,7 +20,8 @@ from harness.strikes.campaign import POINTS
 from harness.trial import Trial
 from results.history import Exposed, Strike
 from results.plan import Strikes
-from tests.strikes.made_up_job import INTERVAL_S, RATE, WAIT_S, Death, Job, World, campaign, wait_over
+from tests.strikes.made_up_job import INTERVAL_S, RATE, Death, Job, World, campaign, wait_over
+from tests.waiting import wait_until
 from workloads.sensors import Sensors
 
 
@@ -48,10 +49,8 @@ class Leave(Death):
     def inject(self, target: Target) -> str:
         self.struck.append(self.world.lived_s())
         self.world.die()
-        looks, deadline_s = self.world.looks, time.monotonic() + WAIT_S
-        while self.world.looks < looks + 3:
-            assert time.monotonic() < deadline_s
-            time.sleep(0.001)
+        looks = self.world.looks
+        wait_until(lambda: self.world.looks >= looks + 3, look_s=0.001)
         assert self.world.down_since is not None
         left_s = INTERVAL_S - self.world.lived_s() % INTERVAL_S
         self.world.down_since += left_s + 1e-6
@@ -336,10 +335,7 @@ def test_the_end_of_the_load_heals_the_strike_that_is_under_way():
     fault = Death(world)
     with campaign(world, fault, marks, hold_s=60.0) as running:
         running.start()
-        deadline_s = time.monotonic() + WAIT_S
-        while not fault.struck:
-            assert time.monotonic() < deadline_s
-            time.sleep(0.01)
+        wait_until(lambda: fault.struck)
         began_s = time.monotonic()
         running.stop()
         assert time.monotonic() - began_s < 10

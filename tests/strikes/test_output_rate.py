@@ -7,14 +7,14 @@ from collections.abc import Iterable
 import pytest
 
 from engines.protocol import Progress
-from harness.strikes.gauge import Reading
+from harness.strikes.gauge import GaugeReading
 from harness.strikes.output_rate import OutputRate, Steady, output_rate
 
 STEP_S = 0.05
 BEFORE = OutputRate(rate=300.0, pause_s=1.1)
 
 
-def readings(rates: Iterable[tuple[float, float]]) -> list[Reading]:
+def readings(rates: Iterable[tuple[float, float]]) -> list[GaugeReading]:
     """A reading each step; of (seconds, records a second), which come once a second, as windows close."""
     found, at_s, due, visible = [], 0.0, 0.0, 0
     for lasts_s, rate in rates:
@@ -23,7 +23,7 @@ def readings(rates: Iterable[tuple[float, float]]) -> list[Reading]:
             due += rate * STEP_S
             if int(at_s + 1e-9) > int(at_s - STEP_S + 1e-9):
                 visible, due = visible + round(due), 0.0
-            found.append(Reading(int(at_s * 1e9), 0, visible, visible, Progress(0), 0, 0, 0))
+            found.append(GaugeReading(int(at_s * 1e9), 0, visible, visible, Progress(0), 0, 0, 0))
     return found
 
 

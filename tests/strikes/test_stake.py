@@ -12,7 +12,7 @@ import pytest
 
 from engines.logs.embedded import EmbeddedLog
 from engines.protocol import Progress, Slot
-from harness.strikes.gauge import Gauge, Reading
+from harness.strikes.gauge import Gauge, GaugeReading
 from harness.strikes.row_counts import RowCounts, source
 from harness.strikes.stake import Stake, moved
 from workloads.stream import partition_of
@@ -46,7 +46,7 @@ def job(tmp_path: Path) -> Job:
     return Job(tmp_path)
 
 
-def reading_of(gauge: Gauge, met: Callable[[Reading], bool]) -> Reading:
+def reading_of(gauge: Gauge, met: Callable[[GaugeReading], bool]) -> GaugeReading:
     found = gauge.until(met, time.monotonic() + 20, threading.Event())
     assert found is not None
     return found

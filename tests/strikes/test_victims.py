@@ -10,7 +10,7 @@ import pytest
 from engines.protocol import Progress, Slot
 from harness.faults.fault import Target
 from harness.strikes import campaign as campaigns
-from harness.strikes.row_counts import Counted
+from harness.strikes.row_counts import PartitionRows
 from results.history import Exposed, Strike
 from tests.strikes.made_up_job import Death, Job, World, campaign, wait_over
 
@@ -99,9 +99,9 @@ class Counts:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def look(self) -> Counted:
+    def look(self) -> PartitionRows:
         counts = 5, self._world._written()
-        return Counted(counts, counts)
+        return PartitionRows(counts, counts)
 
     def close(self) -> None:
         pass

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.instruments.generator import Encoder
+from harness.instruments.encoder import Encoder
 from workloads.discovery import Unavailable
 from workloads.query import Query
 from workloads.stream import Events, Segment

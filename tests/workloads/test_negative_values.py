@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from harness.instruments.generator import Encoder
+from harness.instruments.encoder import Encoder
 from results.evidence.rows import parse
 from tests.conformance.reference import rows
 from tests.workloads.made import BASE_MS, WORKLOADS

@@ -8,14 +8,14 @@ import pyarrow.compute as pc
 from results.metrics.basis import Basis
 from results.metrics.measured import Measured
 from results.metrics.measurement import Measurement
-from results.metrics.metric import Column, Metric
+from results.metrics.metric import Metric, TableColumn
 
 VOLUME = Metric(
     "output_bytes_per_event",
     "B/event",
     "lower",
     "Bytes that the engine wrote to its output for each event",
-    Column("output\nB/event", 55, bare=True),
+    TableColumn("output\nB/event", 55, bare=True),
 )
 
 

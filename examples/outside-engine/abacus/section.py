@@ -1,4 +1,4 @@
-"""A section of the report: blocks for the page, lines for the terminal; both from results alone."""
+"""A section of the report: elements for the page, lines for the terminal; both from results alone."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from rich.text import Text
 
 from abacus.metric import VOLUME
-from reports.blocks import Block, Hint, Table
 from reports.comparison import Comparison
+from reports.elements import Element, Hint, Table
 from reports.sections.section import PagePart, Report, Section, TerminalPart
 
 
-def _page(report: Report) -> Iterator[Block]:
+def _page(report: Report) -> Iterator[Element]:
     tables = [(comparison.title, list(_compared(comparison))) for comparison in report.comparisons]
     if not any(rows for _, rows in tables):
         return

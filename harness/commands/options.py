@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from harness import completion
+from harness.commands import completion
 
 HELP: Mapping[str, Any] = {"help_option_names": ["-h", "--help"]}
 """Of every command and group of commands: how help is asked for."""

@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.provisioning.progress import Report
+    from harness.provisioning.progress import ProgressReport
 
 _PIPE_COLUMNS = 120
 
@@ -22,7 +22,7 @@ def console(stream: IO[str]) -> Console:
     return Console(file=stream, width=width, highlight=False)
 
 
-def report() -> Report:
+def report() -> ProgressReport:
     """Tells on standard error what is being brought: bars on a terminal, lines elsewhere."""
     from harness.display import Bars
     from harness.provisioning.progress import Lines

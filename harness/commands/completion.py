@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
-from harness.named_run import LATEST, newest_first
+from harness.commands.named_run import LATEST, newest_first
 from harness.planning.suite_files import suites
 
 _NEWEST = 30

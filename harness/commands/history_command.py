@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness import consoles, machine_noise, named_run
-from harness.invocation import again
-from harness.manual import epilog
-from harness.options import HELP, DebugOption
+from harness import machine_noise
+from harness.commands import consoles, named_run
+from harness.commands.invocation import again
+from harness.commands.manual import epilog
+from harness.commands.options import HELP, DebugOption
 from harness.problem import ExitCode, Problem
 from results.folder import write_whole
 from results.printable import printable

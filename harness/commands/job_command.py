@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness import consoles
-from harness.invocation import again, program
-from harness.manual import epilog
-from harness.named_run import RUNS
-from harness.options import HELP, DebugOption
+from harness.commands import consoles
+from harness.commands.invocation import again, program
+from harness.commands.manual import epilog
+from harness.commands.named_run import RUNS
+from harness.commands.options import HELP, DebugOption
 from harness.problem import ExitCode, Problem
 from results.printable import printable
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 SUMMARY_LINE = "Make a program of yours an engine, and try it."
 """In the list of commands."""
 
-SUITE = Path(__file__).parent / "planning" / "job_check.toml"
+SUITE = Path(__file__).parents[1] / "planning" / "job_check.toml"
 """What a check asks."""
 
 CALM_S = 6.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from harness.invocation import program
+from harness.commands.invocation import program
 from harness.problem import MEANINGS, ExitCode
 
 _JUDGED = tuple(ExitCode)

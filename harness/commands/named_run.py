@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness.invocation import again
+from harness.commands.invocation import again
 from harness.problem import ExitCode, Problem
 
 RUNS = Path("runs")

@@ -1,4 +1,4 @@
-"""What a section of the page is made of: blocks of plain data. The template alone makes HTML of them, and escapes."""
+"""What a section of the page is made of: elements of plain data. The template alone makes HTML of them, and escapes."""
 
 from __future__ import annotations
 
@@ -114,22 +114,22 @@ class Matrix:
 
 @dataclass(frozen=True)
 class Details:
-    """Blocks under a line that shows and hides them."""
+    """Elements under a line that shows and hides them."""
 
     kind: ClassVar = "details"
 
     summary: str
-    blocks: Sequence[Block]
+    elements: Sequence[Element]
     open: bool = False
 
 
 @dataclass(frozen=True)
 class SideBySide:
-    """Blocks beside each other where the page is wide enough."""
+    """Elements beside each other where the page is wide enough."""
 
     kind: ClassVar = "side_by_side"
 
-    blocks: Sequence[Block]
+    elements: Sequence[Element]
 
 
 @dataclass(frozen=True)
@@ -191,4 +191,4 @@ class Command:
     text: str
 
 
-Block = Paragraph | Hint | Table | Matrix | Details | SideBySide | Checks | Figures | Command
+Element = Paragraph | Hint | Table | Matrix | Details | SideBySide | Checks | Figures | Command

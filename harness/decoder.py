@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from engines.logs.protocol import Record
+from engines.logs.protocol import LogRecord
 from engines.output_reading import Decoding
 from engines.process import tail
 from harness.failure import TrialFailure
@@ -182,13 +182,13 @@ class Decoder:
 
 
 class DecodedReading:
-    """Implements `engines.logs.protocol.Reading`: what the decoder makes of each record's value."""
+    """Implements `engines.logs.protocol.RecordReading`: what the decoder makes of each record's value."""
 
     def __init__(self, decoder: Decoder, ids: IdReading | None) -> None:
         """ids: how what is decoded tells an id alone; None where it is a row of the query."""
         self._decoder, self._ids = decoder, ids
 
-    def __call__(self, records: Sequence[Record]) -> list[bytes]:
+    def __call__(self, records: Sequence[LogRecord]) -> list[bytes]:
         held = [record.value() for record in records]
         return self.of_values([value.encode() if isinstance(value, str) else value for value in held])
 

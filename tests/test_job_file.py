@@ -249,7 +249,8 @@ def replace_aim(strikes: object) -> object:
     return strikes.model_copy(update={"aim": "share", "rows": 0})  # type: ignore[attr-defined]
 
 
-POLLED = MINE.replace("[job]", '[output]\ncommand = ["{python}", "{output}"]\n[job]').replace("header:sg-id", "value:id")
+OUTPUT = '[output]\ncommand = ["{python}", "{output}"]\n[job]'
+POLLED = MINE.replace("[job]", OUTPUT).replace("header:sg-id", "value:id")
 
 
 def test_rows_that_a_command_prints_have_no_order(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ class WrongSql(ValueError):
 
 
 @dataclass(frozen=True)
-class Placed:
+class PlacedEvents:
     """Some events, and where the log has them: columns of equal length."""
 
     events: Events
@@ -113,7 +113,7 @@ def columns_of(query: Query) -> dict[str, str]:
     return found
 
 
-def table(query: Query, pieces: Iterable[Placed]) -> pa.Table:
+def table(query: Query, pieces: Iterable[PlacedEvents]) -> pa.Table:
     """The events as the statement is asked of them, with the index of each key in place of its text."""
     names = columns_of(query)
     types = [pa.bool_() if name == "late" else pa.int64() for name in OURS]

@@ -109,7 +109,7 @@ class ClosingTable(Table):
 
 
 @dataclass(frozen=True)
-class Answered:
+class JobAnswer:
     """A workload that a program answers."""
 
     workload: str
@@ -124,7 +124,7 @@ class Answered:
 
 def answered(
     table: AnswerTable, closing: ClosingTable | None, folder: Path, catalogue: Catalogue, places: Places
-) -> Answered | list[Problem]:
+) -> JobAnswer | list[Problem]:
     """The workload that is answered, or all that is wrong. folder: of the job file."""
     where = places.of(("job", "answer"))
     if closing is not None and table.sql is None:
@@ -143,7 +143,7 @@ def answered(
     try:
         if table.sql is not None:
             return _by_sql(table, closing, folder, given, name, where)
-        return Answered(name, given, workload.query({**workload.defaults, **given}))
+        return JobAnswer(name, given, workload.query({**workload.defaults, **given}))
     except Unfit as unfit:
         return [Problem(unfit.what, where, unfit.remedy, ExitCode.USAGE)]
     except (ValueError, ArithmeticError) as error:
@@ -173,7 +173,7 @@ def _unknown(name: str, table: AnswerTable, catalogue: Catalogue, where: str) ->
 
 def _by_sql(
     table: AnswerTable, closing: ClosingTable | None, folder: Path, given: Parameters, events: str, where: str
-) -> Answered | list[Problem]:
+) -> JobAnswer | list[Problem]:
     file = folder / str(table.sql)
     sql = _read(file, where)
     if isinstance(sql, Problem):
@@ -184,7 +184,7 @@ def _by_sql(
     except WrongSql as wrong:
         at = f"{file}{f':{wrong.line}' if wrong.line else ''}"
         return [Problem(wrong.what, at, wrong.remedy[:1].upper() + wrong.remedy[1:], ExitCode.USAGE)]
-    return Answered(own_sql.workload.name, parameters, own_sql.workload.query(parameters), sql)
+    return JobAnswer(own_sql.workload.name, parameters, own_sql.workload.query(parameters), sql)
 
 
 def _read(file: Path, where: str) -> str | Problem:

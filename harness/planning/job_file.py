@@ -21,7 +21,7 @@ from engines.protocol import Claim, Guarantee, Poison, Terms
 from harness.planning import job_needs, quantity
 from harness.planning.catalogue import Catalogue
 from harness.planning.command_table import CommandTable, Text, Words
-from harness.planning.job_answer import Answered, AnswerTable, ClosingTable, answered
+from harness.planning.job_answer import AnswerTable, ClosingTable, JobAnswer, answered
 from harness.planning.output_table import OutputTable, unreadable
 from harness.planning.suite import MOST_WORKERS, InvalidRequest
 from harness.planning.tables import Table
@@ -35,8 +35,6 @@ _MOST_NAME = 40
 
 Seconds = Annotated[float, BeforeValidator(quantity.seconds)]
 Size = Annotated[int, BeforeValidator(quantity.size)]
-
-
 
 
 class WorkerTable(CommandTable):
@@ -163,7 +161,7 @@ def load(file: Path, catalogue: Catalogue) -> OwnJob:
     if told.output is not None:
         problems += unreadable(told.output, told.job.answer.each_once, told.job.answer.in_order, places)
     found = answered(told.job.answer, told.closing, file.resolve().parent, catalogue, places)
-    if not isinstance(found, Answered):
+    if not isinstance(found, JobAnswer):
         raise InvalidRequest([*problems, *found])
     if problems:
         raise InvalidRequest(problems)
@@ -183,13 +181,11 @@ def _misnamed(name: str, catalogue: Catalogue, places: Places) -> Iterator[Probl
         yield Problem(taken, where, f"Choose another `name` than {', '.join(catalogue.engines)}", ExitCode.USAGE)
 
 
-
-
 _STRENGTH: Sequence[Guarantee] = get_args(Guarantee)
 """Guarantees, the weakest first."""
 
 
-def _description(told: JobFile, name: str, file: Path, sha256: str, answer: Answered) -> Description:
+def _description(told: JobFile, name: str, file: Path, sha256: str, answer: JobAnswer) -> Description:
     job = told.job
     claims = job.claims
     return Description(

@@ -25,7 +25,7 @@ from results.pool import Pool
 from results.verdict.matching import NEVER, Due, Matching
 from workloads import sql_answer
 from workloads.query import Query, SqlAnswer
-from workloads.sql_answer import Placed, SqlRows, WrongSql
+from workloads.sql_answer import PlacedEvents, SqlRows, WrongSql
 from workloads.stream import Integers
 
 MOST_EVENTS = 5_000_000
@@ -104,7 +104,7 @@ def untold(query: Query, phases: Sequence[Phase]) -> dict[str, list[str]]:
     return {phase.name: [why] for phase in phases[:-1]}
 
 
-def _placed(history: History, stream: RegeneratedStream, phases: Sequence[Phase]) -> Iterator[Placed]:
+def _placed(history: History, stream: RegeneratedStream, phases: Sequence[Phase]) -> Iterator[PlacedEvents]:
     """The committed events of all phases, each with its place in the log."""
     table = history.table("input", ["partition", "offset", "time_ms", "id"])
     partitions, offsets, appended_ms, ids = (column.to_numpy().astype(np.int64) for column in table.columns)
@@ -114,7 +114,7 @@ def _placed(history: History, stream: RegeneratedStream, phases: Sequence[Phase]
         for start in range(0, len(inside), _PIECE):
             places = inside[start : start + _PIECE]
             for events in stream.pieces(phase.segment, ids[places]):
-                yield Placed(
+                yield PlacedEvents(
                     events, partitions[places], offsets[places], appended_ms[places], np.isin(ids[places], late)
                 )
 

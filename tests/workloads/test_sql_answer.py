@@ -12,7 +12,7 @@ import pytest
 from workloads import sql_answer
 from workloads.each_once import workload as each_once
 from workloads.query import Column, Query, SqlAnswer
-from workloads.sql_answer import Placed, SqlRows, WrongSql, answer, columns_of, shape_of, table
+from workloads.sql_answer import PlacedEvents, SqlRows, WrongSql, answer, columns_of, shape_of, table
 from workloads.stream import Events, Segment
 
 QUERY = each_once.query(each_once.defaults)
@@ -28,9 +28,9 @@ def events() -> Events:
     return each_once.events({**each_once.defaults, "keys": 4}, 1, segment, np.arange(COUNT, dtype=np.int64))
 
 
-def placed() -> Placed:
+def placed() -> PlacedEvents:
     made = events()
-    return Placed(
+    return PlacedEvents(
         made,
         partitions=made.keys % 2,
         offsets=np.arange(COUNT, dtype=np.int64),

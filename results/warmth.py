@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
+
+Backlog = TypeVar("Backlog")
 
 GROWTH = 0.10
 """Events per CPU-second grew by less than this over the last doubling of events: the engine is warm."""
@@ -58,7 +61,7 @@ def _cpu_s(backlogs: Sequence[Drained], first: float, last: float) -> float:
     return spent
 
 
-def later_half(backlogs: Sequence[Drained]) -> Sequence[Drained]:
+def later_half(backlogs: Sequence[Backlog]) -> Sequence[Backlog]:
     """Of backlogs of one size, the later half; the one in the middle is one of them."""
     return backlogs[len(backlogs) // 2 :]
 

@@ -27,6 +27,13 @@ OVERDRAWN = 3
 ENOUGH = 0.9
 """A last backlog that lasted less than this share of what is asked is followed by a larger one, once."""
 
+LASTS_S = 3.0
+"""So long the last backlog is to last at least, however short a commit interval is: what every drain takes, whatever
+its size, would else be most of it, and nobody could tell what else ran meanwhile."""
+
+LEAST_INTERVALS = 3
+"""Of a last backlog that lasted fewer commit intervals than this, the wait for the commit at its end is too much."""
+
 
 @dataclass(frozen=True)
 class Drained:

@@ -9,7 +9,7 @@ from results.metrics.measured import Measured
 from results.metrics.measurement import Measurement
 from results.metrics.metric import Column, Metric
 from results.metrics.warmness import not_warm
-from results.warmth import ENOUGH
+from results.warmth import ENOUGH, LEAST_INTERVALS
 
 RATE = Metric(
     "drain_rate",
@@ -45,6 +45,9 @@ def measure(basis: Basis) -> Measured:
     found.add(INTERVALS, lasted)
     if lasted < ENOUGH * basis.drain.intervals:
         found.notes.append(f"the backlog lasted {lasted:.1f} of the {basis.drain.intervals:g} commit intervals asked")
+    if lasted < LEAST_INTERVALS:
+        why = f"the backlog lasted {lasted:.1f} commit intervals only: the wait for a commit at its end is much of that"
+        found.bracket([RATE, SECONDS], why)
     if (why := not_warm(basis)) is not None:
         found.bracket([RATE, SECONDS], why)
     return found

@@ -39,6 +39,16 @@ def test_a_backlog_that_was_too_short_is_marked(recording, judged):
     assert "the backlog lasted 4.0 of the 10 commit intervals asked" in case.reason
 
 
+@pytest.mark.parametrize(("interval_ms", "short"), [(1300, False), (1400, True)])
+def test_a_drain_rate_that_is_much_the_wait_for_a_commit_is_in_brackets(recording, judged, interval_ms, short):
+    recording.plan = recording.plan.model_copy(update={"interval_ms": interval_ms})
+    case = judged(recording)["drain"]
+    why = "the backlog lasted 2.9 commit intervals only: the wait for a commit at its end is much of that"
+    for name in ("drain_rate", "drain_seconds"):
+        assert (why in case.metrics[name].bracketed) == short
+    assert why not in case.metrics["events_per_cpu_second"].bracketed
+
+
 def test_a_first_backlog_that_stayed_alone_is_in_brackets(recording, judged):
     segment = next(mark.segment for mark in recording.of(PhaseBegin) if mark.phase == "drain-2")
     recording.marks = [mark for mark in recording.marks if getattr(mark, "phase", "") != "drain-2"]

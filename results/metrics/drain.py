@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from results.evidence.gaps import STALLED_MS
-from results.metrics.attempts import last_attempt
+from results.metrics.attempts import brief, last_attempt
 from results.metrics.basis import Basis
 from results.metrics.measured import Measured
 from results.metrics.measurement import Measurement
@@ -48,8 +48,9 @@ def measure(basis: Basis) -> Measured:
     if lasted < LEAST_INTERVALS:
         why = f"the backlog lasted {lasted:.1f} commit intervals only: the wait for a commit at its end is much of that"
         found.bracket([RATE, SECONDS], why)
-    if (why := not_warm(basis)) is not None:
-        found.bracket([RATE, SECONDS], why)
+    for doubt in (brief(last), not_warm(basis)):
+        if doubt is not None:
+            found.bracket([RATE, SECONDS], doubt)
     return found
 
 

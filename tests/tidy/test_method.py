@@ -161,6 +161,7 @@ QUOTED = (
     f"and in {LASTS_S:g} s at least, up to the suite's largest number",
     f"Where it lasted less than {ENOUGH:g} of that",
     f"Of fewer than {LEAST_INTERVALS} commit intervals the rate stands in brackets",
+    f"Of less than {LASTS_S:g} s the figures of CPU do as well",
     f"From {CPU_PERCENT:g} % beside all equal backlogs, growth does not show",
     f"Histories of methods before {DOUBLING_BEFORE} have doubling backlogs",
     f"they must be {APART_INTERVALS} commit intervals apart",

@@ -79,6 +79,6 @@ def test_a_figure_of_a_wrong_answer_stands_in_brackets_in_every_table() -> None:
     wrong = [case.model_copy(update={"metrics": case.metrics | cold}) for case in wrong]
     text = printed(of(wrong, made_up.pair("micro-batch")), 160)
     assert text.count("77.0 k/s") == text.count("(77.0 k/s)") == 1
-    (row,) = [row for row in compare(of(wrong))[0].rows]
+    (row,) = compare(of(wrong))[0].rows
     assert row.doubtful(drain.RATE)
     assert not row.doubtful(recovery.CAUGHT_UP), "there is nothing to put in brackets"

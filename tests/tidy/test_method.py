@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 
 import pytest
 
@@ -73,6 +74,7 @@ TENTHS = {10: "tenths"}
 S_NS = 1_000_000_000
 
 _SEARCH = SearchTable(how="search")
+_QUICK = tomllib.loads(text_of("harness/suites/quick.toml"))
 
 QUOTED = (
     f"after equal backlogs that warm it ({WARM_S:g} s at most)",
@@ -165,6 +167,7 @@ QUOTED = (
     f"From {CPU_PERCENT:g} % beside all equal backlogs, growth does not show",
     f"Histories of methods before {DOUBLING_BEFORE} have doubling backlogs",
     f"they must be {APART_INTERVALS} commit intervals apart",
+    f"`quick` has an event rate of {_QUICK['event_share']:g} of the paced rate",
     f"in {LEAST_POINTS} of the {TENTHS[PARTS_OF_INTERVAL]} both halves must have rows",
     f"From {100 * NOTED:g} % on, JIT and GC together are a note",
     f"halves shorter than {LEAST_S:g} s are not compared",

@@ -67,7 +67,7 @@ def given(options: Mapping[str, str], checked: bool) -> dict[str, Setting]:
 
 
 _RUNS_CODE = re.compile(
-    r"java\.?opt|\.jars|\.files$|archives|plugin|extensions|class-?path|classes$|librarypath|env\.|executorenv|python"
+    r"java\.?opt|\.jars|\.(py)?files$|archives|plugin|extensions|class-?path|classes$|librarypath|env\.|executorenv|python"
     r"|reporter|interceptor|\.script|\.command",
     re.IGNORECASE,
 )

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from results.plan import Drain
-from results.warmth import ENOUGH, GROWTH, MOST, OVERDRAWN, Drained, average, growth, later_half, marginal
+from results.warmth import ENOUGH, GROWTH, LASTS_S, MOST, OVERDRAWN, Drained, average, growth, later_half, marginal
 
 Drains = Callable[[int], Drained]
 """Writes a backlog of so many events, lets it be worked off, and says what that took."""
@@ -26,7 +26,7 @@ def run(drain: Drain, interval_ms: int, elapsed_s: Callable[[], float], work_off
         equal.append(work_off(drain.events))
     if drain.measured is not None:
         return average([work_off(drain.events) for _ in range(drain.measured)])
-    asked_s = drain.intervals * interval_ms / 1000
+    asked_s = max(drain.intervals * interval_ms / 1000, LASTS_S)
     last = work_off(measured_events(drain, equal, asked_s))
     larger = larger_events(drain, equal, last, asked_s)
     return last if larger is None else work_off(larger)

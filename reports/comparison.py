@@ -285,6 +285,10 @@ class Row:
         found = self.measured(metric)
         return found is not None and bool(found.bracketed)
 
+    def doubtful(self, metric: Metric) -> bool:
+        """Whether a value is to stand in brackets: it says less than it seems to, or the answer was wrong."""
+        return self.bracketed(metric) or (self.suspect and self.measured(metric) is not None)
+
     def total(self, metric: Metric) -> float | None:
         """The metric's sum over phases and trials; None where none of them has it."""
         found = [case.metrics[metric.name].value for case in self.cases if metric.name in case.metrics]

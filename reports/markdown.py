@@ -79,8 +79,7 @@ def _speed(row: Row, column: MetricColumn) -> str:
     text = column.show(row.value(column.metric))
     if (between := row.interval(column.metric)) is not None:
         text += f" [{column.show(between[0])} to {column.show(between[1])}]"
-    bracketed = row.bracketed(column.metric) or (row.suspect and text != units.NONE)
-    return f"({text})" if bracketed else text
+    return f"({text})" if row.doubtful(column.metric) else text
 
 
 def _thresholds(comparison: Comparison) -> Iterator[str]:

@@ -175,8 +175,12 @@ def next_probe(tried: Sequence[Tried], first: float, most: float) -> Ask | None:
 
 
 def _went_up(tried: Sequence[Tried]) -> int:
-    """How often a step above a confirmed rate was held as well."""
-    return max(0, sum(each.confirming and each.outcome == "held" for each in tried) - 1)
+    """How often a step above a confirmed rate was held as well. What was confirmed because a shorter probe told nothing
+    is no step.
+    """
+    confirmed = [each.rate for each in tried if each.confirming and each.outcome == "held"]
+    steps = [rate * (1 + STEP) for rate in confirmed]
+    return sum(any(math.isclose(rate, step, rel_tol=1e-9) for step in steps) for rate in confirmed)
 
 
 def _confirm(tried: Sequence[Tried], now: Found, most: float) -> Ask | None:

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
+
+Backlog = TypeVar("Backlog")
 
 GROWTH = 0.10
 """Events per CPU-second grew by less than this over the last doubling of events: the engine is warm."""
@@ -23,6 +26,13 @@ OVERDRAWN = 3
 
 ENOUGH = 0.9
 """A last backlog that lasted less than this share of what is asked is followed by a larger one, once."""
+
+LASTS_S = 3.0
+"""So long the last backlog is to last at least, however short a commit interval is: what every drain takes, whatever
+its size, would else be most of it, and nobody could tell what else ran meanwhile."""
+
+LEAST_INTERVALS = 3
+"""Of a last backlog that lasted fewer commit intervals than this, the wait for the commit at its end is too much."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +68,7 @@ def _cpu_s(backlogs: Sequence[Drained], first: float, last: float) -> float:
     return spent
 
 
-def later_half(backlogs: Sequence[Drained]) -> Sequence[Drained]:
+def later_half(backlogs: Sequence[Backlog]) -> Sequence[Backlog]:
     """Of backlogs of one size, the later half; the one in the middle is one of them."""
     return backlogs[len(backlogs) // 2 :]
 

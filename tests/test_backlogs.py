@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from harness import backlogs
 from results.plan import Drain
-from results.warmth import GROWTH, LEAST, MOST, Drained, growth
+from results.warmth import GROWTH, LASTS_S, LEAST, MOST, Drained, growth
 
 WRITTEN_PER_S = 500_000
 
@@ -93,6 +93,13 @@ def test_a_last_backlog_that_was_too_short_is_followed_by_a_larger_one() -> None
     assert [each.events for each in equal] == [300_000] * LEAST
     assert short.seconds < 9
     assert last.seconds == pytest.approx(10)
+
+
+def test_a_last_backlog_is_no_shorter_because_commits_are_close_together() -> None:
+    engine = MadeUp([300_000], fixed_s=1.0)
+    backlogs.run(asked(intervals=3), 100, lambda: engine.elapsed_s, engine.work_off)
+    assert engine.done[-1].seconds == pytest.approx(LASTS_S)
+    assert engine.sizes[-1] > 300_000
 
 
 def test_no_backlog_is_larger_than_allowed_and_none_of_that_size_follows_itself() -> None:

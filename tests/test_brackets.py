@@ -5,7 +5,7 @@ from __future__ import annotations
 from reports import html, summary, units
 from reports.comparison import compare
 from results.metrics import drain, recovery
-from results.result import CaseResult, MetricValue, StrikeResult
+from results.result import CaseResult, MetricValue, StrikeResult, Verdict
 from tests import made_up
 from tests.test_reports import of, printed
 
@@ -71,3 +71,14 @@ def test_how_an_engine_came_back_stands_in_brackets_too() -> None:
     run = of([struck, drain_case])
     assert printed(run, 200).count("(2.50 s [2.00 to 3.00])") == 2
     assert html.render(run, "streamgauge run").count("(2.50 s [2.00 to 3.00])") == 2
+
+
+def test_a_figure_of_a_wrong_answer_stands_in_brackets_in_every_table() -> None:
+    wrong = made_up.pair("flaky", outcome="fail", verdict=Verdict(match=9, missing=1))
+    cold = {"cold_drain_rate": MetricValue(value=77_000, unit="events/s", better="higher")}
+    wrong = [case.model_copy(update={"metrics": case.metrics | cold}) for case in wrong]
+    text = printed(of(wrong, made_up.pair("micro-batch")), 160)
+    assert text.count("77.0 k/s") == text.count("(77.0 k/s)") == 1
+    (row,) = compare(of(wrong))[0].rows
+    assert row.doubtful(drain.RATE)
+    assert not row.doubtful(recovery.CAUGHT_UP), "there is nothing to put in brackets"

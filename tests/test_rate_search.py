@@ -76,6 +76,19 @@ def test_where_the_step_above_holds_it_goes_up_twice_and_then_reports_what_held(
     assert pair.held > LIMIT
 
 
+def test_what_only_a_longer_probe_could_tell_is_no_step_above() -> None:
+    def noisy(ask: Ask) -> Outcome:
+        if ask.rate > LIMIT:
+            return "failed"
+        return "held" if ask.confirming else "inconclusive"
+
+    tried = searched(noisy)
+    pair = found(tried)
+    assert sum(each.confirming and each.outcome == "held" for each in tried) > 1 + UPS
+    assert pair.held is not None
+    assert any(each.confirming and each.outcome == "failed" and each.rate > pair.held for each in tried)
+
+
 def test_the_harnesss_ceiling_is_no_limit_of_the_engine():
     def fast(ask: Ask) -> Outcome:
         return "ceiling" if ask.rate > 90_000 else "held"

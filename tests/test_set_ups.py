@@ -141,6 +141,13 @@ def test_a_command_line_replaces_an_option_of_the_file(plan):
     [
         ("flink", "execution.checkpointing.interval", "set `interval`"),
         ("flink", "rest.port", "where processes are"),
+        ("flink", "state.backend", "it is the mode's"),
+        ("flink", "state.checkpoints.dir", "where processes are"),
+        ("flink", "execution.savepoint.path", "where processes are"),
+        ("flink", "table.exec.resource.default-parallelism", "set `parallelism`"),
+        ("flink", "sink.parallelism", "set `parallelism`"),
+        ("spark", "spark.cores.max", "set `parallelism` and `layout`"),
+        ("spark", "spark.submit.pyFiles", "run code"),
         ("spark", "spark.master", "set `parallelism` and `layout`"),
         ("spark", "spark.ui.port", "loopback"),
         ("spark", "sparkle", "begin with spark."),

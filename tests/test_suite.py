@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import workloads
@@ -19,6 +20,8 @@ from harness.planning.request import overrides
 from harness.planning.suite import InvalidRequest
 from harness.planning.suite_files import suites
 from harness.problem import ExitCode, Problem
+from results.metrics.latency import CLOSINGS_NEEDED
+from results.metrics.latency_steadiness import LEAST_POINTS, POINTS
 from results.warmth import LEAST
 from workloads.discovery import Unavailable
 from workloads.profile import Profile
@@ -285,6 +288,32 @@ def test_quick_warms_engines_on_the_jvm_for_two_minutes_and_others_for_twenty_se
     budgets = {case.engine: case.drain.budget_s for case in cases("quick") if case.drain is not None}
     jvm = dict.fromkeys(("flink", "kafka-streams", "spark"), 120)
     assert budgets == jvm | dict.fromkeys(("continuous", "kafka-client", "micro-batch"), 20)
+
+
+@pytest.mark.parametrize("first_s", [0.0, 0.03, 0.5, 0.91])
+def test_both_halves_of_quick_have_closings_at_the_same_points_of_the_commit_interval(first_s: float) -> None:
+    content = suite.load("quick", {}, discover())
+    paced = content.paced_phase
+    assert paced is not None
+    half_s = paced.measured_s // content.interval // 2 * content.interval
+    # A window closes each second of event time.
+    closings = first_s + np.arange(100) * paced.rate / content.events_per_second
+    points = [
+        set((closings[(closings >= begin) & (closings < begin + half_s)] % content.interval * POINTS).astype(int))
+        for begin in (0.0, paced.measured_s - half_s)
+    ]
+    assert len(points[0] & points[1]) >= LEAST_POINTS
+    counted = np.count_nonzero((closings >= 0) & (closings < paced.measured_s))
+    assert counted >= CLOSINGS_NEEDED, "percentiles rest on so many"
+
+
+def test_how_fast_event_time_passes_is_said_once(tmp_path: Path) -> None:
+    assert read(tmp_path, GOOD, event_share="0.92", paced__rate="10k").events_per_second == pytest.approx(9200)
+    (problem,) = problems(tmp_path, GOOD, event_share="0.92", event_rate="4k")
+    assert "`event_rate` and `event_share` both" in problem.what
+    for wrong in ("0", "-1", "1.1", "fast"):
+        (problem,) = problems(tmp_path, GOOD, event_share=wrong)
+        assert "event_share" in f"{problem.what}{problem.where}"
 
 
 def test_a_workload_that_is_dropped_in_is_in_the_suite_of_shapes(dropped_in: None) -> None:

@@ -174,7 +174,7 @@ def source(job: Job) -> dict[str, Setting]:
         "json.ignore-parse-errors": Setting("true", "asked", broken, "false"),
     }
     if job.settings == "recommended":
-        why = "Kafka's consumer configurations: fewer, larger polls; 0.67 to 0.78 of the CPU of the source"
+        why = "Kafka's consumer configurations: fewer, larger polls"
         chosen["properties.max.poll.records"] = Setting("5000", "recommended", why, "500")
     return chosen | _mine(job, "source")
 
@@ -240,9 +240,13 @@ OPTIONS = Options(
         "execution.checkpointing.mode": f"{_WHAT}: set `guarantee`",
         "sink.delivery-guarantee": f"{_WHAT}: set `guarantee`",
         "parallelism.default": f"{_WHAT}: set `parallelism`",
+        "table.exec.resource.default-parallelism": f"{_WHAT}: set `parallelism`",
+        "scan.parallelism": f"{_WHAT}: set `parallelism`",
+        "sink.parallelism": f"{_WHAT}: set `parallelism`",
         "taskmanager.memory.process.size": f"{_WHAT}: set `worker_memory`",
         "taskmanager.memory.flink.size": f"{_WHAT}: set `worker_memory`",
         "state.backend.type": "it is the mode's: see `streamgauge list engines`",
+        "state.backend": "it is the mode's: see `streamgauge list engines`",
         SLOTS: f"{_WHAT}: set `parallelism` and `layout`",
         "scan.startup.mode": _RIGHT,
         "scan.bounded.*": _RIGHT,
@@ -260,6 +264,13 @@ OPTIONS = Options(
         "execution.checkpointing.externalized-checkpoint-retention": "a restart goes on from it",
         "execution.checkpointing.dir": _WHERE,
         "execution.state-recovery.*": _WHERE,
+        "execution.savepoint.*": _WHERE,
+        "execution.checkpointing.storage": _WHERE,
+        "execution.checkpointing.create-subdir": _WHERE,
+        "state.checkpoints.dir": _WHERE,
+        "state.checkpoints.create-subdir": _WHERE,
+        "state.checkpoint-storage": _WHERE,
+        "state.backend.fs.checkpointdir": _WHERE,
         "python.*": _WHERE,
         "rest.*": _WHERE,
         "jobmanager.rpc.*": _WHERE,

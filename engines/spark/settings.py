@@ -174,6 +174,7 @@ OPTIONS = Options(
         "spark.executor.memoryOverhead": f"{_WHAT}: set `worker_memory`",
         "spark.executor.instances": f"{_WHAT}: set `parallelism` and `layout`",
         "spark.executor.cores": f"{_WHAT}: set `parallelism` and `layout`",
+        "spark.cores.max": f"{_WHAT}: set `parallelism` and `layout`",
         f"{_STORE}.providerClass": "it is the mode's: see `streamgauge list engines`",
         "spark.app.name": _WHERE,
         "spark.driver.host": _WHERE,

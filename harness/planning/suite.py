@@ -303,8 +303,10 @@ class Suite(Table):
     calibrate: Switch = True
     """Whether what the harness itself takes is measured first, or was within a day."""
     event_rate: Rate | None = Field(default=None, gt=0)
-    """Events per second of event time; 0.96 of the paced rate where none is given (see SWEEP), so that event time
-    passes a little faster than wall time."""
+    """Events per second of event time; where none is given, `event_share` of the paced rate."""
+    event_share: Ratio | None = Field(default=None, gt=0, le=1)
+    """That share: the smaller, the faster event time passes, and the sooner closings have swept through all points of a
+    commit interval. SWEEP where none is given."""
     paced: PacedTable | None = None
     """The phase under a given load; None for none."""
     drain: DrainTable | None = None
@@ -330,6 +332,8 @@ class Suite(Table):
             raise ValueError("neither `paced` nor `drain`: there would be nothing to do")
         if self.paced is None and self.event_rate is None:
             raise ValueError("without `paced`, `event_rate` must say how fast event time passes")
+        if self.event_share is not None and self.event_rate is not None:
+            raise ValueError("`event_rate` and `event_share` both say how fast event time passes")
         if self.drain is not None and any(
             self.drain.on(log).intervals * self.interval > quantity.MOST_SECONDS for log in get_args(LogKind)
         ):
@@ -355,7 +359,7 @@ class Suite(Table):
         if self.event_rate is not None:
             return self.event_rate
         assert self.paced is not None, "the validator asks for one of the two"  # noqa: S101
-        return self.paced.rate * SWEEP
+        return self.paced.rate * (self.event_share or SWEEP)
 
     @property
     def probes(self) -> Search | None:

@@ -59,11 +59,11 @@ def _rows(comparison: Comparison) -> list[Row]:
 
 
 def _shown(row: Row, metric: Metric) -> str:
-    """A value as text, in brackets where it says less than it seems to."""
+    """A value as text, in brackets where it says less than it seems to, or the answer was wrong."""
     value = row.value(metric)
     bare = metric.unit == "events/CPU-s"
     text = units.scaled(value, "") if bare else units.quantity(value, metric.unit)
-    return f"({text})" if row.bracketed(metric) else text
+    return f"({text})" if row.doubtful(metric) else text
 
 
 section = Section("warm-up", page=PagePart("Cold and warm", 15, _page), terminal=TerminalPart(15, _terminal))

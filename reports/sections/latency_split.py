@@ -63,7 +63,7 @@ def _told(comparison: Comparison) -> list[Row]:
 def _shown(row: Row, metric: Metric) -> str:
     """In brackets where it says less than it seems to, or the answers were wrong."""
     text = units.quantity(row.value(metric), metric.unit)
-    return f"({text})" if row.bracketed(metric) or (row.suspect and text != units.NONE) else text
+    return f"({text})" if row.doubtful(metric) else text
 
 
 section = Section(

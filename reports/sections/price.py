@@ -44,9 +44,9 @@ def _cells(comparison: Comparison, row: Row) -> tuple[str, ...]:
 
 
 def _shown(row: Row, metric: Metric) -> str:
-    """A value as text, in brackets where it says less than it seems to."""
+    """A value as text, in brackets where it says less than it seems to, or the answer was wrong."""
     text = units.quantity(row.value(metric), metric.unit)
-    return f"({text})" if row.bracketed(metric) else text
+    return f"({text})" if row.doubtful(metric) else text
 
 
 section = Section("price", page=PagePart("The price of guarantees", 35, _page, short_title="Guarantees"))

@@ -120,7 +120,7 @@ def _speeds(row: Row, shown: Sequence[MetricColumn]) -> Iterator[Text]:
     """Speed and memory; also in brackets where the answer was wrong, for then they say nothing."""
     for column in shown:
         text = column.show(row.value(column.metric))
-        bracketed = row.bracketed(column.metric) or (row.suspect and text != units.NONE)
+        bracketed = row.doubtful(column.metric)
         yield Text(f"({text})" if bracketed else text, "dim" if bracketed or not row.ran else "")
 
 

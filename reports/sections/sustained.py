@@ -68,9 +68,9 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 
 def _shown(row: Row, metric: Metric) -> str:
-    """A value as text, in brackets where it says less than it seems to."""
+    """A value as text, in brackets where it says less than it seems to, or the answer was wrong."""
     text = units.quantity(row.value(metric), metric.unit)
-    return f"({text})" if row.bracketed(metric) else text
+    return f"({text})" if row.doubtful(metric) else text
 
 
 def _probe(each: ProbeResult) -> tuple[str, ...]:

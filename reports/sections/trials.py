@@ -67,7 +67,7 @@ def _repeated(comparison: Comparison) -> list[Row]:
 
 def _value(row: Row, column: MetricColumn) -> str:
     text = column.show(row.value(column.metric))
-    return f"({text})" if row.bracketed(column.metric) or (row.suspect and text != units.NONE) else text
+    return f"({text})" if row.doubtful(column.metric) else text
 
 
 def _spread(row: Row, column: MetricColumn) -> str:

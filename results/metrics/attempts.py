@@ -10,7 +10,7 @@ from results.evidence.phases import Phase
 from results.evidence.samples import ENGINE, NoSamples, Samples
 from results.history import PROFILED
 from results.verdict.examination import Examination
-from results.warmth import Drained
+from results.warmth import LASTS_S, Drained
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,15 @@ def _void(attempt: Attempt) -> str | None:
     if attempt.visible_ns is None or attempt.seconds <= 0:
         return f"no row of {attempt.phase.name} became visible after its backlog was committed"
     return None
+
+
+def brief(attempt: Attempt) -> str | None:
+    """Why figures of a drain say less than they seem to, where it is over before much but fixed parts was seen."""
+    if attempt.seconds >= LASTS_S:
+        return None
+    return (
+        f"the backlog lasted {attempt.seconds:.1f} s only: what every drain takes, whatever its size, is much of that"
+    )
 
 
 def equal_ones(tried: Sequence[Attempt], events: int) -> Sequence[Attempt]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from results.evidence.gaps import STALLED_MS
-from results.metrics.attempts import last_attempt
+from results.metrics.attempts import brief, last_attempt
 from results.metrics.basis import Basis
 from results.metrics.measured import Measured
 from results.metrics.measurement import Measurement
 from results.metrics.metric import Metric, TableColumn
 from results.metrics.warmness import not_warm
-from results.warmth import ENOUGH
+from results.warmth import ENOUGH, LEAST_INTERVALS
 
 RATE = Metric(
     "drain_rate",
@@ -45,8 +45,12 @@ def measure(basis: Basis) -> Measured:
     found.add(INTERVALS, lasted)
     if lasted < ENOUGH * basis.drain.intervals:
         found.notes.append(f"the backlog lasted {lasted:.1f} of the {basis.drain.intervals:g} commit intervals asked")
-    if (why := not_warm(basis)) is not None:
+    if lasted < LEAST_INTERVALS:
+        why = f"the backlog lasted {lasted:.1f} commit intervals only: the wait for a commit at its end is much of that"
         found.bracket([RATE, SECONDS], why)
+    for doubt in (brief(last), not_warm(basis)):
+        if doubt is not None:
+            found.bracket([RATE, SECONDS], doubt)
     return found
 
 

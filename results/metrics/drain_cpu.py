@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from results.evidence.samples import ENGINE, NoSamples
-from results.metrics.attempts import last_attempt
+from results.metrics.attempts import brief, last_attempt
 from results.metrics.basis import Basis
 from results.metrics.measured import Measured
 from results.metrics.measurement import Measurement
@@ -40,8 +40,9 @@ def measure(basis: Basis) -> Measured:
         found.add(BROKER_SECONDS, basis.samples.cpu_s(("broker",), last.committed_ns, last.visible_ns))
     except NoSamples as none:
         found.lack([BROKER_SECONDS], str(none))
-    if (why := not_warm(basis)) is not None:
-        found.bracket([SECONDS, EVENTS_PER_SECOND], why)
+    for doubt in (brief(last), not_warm(basis)):
+        if doubt is not None:
+            found.bracket([SECONDS, EVENTS_PER_SECOND], doubt)
     return found
 
 

@@ -78,7 +78,9 @@ def span(basis: Basis) -> tuple[int, int] | str:
     last = last_attempt(basis.attempts)
     if isinstance(last, str) or last.visible_ns is None:
         return str(last)
-    return last.committed_ns, last.visible_ns
+    # Of several that are measured together, from the first of them on.
+    first = basis.attempts[-(basis.drain.measured or 1) :][0]
+    return first.committed_ns, last.visible_ns
 
 
 def measure(basis: Basis) -> Measured:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from results.evidence.jvm_threads import JvmThreads, NoThreads, Shares
 from results.evidence.samples import ENGINE, NoSamples
-from results.metrics.attempts import last_attempt
+from results.metrics.attempts import brief, last_attempt
 from results.metrics.basis import Basis
 from results.metrics.measured import Measured
 from results.metrics.measurement import Measurement
@@ -70,8 +70,9 @@ def _add(found: Measured, basis: Basis, shares: Shares, left_s: float) -> None:
     elif left_s > 0:
         events = basis.attempts[-1].phase.segment.count
         found.add(EVENTS_PER_SECOND, events / left_s, n=events)
-        if (why := not_warm(basis)) is not None:
-            found.bracket([EVENTS_PER_SECOND], why)
+        for doubt in (brief(basis.attempts[-1]), not_warm(basis)):
+            if doubt is not None:
+                found.bracket([EVENTS_PER_SECOND], doubt)
     else:
         found.lack([EVENTS_PER_SECOND], "JIT and GC threads took all the CPU that samples tell of")
     if (share := (shares.jit + shares.gc) / shares.all) >= NOTED:

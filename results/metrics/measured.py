@@ -12,13 +12,11 @@ from results.result import MetricValue, ProbeResult, Series
 Figures = Literal["speeds", "cpu"]
 """Figures that one reason may concern: rates, latencies and other durations; or those of CPU."""
 
-_OF_THE_START = "startup_seconds"
-
 
 def _are(figures: Figures, name: str, value: MetricValue) -> bool:
     """Whether a metric is one of these figures, by its name and unit: also one that is made elsewhere."""
     of_cpu = "cpu" in name or value.unit == "cores"
-    if value.better == "none" or name == _OF_THE_START:
+    if value.better == "none":
         return False
     return of_cpu if figures == "cpu" else not of_cpu and value.unit in ("ms", "s", "events/s")
 
@@ -39,6 +37,8 @@ class Measured:
     """Rates that were tried, in order."""
     reserved: list[tuple[Figures, str]] = field(default_factory=list)
     """Why all figures of a kind, by whatever they are measured, say less than they seem to."""
+    own_times: set[str] = field(default_factory=set)
+    """Names of metrics that are taken at a time of their own, so that nothing is reserved of them."""
 
     def add(
         self, metric: Metric, value: float, n: int | None = None, bounds: tuple[float, float] | None = None
@@ -49,6 +49,8 @@ class Measured:
         self.metrics[metric.name] = MetricValue(
             value=round(float(value), 6), unit=metric.unit, better=metric.better, n=n, low=low, high=high
         )
+        if metric.own_time:
+            self.own_times.add(metric.name)
 
     def lack(self, metrics: Iterable[Metric], why: str) -> None:
         self.absent |= dict.fromkeys((metric.name for metric in metrics), why)
@@ -68,14 +70,16 @@ class Measured:
             self.notes.append(why)
 
     def reserve(self, figures: Figures, why: str) -> None:
-        """Say of all figures of a kind, also those that others measure, why they say less than they seem to."""
+        """Say of all figures of a kind, also those that others measure, why they say less than they seem to; but for
+        those that are taken at a time of their own.
+        """
         self.reserved.append((figures, why))
 
     def bracket_reserved(self) -> None:
         """Bracket what was reserved, once all is measured. A reason is told even where it brackets nothing."""
         for figures, why in self.reserved:
             for name, value in self.metrics.items():
-                if _are(figures, name, value) and why not in value.bracketed:
+                if name not in self.own_times and _are(figures, name, value) and why not in value.bracketed:
                     self.metrics[name] = value.model_copy(update={"bracketed": [*value.bracketed, why]})
             if why not in self.notes:
                 self.notes.append(why)
@@ -87,3 +91,4 @@ class Measured:
         self.series += other.series
         self.probes += other.probes
         self.reserved += other.reserved
+        self.own_times |= other.own_times

@@ -35,3 +35,6 @@ class Metric:
     """A sentence for the reader, without its full stop. METHOD.md has the definition."""
     column: TableColumn | None = None
     """None for a metric that stands in the list of all metrics only."""
+    own_time: bool = False
+    """Whether it is taken at another time than the other figures of its phase: what disturbs these says nothing of it,
+    and its measurement says what disturbed it (`results.metrics.disturbance`)."""

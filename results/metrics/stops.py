@@ -21,8 +21,8 @@ STOPPED_S = 0.3
 LATE_S = 1.0
 """An instrument that looks ten times a second or more, and did not for so long, stood still."""
 
-_BETWEEN = ("broker", "proxy", "generator")
-"""Events or rows pass through these, so the engine's speed is no longer its own."""
+BETWEEN = ("broker", "proxy", "generator")
+"""Events or rows pass through these, so where they stand still the engine's speed is no longer its own."""
 
 STILL = Metric("standstill_seconds", "s", "none", "For so long processes of the harness or the broker stood still")
 
@@ -56,7 +56,7 @@ def measure(basis: Basis) -> Measured:
     for who, lasted_s in sorted(still.items()):
         did = "did not look" if who in ("sampler", "gauge") else "stood still"
         why = f"the {who} {did} for {lasted_s:.1f} s of {beside}"
-        if who in _BETWEEN:
+        if who in BETWEEN:
             found.reserve("speeds", why)
         else:
             found.notes.append(why)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import accumulate
 
-from results.metrics.attempts import drained, last_attempt
+from results.metrics.attempts import Attempt, drained, equal_ones, last_attempt
 from results.metrics.basis import Basis
+from results.metrics.disturbance import OwnTime, bracket_disturbed
 from results.metrics.measured import Measured
 from results.metrics.measurement import Measurement
 from results.metrics.metric import Metric
@@ -25,12 +27,17 @@ COLD_RATE = Metric(
     "events/s",
     "higher",
     "Events of the first backlog, which found the engine cold, by the seconds it lasted",
+    own_time=True,
 )
 COLD_CPU = Metric(
     "cold_events_per_cpu_second",
     "events/CPU-s",
     "higher",
     "Events of the first backlog, which found the engine cold, for each second of CPU that the engine took",
+    own_time=True,
+)
+COLD_FOREIGN = Metric(
+    "cold_foreign_share", "%", "none", "The share of CPU time that other work took beside the first backlog"
 )
 EVENTS = Metric("warm_up_events", "events", "none", "Events of the equal backlogs before the last one")
 GREW = Metric(
@@ -50,6 +57,9 @@ def measure(basis: Basis) -> Measured:
         found.lack(measurement.metrics, str(last))
         return found
     _add_cold(found, drained(tried[0], samples), tried[0].rate if tried[0].seconds > 0 else None)
+    first = _own_time(tried[:1], "the first backlog", [COLD_RATE], [COLD_CPU], COLD_FOREIGN)
+    if first is not None:
+        bracket_disturbed(found, basis.history, first)
     if warm.equal:
         found.add(EVENTS, sum(each.events for each in warm.equal))
         found.series.append(_curve(warm.equal))
@@ -59,7 +69,24 @@ def measure(basis: Basis) -> Measured:
         found.add(GREW, 100 * warm.growth, n=len(warm.equal))
     interval_s = basis.history.plan.interval_ms / 1000
     _add_marginal(found, warm, drained(last, samples), interval_s)
+    # The last backlog, from which the marginal rate follows as well, is looked at for all figures of the phase.
+    later = _own_time(later_half(equal_ones(tried, basis.drain.events)), "the equal backlogs", [MARGINAL, FIXED])
+    if later is not None:
+        bracket_disturbed(found, basis.history, later)
     return found
+
+
+def _own_time(
+    tried: Sequence[Attempt],
+    name: str,
+    speeds: Sequence[Metric],
+    cpu: Sequence[Metric] = (),
+    share: Metric | None = None,
+) -> OwnTime | None:
+    """From the release of the first of these backlogs to the end of the last; None where that is not known."""
+    if not tried or tried[-1].visible_ns is None or tried[-1].visible_ns <= tried[0].committed_ns:
+        return None
+    return OwnTime(tried[0].committed_ns, tried[-1].visible_ns, name, speeds, cpu, share)
 
 
 def _add_cold(found: Measured, first: Drained | str, rate: float | None) -> None:
@@ -114,7 +141,7 @@ def _add_marginal(found: Measured, warm: Warmness, last: Drained | str, interval
 
 measurement = Measurement(
     "warm-up",
-    (COLD_RATE, COLD_CPU, EVENTS, GREW, MARGINAL, FIXED),
+    (COLD_RATE, COLD_CPU, COLD_FOREIGN, EVENTS, GREW, MARGINAL, FIXED),
     measure,
     needs=frozenset({"matching", "causality", "completion"}),
     kind="drain",

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from results.evidence.machine import MachineSamples
+from results.evidence.samples import NoSamples
 from results.metrics.attempts import drained, equal_ones
 from results.metrics.basis import Basis
+from results.metrics.foreign import judged
 from results.warmth import GROWTH, LEAST, Drained, growth
 
 
@@ -36,7 +39,8 @@ def warmness(basis: Basis) -> Warmness:
         found = f"{len(equal)} equal backlogs were drained before, and {LEAST} are needed"
         return Warmness(equal, grew, f"{_NOT_KNOWN}: {found}")
     if grew < GROWTH:
-        return Warmness(equal, grew)
+        hidden = _hidden(basis)
+        return Warmness(equal, grew, f"{_NOT_KNOWN}: {hidden}, which may hide that it grew" if hidden else None)
     total = sum(each.events for each in equal)
     still = f"the engine was still warming up: over the last doubling of events, to {total:,}, events per CPU-second"
     return Warmness(equal, grew, f"{still} grew by {grew:.0%}".replace("%", " %"))
@@ -45,6 +49,17 @@ def warmness(basis: Basis) -> Warmness:
 _NOT_KNOWN = "the engine is not known to have been warm"
 DOUBLING_BEFORE = 9
 """Before this method version the backlogs of a trial doubled."""
+
+
+def _hidden(basis: Basis) -> str:
+    """What moved figures of CPU beside the equal backlogs; empty for nothing that is known."""
+    tried = equal_ones(basis.attempts, basis.drain.events)
+    try:
+        spell = MachineSamples(basis.history).between(tried[0].committed_ns, tried[-1].visible_ns or 0)
+    except NoSamples:
+        return ""
+    quiet = judged(spell, "the equal backlogs")
+    return quiet.cpu if quiet.cpu_bracketed else ""
 
 
 def _unknown(equal: list[Drained], why: str) -> Warmness:

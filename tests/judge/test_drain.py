@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from results.evidence.samples import NoSamples, Samples
-from results.history import History, PhaseBegin
+from results.history import Committed, History, PhaseBegin
 from results.plan import Drain
 from tests.judge.recording import CORES, DRAIN_S, MEGABYTES, SECOND
 
@@ -37,6 +37,29 @@ def test_a_backlog_that_was_too_short_is_marked(recording, judged):
     case = judged(recording)["drain"]
     assert case.outcome == "pass"
     assert "the backlog lasted 4.0 of the 10 commit intervals asked" in case.reason
+
+
+@pytest.mark.parametrize(("interval_ms", "short"), [(1300, False), (1400, True)])
+def test_a_drain_rate_that_is_much_the_wait_for_a_commit_is_in_brackets(recording, judged, interval_ms, short):
+    recording.plan = recording.plan.model_copy(update={"interval_ms": interval_ms})
+    case = judged(recording)["drain"]
+    why = "the backlog lasted 2.9 commit intervals only: the wait for a commit at its end is much of that"
+    for name in ("drain_rate", "drain_seconds"):
+        assert (why in case.metrics[name].bracketed) == short
+    assert why not in case.metrics["events_per_cpu_second"].bracketed
+
+
+def test_figures_of_a_backlog_that_was_over_at_once_are_in_brackets(recording, judged):
+    segment = next(mark.segment for mark in recording.of(PhaseBegin) if mark.phase == "drain-2")
+    (committed_ns,) = (mark.at_ns for mark in recording.of(Committed) if mark.phase == "drain-2")
+    recording.plan = recording.plan.model_copy(update={"interval_ms": 100})
+    for row in recording.rows:
+        if isinstance(row.value, dict) and row.window[1] >= segment.base_ms and row.visible_ns > committed_ns:
+            row.visible_ns = committed_ns + (row.visible_ns - committed_ns) // 2
+    case = judged(recording)["drain"]
+    why = "the backlog lasted 2.0 s only: what every drain takes, whatever its size, is much of that"
+    for name in ("drain_rate", "drain_seconds", "cpu_seconds", "events_per_cpu_second"):
+        assert why in case.metrics[name].bracketed, name
 
 
 def test_a_first_backlog_that_stayed_alone_is_in_brackets(recording, judged):

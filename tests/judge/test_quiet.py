@@ -14,7 +14,7 @@ from tests.judge.recording import DRAIN_S, SECOND, Recording, beside, seal
 
 SPEEDS = {"paced": ("latency_p50", "latency_p99", "event_latency_max"), "drain": ("drain_rate",)}
 CPU = {"paced": ("busy_cores", "worker_cores"), "drain": ("events_per_cpu_second", "cpu_seconds")}
-UNTOUCHED = ("startup_seconds", "memory_peak", "drain_events", "rate", "foreign_share")
+UNTOUCHED = ("memory_peak", "drain_events", "rate", "foreign_share")
 
 
 def cases(recording: Recording, folder: Path) -> dict[str, CaseResult]:
@@ -60,6 +60,7 @@ def test_only_the_phase_beside_which_others_worked_is_bracketed(recording: Recor
     found = cases(recording, tmp_path / "history")
     assert not bracketed(found["paced"])
     assert set(SPEEDS["drain"]) <= bracketed(found["drain"])
+    assert "startup_seconds" not in bracketed(found["drain"])
 
 
 def test_of_a_container_it_cannot_be_told_and_is_never_called_quiet(recording: Recording, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 
 import pytest
 
@@ -61,7 +62,7 @@ from results.verdict.late import MOST_LATE
 from results.verdict.offences import EXPLAINED
 from results.verdict.pairing import PAIRED
 from results.verdict.succession import FRUITLESS, LOOK_BACK, MOST_LOST
-from results.warmth import ENOUGH, GROWTH, LEAST, MOST, OVERDRAWN
+from results.warmth import ENOUGH, GROWTH, LASTS_S, LEAST, LEAST_INTERVALS, MOST, OVERDRAWN
 from tests.tidy.sources import text_of
 from workloads.query import WATERMARK_MARGIN_MS
 from workloads.regular_file import MOST_TEXT_BYTES
@@ -73,6 +74,7 @@ TENTHS = {10: "tenths"}
 S_NS = 1_000_000_000
 
 _SEARCH = SearchTable(how="search")
+_QUICK = tomllib.loads(text_of("harness/suites/quick.toml"))
 
 QUOTED = (
     f"after equal backlogs that warm it ({WARM_S:g} s at most)",
@@ -158,9 +160,14 @@ QUOTED = (
     f"Equal backlogs follow each other, at least {LEAST}, until",
     f"events per CPU-second grew by less than {100 * GROWTH:g} % over the last doubling of events",
     f"The least number is drained beyond it, up to {OVERDRAWN} times the budget, and there are never more than {MOST}",
+    f"and in {LASTS_S:g} s at least, up to the suite's largest number",
     f"Where it lasted less than {ENOUGH:g} of that",
+    f"Of fewer than {LEAST_INTERVALS} commit intervals the rate stands in brackets",
+    f"Of less than {LASTS_S:g} s the figures of CPU do as well",
+    f"From {CPU_PERCENT:g} % beside all equal backlogs, growth does not show",
     f"Histories of methods before {DOUBLING_BEFORE} have doubling backlogs",
     f"they must be {APART_INTERVALS} commit intervals apart",
+    f"`quick` has an event rate of {_QUICK['event_share']:g} of the paced rate",
     f"in {LEAST_POINTS} of the {TENTHS[PARTS_OF_INTERVAL]} both halves must have rows",
     f"From {100 * NOTED:g} % on, JIT and GC together are a note",
     f"halves shorter than {LEAST_S:g} s are not compared",

@@ -15,10 +15,10 @@ from harness.planning.planner import Selection
 from harness.planning.request import Request, overrides, resolve
 from harness.planning.suite_files import suites
 from harness.problem import ExitCode
-from reports.columns import columns
+from reports import units
 from reports.comparison import compare
 from results import result_file
-from results.metrics import drain, latency, memory
+from results.metrics import drain, foreign, latency, warm_up
 from tests.tidy.sources import ROOT, text_of
 
 README = text_of("README.md")
@@ -141,13 +141,12 @@ def test_every_page_of_docs_is_named_by_the_first_page() -> None:
 def test_the_table_of_the_first_page_is_that_of_a_kept_result() -> None:
     """Every figure of it stands in docs/results/settings.json.xz, in its brackets; plain settings are left out."""
     (comparison,) = compare(result_file.read(ROOT / "docs" / "results" / "settings.json.xz"))
-    metrics = (drain.RATE, latency.RESULT["p99"], memory.PEAK)
-    shown_as = {column.metric.name: column for column in columns()}
+    metrics = (drain.RATE, warm_up.COLD_RATE, latency.RESULT["p99"])
     kept = {
         row.name: tuple(
             f"({text})" if row.bracketed(metric) else text
             for metric in metrics
-            if (text := shown_as[metric.name].show(row.value(metric)))
+            if (text := units.quantity(row.value(metric), metric.unit))
         )
         for row in comparison.ran
         if row.first.set_up.settings != "plain"
@@ -156,3 +155,9 @@ def test_the_table_of_the_first_page_is_that_of_a_kept_result() -> None:
     rows = [[cell.strip(" *") for cell in line.strip("|").split("|")] for line in table if line.startswith("| ")]
     shown = {row[0]: tuple(row[1:4]) for row in rows if len(row) == 5}
     assert shown == kept
+
+
+def test_the_first_page_says_what_other_work_took_beside_its_figures() -> None:
+    cases = result_file.read(ROOT / "docs" / "results" / "settings.json.xz").cases
+    most = max(case.metrics[foreign.FOREIGN.name].value for case in cases)
+    assert f"Other work took up to {most:.1f} % of the CPU time" in README

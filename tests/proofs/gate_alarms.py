@@ -335,7 +335,6 @@ def _end(number: int, _frame: object) -> NoReturn:
 
 
 def main() -> None:
-    signal.signal(signal.SIGTERM, _end)
     what, *words = sys.argv[1:] or ["record"]
     numbers = [int(word) for word in words]
     match what, numbers:
@@ -353,4 +352,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _end)
     main()

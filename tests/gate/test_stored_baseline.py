@@ -119,10 +119,13 @@ def test_trials_of_another_revision_are_compared_and_tell_of_which_code_they_are
     told = load(top / "kept").provenance
     assert (told.checkout, told.versions, told.started) == (then, plan.versions, started(plan))
     shutil.rmtree(top / "runs")
-    later = {"checkout": now, "roles": ("worker", "coordinator"), "versions": {"streamgauge": "0.2.0"}}
+    versions = {"streamgauge": "0.2.0", "continuous": "2"}
+    later = {"checkout": now, "roles": ("worker", "coordinator"), "versions": versions}
     made.asked = plan.model_copy(update=later)
     assert run("--baseline", "./kept", "-e", "continuous") == ExitCode.GOOD
-    assert stored(top).verdict == "pass"
+    found = stored(top)
+    assert found.verdict == "pass"
+    assert any("ran with continuous 1.2.3 on the baseline's side, and with 2" in each for each in found.notices)
 
 
 @pytest.mark.parametrize(("rate", "latency"), [(1e308, 5e-324), (5e-324, 1e308)])

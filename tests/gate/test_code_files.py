@@ -22,13 +22,11 @@ def held(code: Path) -> dict[Path, bytes]:
     return contents([code / "package", code / "suite.toml", code / "not there"])
 
 
+MODULE = "package/inner/module.py"
 CHANGES: dict[str, tuple[Callable[[Path], object], str]] = {
-    "a line of it": (
-        lambda code: (code / "package/inner/module.py").write_text("one = 2\n"),
-        "package/inner/module.py",
-    ),
+    "a line of it": (lambda code: (code / MODULE).write_text("one = 2\n"), MODULE),
     "a file more": (lambda code: (code / "package/new.py").write_text(""), "package/new.py"),
-    "a file less": (lambda code: (code / "package/inner/module.py").unlink(), "package/inner/module.py"),
+    "a file less": (lambda code: (code / MODULE).unlink(), MODULE),
     "the suite": (lambda code: (code / "suite.toml").write_text("# x"), "suite.toml"),
 }
 

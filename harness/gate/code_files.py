@@ -14,13 +14,13 @@ from pathlib import Path
 _COMPILED = "__pycache__"
 
 
-def contents(places: Iterable[Path]) -> dict[Path, bytes]:
+def contents(places: Iterable[Path], apart: Path) -> dict[Path, bytes]:
     """A digest of each file, by its path. places: files, and folders of which all files count but hidden ones and what
-    Python compiled.
+    Python compiled. apart: a folder that may lie within one, and does not count.
     """
     found = {}
     for place in places:
-        for path in [place] if place.is_file() else _below(place):
+        for path in [place] if place.is_file() else _below(place, apart.resolve()):
             with suppress(OSError):  # It is gone again.
                 found[path] = hashlib.blake2b(path.read_bytes()).digest()
     return found
@@ -31,7 +31,8 @@ def changed(before: Mapping[Path, bytes], now: Mapping[Path, bytes]) -> Path | N
     return min((path for path, _ in before.items() ^ now.items()), default=None)
 
 
-def _below(folder: Path) -> Iterator[Path]:
-    for parent, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if name != _COMPILED and not name.startswith(".")]
+def _below(place: Path, apart: Path) -> Iterator[Path]:
+    for parent, folders, files in os.walk(place.resolve()):
+        hidden = {name for name in folders if name == _COMPILED or name.startswith(".")}
+        folders[:] = [name for name in folders if name not in hidden and Path(parent, name) != apart]
         yield from (Path(parent, name) for name in files if not name.startswith("."))

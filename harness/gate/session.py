@@ -35,7 +35,8 @@ class Session:
 
     def _contents(self) -> Mapping[Path, bytes]:
         files = [path for code in self.sides.values() for path in code.files]
-        return code_files.contents(dict.fromkeys([self.asked.suite, *files]))
+        # Who stands in a folder of the code has the gate's own folder there.
+        return code_files.contents(dict.fromkeys([self.asked.suite, *files]), self.folder.parent)
 
     def recorded(self, turns: Sequence[Turn[Unit]], of: str) -> Iterator[tuple[Turn[Unit], Path, float]]:
         """Each trial with the folder of its run, and what the control took before it, CPU s. Whoever is given a folder

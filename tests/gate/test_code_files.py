@@ -19,7 +19,7 @@ def code(tmp_path: Path) -> Path:
 
 
 def held(code: Path) -> dict[Path, bytes]:
-    return contents([code / "package", code / "suite.toml", code / "not there"])
+    return contents([code / "package", code / "suite.toml", code / "not there"], code / "package" / "runs" / "gate")
 
 
 MODULE = "package/inner/module.py"
@@ -45,5 +45,7 @@ def test_what_python_compiles_and_editors_leave_is_no_change_and_neither_is_the_
     (code / "package" / "__pycache__" / "module.pyc").write_text("x")
     (code / "package" / ".module.py.swp").write_text("x")
     (code / "elsewhere.py").write_text("x")
+    (code / "package" / "runs" / "gate" / "trials").mkdir(parents=True)
+    (code / "package" / "runs" / "gate" / "trials" / "plan.json").write_text("what the gate itself makes")
     (code / "package" / "inner" / "module.py").write_text("one = 1\n")
     assert changed(before, held(code)) is None

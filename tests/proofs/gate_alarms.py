@@ -48,6 +48,7 @@ from results.gate.decision import FRESH_PAIRS, SCREEN_PAIRS
 from results.gate.gate_result import GateResult, GateTrial
 from results.gate.gated import BY_NAME, of_run
 from results.plan import Machine
+from results.provenance import commit
 from results.result import CaseResult, RunResult
 from results.store import judge_run
 from tests.test_planted_faults import PLANTS, Plant
@@ -216,11 +217,12 @@ def page(run: RunResult, same: Drawn, slow: Drawn) -> str:
     counts = ", ".join(f"{len(trials)} of {case}" for case, trials in known.items())
     first = next(iter(known))
     found = sum(count for (case, _), count in slow.by.items() if case == first)
+    of = [units.machine(run.machine) if run.machine else "", f"method version {run.method_version}"]
+    of += [commit(run.provenance.checkout), f"trials: {counts}", "made by `tests/proofs/gate_alarms.py`."]
     lines = [
         "# How often a gate fails what did not change",
         "",
-        f"{units.machine(run.machine) if run.machine else ''}; method version {run.method_version}; trials: {counts}; "
-        "made by `tests/proofs/gate_alarms.py`.",
+        "; ".join(filter(None, of)),
         "",
         f"- {same.gates:,} gates were drawn from trials of one revision: {same.failed:,} failed "
         f"({same.failed / same.gates:.2%}), and in {same.flagged:,} something was tried again.",

@@ -32,7 +32,7 @@ from harness.commands.options import HELP, DebugOption, EngineOption, SettingsOp
 from harness.commands.outlet import open_outlets
 from harness.gate import command as gate
 from harness.planning.suite_files import suites
-from harness.problem import ExitCode, Problem
+from harness.problem import ExitCode, Problem, bisected
 from results.folder import write_whole
 from results.printable import printable, printable_lines
 
@@ -149,7 +149,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 def execute(arguments: Sequence[str]) -> int:
     """The exit code of a command; its errors are said in a line of what, one of where and one of what to do."""
-    return gate.bisected(arguments, _executed(arguments))
+    return bisected(arguments, _executed(arguments))
 
 
 def _executed(arguments: Sequence[str]) -> int:

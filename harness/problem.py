@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 
 from results.printable import printable
@@ -32,6 +32,20 @@ MEANINGS: Mapping[ExitCode, str] = {
     ExitCode.INTERRUPTED: "interrupted; what is known is kept",
 }
 """What each says, for help."""
+
+
+_BISECT: Mapping[int, int] = {
+    ExitCode.UNFINISHED: 125,
+    ExitCode.ENVIRONMENT: 125,
+    ExitCode.INCONCLUSIVE: 125,
+    ExitCode.USAGE: 128,
+}
+"""What `git bisect run` takes for "cannot be told, leave this revision out" (125) and "stop" (128)."""
+
+
+def bisected(arguments: Sequence[str], code: int) -> int:
+    """The exit code of a command line, as `git bisect run` reads it where --bisect was asked of `gate`."""
+    return _BISECT.get(code, code) if list(arguments[:1]) == ["gate"] and "--bisect" in arguments else code
 
 
 class Problem(Exception):

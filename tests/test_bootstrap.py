@@ -166,6 +166,8 @@ def test_a_failed_installation_says_why_and_is_tried_again(checkout: Checkout):
     assert ended.returncode == 5
     assert "the index cannot be reached" in ended.stderr
     assert "Traceback" not in ended.stderr
+    bisecting = ("bench", "gate", "--baseline", "good", "--bisect")
+    assert checkout.run(*bisecting, UV_FAILS="the index cannot be reached").returncode == 125
     assert checkout.run("bench").returncode == 0
 
 
@@ -176,6 +178,7 @@ def test_without_a_fit_python_it_says_what_to_install(checkout: Checkout, tmp_pa
         (bare / tool).symlink_to(str(shutil.which(tool)))
     (bare / "python3").write_text('#!/bin/sh\n[ "$1" = --version ] && echo "Python 3.9.2"\nexit 1\n')
     (bare / "python3").chmod(0o755)
+    assert checkout.run("bench", "gate", "--bisect", PATH=str(bare)).returncode == 125
     ended = checkout.run("bench", PATH=str(bare))
     assert ended.returncode == 5
     assert "no Python 3.11, 3.12, 3.13 or 3.14" in ended.stderr

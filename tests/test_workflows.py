@@ -12,6 +12,10 @@ from types import ModuleType
 
 import pytest
 
+from reports.gate import gate_markdown
+from tests.gate import test_gate_outputs
+from tests.gate.made_up_trials import gate as gate_of
+
 ROOT = Path(__file__).parents[1]
 GITHUB = ROOT / ".github"
 ACTION = GITHUB / "actions" / "gate"
@@ -176,11 +180,10 @@ def test_a_page_of_the_gate_becomes_the_comment(tmp_path: Path) -> None:
 
 
 def test_a_page_that_the_gate_wrote_is_of_that_form_whatever_its_texts_are() -> None:
-    pages = pytest.importorskip("reports.gate.gate_markdown")
-    made_up = pytest.importorskip("tests.gate.made_up_trials")
     hostile = "[x](http://e) @me #1 <b> `q` | www.evil.example \x1b[31m \u202e\n- * x"
-    for summary in ("No regression.", hostile):
-        page = pages.page(made_up.gate(summary=summary, notices=[summary]))
+    plain = [gate_of(summary=summary, notices=[summary]) for summary in ("No regression.", hostile)]
+    for found in (*plain, test_gate_outputs.compared(), test_gate_outputs.hostile()):
+        page = gate_markdown.page(found)
         assert comment().harmless(page), page
 
 

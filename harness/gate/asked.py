@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -10,16 +10,20 @@ from typing import Literal
 from engines.protocol import LogKind
 from harness.gate.side import Unit
 from harness.planning import catalogue, planner, request
-from harness.planning.duration import trial_s
+from harness.planning.duration import beside_s, expected_s
 from harness.planning.planner import Selection
 from harness.planning.readiness import Readiness
 from harness.planning.request import Request, overrides
 from harness.planning.suite import find
 from harness.problem import ExitCode, Problem
 from harness.provisioning.progress import ProgressReport
+from results.plan import CasePlan
 
 ALWAYS = ("trials=1", "calibrate=false")
 """What a gate sets of any suite: it repeats trials itself, and compares both sides under the same harness."""
+
+_APART_S = 3.0
+"""What a trial takes beside its run: the control, and the start of a process of its own."""
 
 
 @dataclass(frozen=True)
@@ -73,10 +77,18 @@ def asked(
         told = "; ".join(f"{case.name}: {case.blocked.reason}" for case in blocked if case.blocked)
         remedy = next((case.blocked.remedy for case in blocked if case.blocked and case.blocked.remedy), "")
         raise Problem(f"what is to be gated cannot run here: {told}", f"suite {name}", remedy or "leave it out with -e")
-    seconds: dict[Unit, float] = {}
-    for case in plan.runnable:
-        unit = Unit(case.engine, case.workload)
-        seconds[unit] = seconds.get(unit, 0.0) + trial_s(case, known.loaded[case.engine].environment.jvm)
-    if not seconds:
+    if not plan.runnable:
         raise Problem("there is nothing to gate", f"suite {name}", "name an engine with -e", ExitCode.USAGE)
-    return Asked(name, find(source).resolve(), chosen, words, seconds)
+    jvm = {name: engine.environment.jvm for name, engine in known.loaded.items()}
+    return Asked(name, find(source).resolve(), chosen, words, _seconds(plan.runnable, jvm, chosen == "kafka"))
+
+
+def _seconds(cases: Sequence[CasePlan], jvm: Mapping[str, bool], broker: bool) -> dict[Unit, float]:
+    """About how long a trial of each unit takes: it is a run of its own. broker: whether each starts one."""
+    found: dict[Unit, list[CasePlan]] = {}
+    for case in cases:
+        found.setdefault(Unit(case.engine, case.workload), []).append(case)
+    return {
+        unit: _APART_S + beside_s(mine, calibrated=False, own_broker=broker) + sum(expected_s(mine, jvm).values())
+        for unit, mine in found.items()
+    }

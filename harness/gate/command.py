@@ -51,20 +51,7 @@ ENDS = {
 }
 """How a gate ends, by its verdict; with --strict `inconclusive` is INCONCLUSIVE."""
 
-_BISECT: Mapping[int, int] = {
-    ExitCode.UNFINISHED: 125,
-    ExitCode.ENVIRONMENT: 125,
-    ExitCode.INCONCLUSIVE: 125,
-    ExitCode.USAGE: 128,
-}
-"""What `git bisect run` takes for "cannot be told, leave this revision out" (125) and "stop" (128)."""
-
 SUMMARY = "GITHUB_STEP_SUMMARY"
-
-
-def bisected(arguments: Sequence[str], code: int) -> int:
-    """The exit code of a command line, as `git bisect run` reads it where --bisect was asked for."""
-    return _BISECT.get(code, code) if arguments[:1] == ["gate"] and "--bisect" in arguments else code
 
 
 @app.callback()

@@ -15,7 +15,15 @@ from harness.gate.session import GateSession
 from harness.gate.side import Unit
 from harness.problem import Problem
 from results.gate import kept_baseline
-from results.gate.conclusion import Trials, control, disturbed, figures, to_look_at_again, verdict
+from results.gate.conclusion import (
+    Trials,
+    control,
+    disturbed,
+    figures,
+    other_versions,
+    to_look_at_again,
+    verdict,
+)
 from results.gate.decision import FRESH_PAIRS, SCREEN_PAIRS
 from results.gate.gate_result import (
     Acceptance,
@@ -116,6 +124,9 @@ class GateRun:
             remedy = "gate with the settings of the baseline, or store a new one"
             raise Problem(f"the stored baseline cannot be compared: {why}", self.baseline.name, remedy)
 
+    def _cases(self, side: Side) -> list[CaseResult]:
+        return [case for phases in self.judged[side] for case in phases]
+
     def _result(self, again: Sequence[tuple[str, str]], started: str, seconds: float) -> GateResult:
         reached: GateVerdict = verdict([], self._wrong)
         found: list[FigureResult] = []
@@ -143,7 +154,8 @@ class GateRun:
         )
 
     def _notices(self, found: Sequence[FigureResult]) -> list[str]:
-        told = [disturbed(self.trials)]
+        old = self.stored.cases if self.stored is not None else self._cases("baseline")
+        told = [disturbed(self.trials), *(other_versions(old, self._cases("candidate")) if self.first is None else ())]
         if self.first is not None and not self._wrong:
             told.append(f"Later gates compare with it by --baseline {self.first}.")
         if self.stored is not None:

@@ -95,7 +95,8 @@ def made_ready(
             sides = Sides(side.candidate(folder), side.of_ours(root, report))
         else:
             _has(root, packages, opponent.revision)
-            mine = side.candidate(folder, [top.top / each.folder for each in packages])
+            paths = [top.top / each.folder for each in packages]
+            mine = side.candidate(folder, paths, [top.top / each.loaded for each in packages])
             sides = Sides(mine, side.of_others(root, [root / each.folder for each in packages]))
     if sides.baseline is not None:
         side.same_method(sides.baseline)

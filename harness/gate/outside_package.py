@@ -13,6 +13,8 @@ from harness.problem import ExitCode, Problem
 GROUPS = ("streamgauge.engines", "streamgauge.workloads", "streamgauge.faults")
 """Entry points whose code runs in a trial."""
 
+_PACKAGE = "__init__.py"
+
 
 @dataclass(frozen=True)
 class OutsidePackage:
@@ -20,6 +22,11 @@ class OutsidePackage:
 
     folder: Path
     file: Path
+
+    @property
+    def loaded(self) -> Path:
+        """The package's folder, or the file of a module that is none."""
+        return self.file.parent if self.file.name == _PACKAGE else self.file
 
 
 def found_in(top: Path) -> list[OutsidePackage]:
@@ -46,6 +53,6 @@ def _packages(top: Path) -> Iterator[OutsidePackage]:
             if spec is None or spec.origin is None:
                 continue
             file = Path(spec.origin).resolve()
-            folder = file.parent.parent if file.name == "__init__.py" else file.parent
+            folder = file.parent.parent if file.name == _PACKAGE else file.parent
             if folder.is_relative_to(top):
                 yield OutsidePackage(folder.relative_to(top), file.relative_to(top))

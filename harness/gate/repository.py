@@ -7,6 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.host.checkout import checkout
 from harness.problem import ExitCode, Problem
 from harness.provisioning.folders import ROOT
 
@@ -26,10 +27,11 @@ class GitRefused(Exception):
 
 
 def git(folder: Path, *words: str) -> str:
-    """What a call of git in a folder prints. Raises Refused."""
+    """What a call of git in a folder prints. Raises GitRefused."""
     env = {name: value for name, value in os.environ.items() if name not in _INHERITED}
-    # Nothing of the repository runs because of us: no hook after a checkout.
-    command = ["git", "-c", "core.hooksPath=/dev/null", "-C", str(folder), *words]
+    # Nothing of the repository runs because of us: no hook after a checkout. And no process of git's stays.
+    settings = ["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false"]
+    command = ["git", *settings, "-C", str(folder), *words]
     try:
         done = subprocess.run(
             command,
@@ -82,7 +84,10 @@ class Repository:
             return None
 
     def dirty(self) -> bool:
-        """Whether files that git knows differ from HEAD."""
+        """Whether files that git knows differ from HEAD; of ours also whether it has code that git does not know."""
+        if self.is_ours:
+            found = checkout(self.top)
+            return found is not None and found.dirty
         try:
             return bool(git(self.top, "status", "--porcelain", "--untracked-files=no"))
         except GitRefused:

@@ -8,15 +8,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.display import Display
+from harness.gate import code_files
 from harness.gate.asked import Asked
 from harness.gate.control_run import ControlRun
 from harness.gate.order import Side, Turn
 from harness.gate.side import SideCode, Unit
+from harness.problem import ExitCode, Problem
 
 
 @dataclass
 class GateSession:
-    """sides: the code of each. folder: where trials are recorded, and removed again once they are judged."""
+    """sides: the code of each, which is to stay as it is. folder: where trials are recorded, and removed again once
+    they are judged.
+    """
 
     asked: Asked
     sides: Mapping[Side, SideCode]
@@ -24,6 +28,15 @@ class GateSession:
     display: Display
     _control: ControlRun = field(default_factory=ControlRun)
     _made: int = 0
+    _code: Mapping[Path, bytes] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._code = self._contents()
+
+    def _contents(self) -> Mapping[Path, bytes]:
+        files = [path for code in self.sides.values() for path in code.files]
+        # Who stands in a folder of the code has the gate's own folder there.
+        return code_files.contents(dict.fromkeys([self.asked.suite, *files]), self.folder.parent)
 
     def recorded(self, turns: Sequence[Turn[Unit]], of: str) -> Iterator[tuple[Turn[Unit], Path, float]]:
         """Each trial with the folder of its run, and what the control took before it, CPU s. Whoever is given a folder
@@ -40,6 +53,10 @@ class GateSession:
             run = self.sides[turn.side].record(
                 self.asked.suite, turn.unit, self.asked.log, self.asked.words, out.absolute()
             )
+            if changed := code_files.changed(self._code, self._contents()):
+                self.forget(run)
+                what = "a file was changed while its code was tried: trials on different code say nothing"
+                raise Problem(what, str(changed), "run the gate again, and leave the files alone", ExitCode.UNFINISHED)
             yield turn, run, spent_s
 
     def forget(self, run: Path) -> None:

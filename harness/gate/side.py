@@ -16,6 +16,7 @@ from pathlib import Path
 
 from harness.gate import tether
 from harness.gate.order import Side
+from harness.host.checkout import CODE
 from harness.host.interpreter import environment
 from harness.problem import ExitCode, Problem
 from harness.provisioning import uv
@@ -46,12 +47,15 @@ class Unit:
 
 @dataclass(frozen=True)
 class SideCode:
-    """How to run one side. folder: where its processes stand; variables: what they have in their environment."""
+    """How to run one side. folder: where its processes stand; variables: what they have in their environment. files:
+    what they load that somebody may be working on.
+    """
 
     name: Side
     python: Path
     folder: Path
     variables: Mapping[str, str]
+    files: tuple[Path, ...] = ()
 
     def set_up(self, engines: Sequence[str]) -> None:
         """Bring what engines need, before the first trial. Raises Problem with what this side said."""
@@ -136,9 +140,12 @@ def _end(child: subprocess.Popen[bytes]) -> None:
         child.communicate()
 
 
-def candidate(folder: Path, paths: Sequence[Path] = ()) -> SideCode:
-    """The code that runs now. folder: where its processes stand. paths: more folders of modules, behind ours."""
-    return SideCode("candidate", Path(sys.executable), folder, _variables([ROOT, *paths], home()))
+def candidate(folder: Path, paths: Sequence[Path] = (), files: Sequence[Path] = ()) -> SideCode:
+    """The code that runs now. folder: where its processes stand. paths: more folders of modules, behind ours. files:
+    what is loaded from these.
+    """
+    own = (*(ROOT / name for name in CODE), *files)
+    return SideCode("candidate", Path(sys.executable), folder, _variables([ROOT, *paths], home()), own)
 
 
 def of_ours(root: Path, report: ProgressReport) -> SideCode:
@@ -167,7 +174,7 @@ def same_method(side: SideCode) -> None:
 
 def compiled(side: SideCode) -> None:
     """Have Python compile all modules of a fresh checkout now, and not in its first trial."""
-    folders = [str(side.folder / name) for name in ("engines", "harness", "results", "workloads", "reports")]
+    folders = [str(side.folder / name) for name in CODE]
     _conducted([str(side.python), "-P", "-m", "compileall", "-q", *folders], side, None, _PROBE_S)
 
 

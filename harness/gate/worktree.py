@@ -78,5 +78,25 @@ def remove_left() -> int:
 def _remove(top: Path, path: Path) -> None:
     """Remove a worktree, whole or half-made, and forget it. Its repository may be gone."""
     shutil.rmtree(path, ignore_errors=True)
+    for folder in _imported(path):
+        shutil.rmtree(folder, ignore_errors=True)
     with suppress(GitRefused):
         git(top, "worktree", "prune")
+
+
+def _imported(path: Path) -> list[Path]:
+    """The folders from which engines imported what was in a worktree (`harness.provisioning.code_folder`): each holds
+    links, which lead nowhere without it.
+    """
+    try:
+        folders = list((home() / "code").iterdir())
+    except OSError:
+        return []
+    return [folder for folder in folders if _leads_into(folder, path.resolve())]
+
+
+def _leads_into(folder: Path, path: Path) -> bool:
+    try:
+        return any(link.readlink().is_relative_to(path) for link in folder.iterdir())
+    except OSError:  # It is none of these folders.
+        return False

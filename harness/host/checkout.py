@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from results.plan import Checkout
 
-_CODE = ("workloads", "engines", "harness", "results", "reports")
+CODE = ("workloads", "engines", "harness", "results", "reports")
 """Where a file that git does not know changes what runs: there things are found by their existence."""
 
 _GIT_S = 20.0
@@ -30,7 +30,7 @@ def checkout(root: Path) -> Checkout | None:
         return None
     try:
         changed = _git(root, "status", "--porcelain", "--untracked-files=no")
-        added = _git(root, "ls-files", "--others", "--exclude-standard", "--", *_CODE)
+        added = _git(root, "ls-files", "--others", "--exclude-standard", "--", *CODE)
         return Checkout(commit=_git(root, "rev-parse", "--verify", "HEAD"), dirty=bool(changed or added))
     except (OSError, subprocess.SubprocessError, ValidationError):
         return None

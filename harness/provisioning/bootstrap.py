@@ -12,7 +12,7 @@ import signal
 import sys
 from pathlib import Path
 
-from harness.problem import ExitCode, Problem
+from harness.problem import ExitCode, Problem, bisected
 from harness.provisioning import uv
 from harness.provisioning.folders import ROOT, exclusive
 from harness.provisioning.progress import Lines, ProgressReport
@@ -49,7 +49,7 @@ def main(purpose: str, *command: str) -> int:
         make(purpose, ROOT / ".venv", Lines())
     except Problem as problem:
         sys.stderr.write(f"{problem.text()}\n")
-        return problem.exit_code
+        return bisected(command[1:], problem.exit_code)
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

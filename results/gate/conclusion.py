@@ -22,6 +22,8 @@ from results.gate.gate_result import (
     WrongTrial,
 )
 from results.gate.gated import GATED, Gated
+from results.provenance import OWN
+from results.result import CaseResult
 
 OTHERS_PERCENT = 5.0
 """Half of the trials beside which other work took so much of the CPU time are spoken of."""
@@ -130,7 +132,7 @@ def _figure(
 def _verdict(
     gated: Gated, seen: Compared, failed: bool, known: Acceptance | None, floor: float | None
 ) -> tuple[FigureVerdict, str]:
-    change = as_share(seen.mean, gated.lower_is_better)
+    change = _finite(as_share(seen.mean, gated.lower_is_better))
     if failed:
         said = f"worse by {_percent(change)}, and {_percent(gated.limit)} is allowed"
         if known is None:
@@ -176,6 +178,27 @@ def disturbed(trials: Sequence[GateTrial]) -> str | None:
     if told and median(told) >= OTHERS_PERCENT:
         return f"Other work took {median(told):.0f} % of the CPU time beside the middle one of the trials."
     return None
+
+
+def other_versions(old: Sequence[CaseResult], new: Sequence[CaseResult]) -> list[str]:
+    """What ran in another version on the two sides, such as an engine, each in a line: speed may differ by that."""
+    sides = [_versions(cases) for cases in (old, new)]
+    return [
+        f"`{engine}` ran with {name} {' and '.join(sides[0][engine, name])} on the baseline's side, and with "
+        f"{' and '.join(found)} on the candidate's."
+        for (engine, name), found in sides[1].items()
+        if (engine, name) in sides[0] and sides[0][engine, name] != found
+    ]
+
+
+def _versions(cases: Sequence[CaseResult]) -> dict[tuple[str, str], list[str]]:
+    """By engine and what ran, its versions; without our own, which is what is compared."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for case in cases:
+        for name, version in case.asked.versions.items() if case.asked is not None else ():
+            if name != OWN:
+                found.setdefault((case.engine, name), set()).add(version)
+    return {place: sorted(versions) for place, versions in found.items()}
 
 
 def _limit(gated: Gated) -> float:

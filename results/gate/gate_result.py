@@ -140,7 +140,7 @@ class GateSide(ResultModel):
     commit: str = ""
     """The revision; empty where there is none."""
     dirty: bool = False
-    """Whether files that git knows differ from that revision."""
+    """Whether files that git knows differ from that revision, or its code has one that git does not know."""
 
 
 class GateResult(ResultModel):

@@ -10,6 +10,7 @@ from results.gate.gate_result import GateTrial
 from results.gate.gated import of_run
 from results.history import METHOD_VERSION
 from results.plan import Machine, TrialPlan
+from results.provenance import provenance
 from results.result import CaseResult, RunResult
 from results.store import RESULT, load, save
 
@@ -22,12 +23,16 @@ _OF_THE_TRIAL = {
     "clock",
     "machine",
     "versions",
+    "checkout",
     "engine_version",
     "method_version",
     "claim_note",
     "emulated",
+    "roles",
 }
-"""What may differ between two trials that are compared."""
+"""What may differ between two trials that are compared: when and on which code each ran, and what that code says of
+itself.
+"""
 
 
 _SHOWN = 80
@@ -60,7 +65,8 @@ def keep(folder: Path, suite: str, machine: Machine, trials: Sequence[Sequence[C
             for phase in phases
         ]
     folder.mkdir(parents=True, exist_ok=True)
-    return save(folder, RunResult(run=folder.resolve().name, suite=suite, machine=machine, cases=cases))
+    run = folder.resolve().name
+    return save(folder, RunResult(run=run, suite=suite, machine=machine, provenance=provenance(cases), cases=cases))
 
 
 def read(folder: Path, machine: Machine) -> RunResult:

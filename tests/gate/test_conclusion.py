@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from results.gate.conclusion import Trials, control, disturbed, figures, to_look_at_again, verdict
+from results.gate.conclusion import (
+    Trials,
+    control,
+    disturbed,
+    figures,
+    other_versions,
+    to_look_at_again,
+    verdict,
+)
 from results.gate.gate_result import Acceptance, FigureResult, GateTrial, WrongTrial
+from results.result import CaseResult
+from tests import made_up
 from tests.gate.made_up_trials import CASE, CPU, OTHER, P99, RATE, stage
 
 
@@ -160,6 +170,27 @@ def test_the_control_tells_what_the_machine_did() -> None:
     assert found is not None
     assert found.drift == pytest.approx(0.5)
     assert control("made up", [each.model_copy(update={"control_s": None}) for each in trials]) is None
+
+
+def versions(engine: str, **of: str) -> list[CaseResult]:
+    asked = {"streamgauge": "0.1.0"} | {name.replace("_", "-"): version for name, version in of.items()}
+    return [case.model_copy(update={"asked": made_up.plan(engine, versions=asked)}) for case in made_up.pair(engine)]
+
+
+def test_what_ran_in_another_version_is_told() -> None:
+    old = [*versions("flink", flink="2.1.0", java="17"), *versions("spark", spark="4.2.0")]
+    assert other_versions(old, old) == []
+    new = [*versions("flink", flink="2.2.0", java="17", connector="5"), *versions("spark", spark="4.2.0")]
+    told = "`flink` ran with flink 2.1.0 on the baseline's side, and with 2.2.0 on the candidate's."
+    assert other_versions(old, new) == [told]
+    assert other_versions([*old, *new], new)[0].startswith("`flink` ran with flink 2.1.0 and 2.2.0 on the baseline's")
+    own = [
+        case.model_copy(update={"asked": case.asked.model_copy(update={"versions": {"streamgauge": "9"}})})
+        for case in old
+        if case.asked is not None
+    ]
+    assert other_versions(old, own) == [], "our own code is what is compared"
+    assert other_versions([case.model_copy(update={"asked": None}) for case in old], new) == []
 
 
 def test_other_work_beside_most_trials_is_spoken_of() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import lzma
 import os
+import signal
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,8 @@ from results.gate.gated import BY_NAME
 from results.result import RunResult
 from tests.gate.made_up_sides import MadeUp
 from tests.gate.made_up_trials import CASE, CPU, FIGURES, MACHINE, OTHER, P99, RATE, gate
-from tests.proofs.gate_alarms import KEPT, NAME, Real, _planted, draw, missed, noise, page, told, values
+from tests.proofs import gate_alarms
+from tests.proofs.gate_alarms import KEPT, LEAST_TRIALS, NAME, Real, _planted, draw, missed, noise, page, told, values
 from tests.proofs.gate_alarms import SLOW as SLOW_PLANT
 
 ROOT = Path(__file__).parents[2]
@@ -86,7 +89,75 @@ def test_what_is_planted_is_planted_and_takes_the_time_it_says(tmp_path: Path) -
     assert P99 not in SLOW_PLANT.faulty
 
 
-@pytest.mark.skipif(not (KEPT / f"{NAME}.json.xz").exists(), reason="no trials are kept")
+@pytest.fixture
+def kept(made: MadeUp, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Where trials are kept, which were made up."""
+    monkeypatch.setattr(gate_alarms, "KEPT", tmp_path / "kept")
+    monkeypatch.setattr(gate_alarms, "judge_run", made.judged)
+    return tmp_path / "kept" / f"{NAME}.json.xz"
+
+
+def trials_in(path: Path) -> dict[str, int]:
+    content = path.read_bytes()
+    run = RunResult.model_validate_json(lzma.decompress(content) if path.suffix == ".xz" else content)
+    return {case: len(each) for case, each in values(run).items()}
+
+
+def test_trials_are_recorded_in_quads_and_drawn_from(
+    made: MadeUp, kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gate_alarms.record(LEAST_TRIALS, tmp_path / "folder")
+    assert trials_in(kept) == {CASE: 28, OTHER: 28}
+    engines = [engine for _, engine in made.made]
+    assert all(len(set(engines[place : place + 4])) == 1 for place in range(0, 56, 4)), "four of one case in a row"
+    assert not (tmp_path / "folder").exists()
+    monkeypatch.setattr(sys, "argv", ["gate_alarms", "draw", "20"])
+    with pytest.raises(SystemExit) as ended:
+        gate_alarms.main()
+    assert ended.value.code == 0
+    assert "20 gates were drawn from trials of one revision: 0 failed" in capsys.readouterr().out
+    assert "trials: 28 of" in (kept.parent / "alarms.md").read_text()
+
+
+@pytest.mark.parametrize(("at", "enough"), [(100, True), (7, False)])
+@pytest.mark.parametrize("how", ["it did not pass", "it was interrupted"])
+def test_trials_are_kept_where_a_later_one_ends_it(
+    made: MadeUp, kept: Path, tmp_path: Path, at: int, enough: bool, how: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def after(number: int) -> None:
+        if number == at and how == "it did not pass":
+            made.outcomes = {"candidate": "unknown"}
+        elif number == at:
+            raise KeyboardInterrupt
+
+    made.after = after
+    folder = tmp_path / "folder"
+    with pytest.raises((SystemExit, KeyboardInterrupt)) as ended:
+        gate_alarms.record(60, folder)
+    assert kept.exists() == enough
+    assert sum(trials_in(kept if enough else folder / "result.json").values()) == at - 1
+    if how == "it did not pass":
+        assert "did not pass: it stood still" in str(ended.value)
+        assert Path(str(ended.value).rpartition("its history: ")[2], "what").exists()
+    if not enough:
+        assert "are too few for a gate" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [["record", "4"], ["record", "30"], ["gates", "1"], ["draw", "1", "2"], ["else"]])
+def test_what_makes_no_sense_is_refused_before_anything_runs(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["gate_alarms", *words])
+    with pytest.raises(SystemExit) as ended:
+        gate_alarms.main()
+    assert isinstance(ended.value.code, str)
+
+
+def test_a_gate_that_takes_too_long_is_asked_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gate_alarms, "GATE_S", 0.2)
+    command = [sys.executable, "-c", "import time; time.sleep(600)"]
+    assert gate_alarms._ended(command, tmp_path, os.environ) == -signal.SIGTERM
+
+
+@pytest.mark.skipif(not (KEPT / "alarms.md").exists(), reason="no trials are kept")
 def test_the_page_that_is_kept_is_of_the_trials_that_are_kept() -> None:
     run = RunResult.model_validate_json(lzma.decompress((KEPT / f"{NAME}.json.xz").read_bytes()))
     text = (KEPT / "alarms.md").read_text(encoding="utf-8")

@@ -12,7 +12,8 @@ import pytest
 from harness import cli
 from harness.gate import repository, side, worktree
 from harness.gate.repository import git
-from harness.problem import ExitCode
+from harness.problem import ExitCode, Problem
+from harness.provisioning import uv
 from tests.gate.made_up_sides import MadeUp, run, stored
 from tests.gate.made_up_trials import CPU, P99, RATE
 from tests.gate.test_repository import commit
@@ -160,6 +161,54 @@ def test_an_interruption_leaves_nothing(top: Path, made: MadeUp) -> None:
     assert run("--baseline", "HEAD") == ExitCode.INTERRUPTED
     assert list(top.glob("runs/*")) == []
     assert list(worktree.folder().iterdir()) == []
+
+
+def changed_meanwhile(top: Path, made: MadeUp, file: Path) -> None:
+    def change(number: int) -> None:
+        if number == 3:
+            file.write_text(file.read_text() + "\n# more\n")
+
+    made.after = change
+    assert run("--baseline", "HEAD", "--suite", "mine.toml") == ExitCode.UNFINISHED
+    assert len(made.made) == 3
+    assert list(top.glob("runs/*")) == []
+    assert list(worktree.folder().iterdir()) == []
+
+
+def test_trials_on_code_that_was_changed_meanwhile_come_to_nothing(
+    top: Path, made: MadeUp, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    suite = top / "mine.toml"
+    suite.write_text((ROOT / "harness" / "suites" / "gate.toml").read_text())
+    changed_meanwhile(top, made, suite)
+    made.made.clear()
+    outside(top, monkeypatch)
+    git(top, "add", "src")
+    commit(top, "package")
+    package = top / "src" / "tollgate" / "__init__.py"
+    changed_meanwhile(top, made, package)
+    told = capsys.readouterr().err
+    assert told.count("a file was changed while its code was tried") == 2
+    assert str(suite) in told and str(package) in told
+
+
+def test_a_baseline_whose_environment_cannot_be_made_ends_with_5_and_leaves_no_worktree(
+    top: Path, made: MadeUp, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (top / "uv.lock").write_text("another")
+    git(top, "add", "uv.lock")
+    commit(top, "other packages")
+
+    def sync(*_: object) -> None:
+        raise Problem("uv could not make the environment of the baseline: no network")
+
+    monkeypatch.setattr(uv, "sync", sync)
+    assert run("--baseline", "HEAD") == ExitCode.ENVIRONMENT
+    assert run("--baseline", "HEAD", "--bisect") == 125
+    assert made.made == []
+    assert "could not make the environment of the baseline: no network" in capsys.readouterr().err
+    assert list(worktree.folder().iterdir()) == []
+    assert list(top.glob("runs/*")) == []
 
 
 def test_in_a_repository_of_which_nothing_runs_nothing_is_compared(

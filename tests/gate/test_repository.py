@@ -12,7 +12,9 @@ import pytest
 
 from harness.gate import repository, worktree
 from harness.gate.repository import Repository, chosen, git, here
+from harness.host.checkout import checkout
 from harness.problem import Problem
+from harness.provisioning.code_folder import code_folder
 from tests.waiting import wait_until
 
 NAMED = ["-c", "user.name=A", "-c", "user.email=a@b.c", "-c", "commit.gpgsign=false"]
@@ -85,6 +87,26 @@ def test_on_the_default_branch_itself_it_is_the_commit_before(top: Repository) -
     assert named(top, None) == "two", "the change that is not committed is the candidate's"
 
 
+def test_code_of_ours_that_git_does_not_know_is_a_change_and_other_files_are_none(
+    top: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repository, "ROOT", top.top)
+    for name, dirty, baseline in (("notes.txt", False, "one"), ("engines/mine.py", True, "two")):
+        checkout.cache_clear()
+        (top.top / name).parent.mkdir(exist_ok=True)
+        (top.top / name).write_text("")
+        assert (top.dirty(), named(top, None)) == (dirty, baseline)
+
+
+def test_no_monitor_of_the_repository_is_started(top: Repository) -> None:
+    monitor = top.top / "monitor"
+    monitor.write_text(f"#!/bin/sh\ntouch {top.top}/ran\n")
+    monitor.chmod(0o755)
+    git(top.top, "config", "core.fsmonitor", str(monitor))
+    top.dirty()
+    assert not (top.top / "ran").exists()
+
+
 @pytest.mark.parametrize("asked", ["nothing", "", "--all", "-h", "main:file", "HEAD^{tree}", "a b", "\x00a", "HEAD~99"])
 def test_what_is_no_revision_is_none(top: Repository, asked: str) -> None:
     assert named(top, asked) is None if asked else True
@@ -121,16 +143,20 @@ def left(top: Repository) -> list[str]:
     ]
 
 
-def test_a_worktree_holds_the_revision_and_is_gone_afterwards(top: Repository) -> None:
+def test_a_worktree_holds_the_revision_and_is_gone_afterwards(top: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
     commit_ = top.commit("main~1")
     assert commit_ is not None
     with worktree.checked_out(top, commit_) as folder:
+        others = code_folder()
+        monkeypatch.setattr("harness.provisioning.code_folder.ROOT", folder)
+        assert code_folder().exists(), "as the baseline makes it"
         assert (folder / "file").read_text() == "one"
         assert len(left(top)) == 2
         assert worktree.remove_left() == 0, "it is in use"
         assert folder.is_dir()
     assert not folder.exists() and len(left(top)) == 1
     assert list(worktree.folder().iterdir()) == []
+    assert list(others.parent.iterdir()) == [others], "what engines imported of it is gone, and nothing else"
 
 
 def test_a_worktree_is_gone_after_an_error_too(top: Repository) -> None:

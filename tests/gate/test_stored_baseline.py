@@ -10,9 +10,13 @@ import pytest
 from harness.host import facts
 from harness.problem import ExitCode
 from results.history import METHOD_VERSION
+from results.plan import Checkout
+from results.provenance import started
+from results.result import MetricValue
+from results.store import load, save
 from tests import made_up
 from tests.gate.made_up_sides import MadeUp, run, stored
-from tests.gate.made_up_trials import CASE, RATE
+from tests.gate.made_up_trials import CASE, CPU, OTHER, P99, RATE
 
 
 @pytest.mark.parametrize("missing", ["nothing", "./nothing", "nothing/"])
@@ -105,6 +109,42 @@ def test_trials_that_were_asked_otherwise_are_not_compared(
     assert len(made.made) == 1
     told = capsys.readouterr().err
     assert f"`interval_ms` of {CASE} was {plan.interval_ms} and is {plan.interval_ms + 1}" in told
+
+
+def test_trials_of_another_revision_are_compared_and_tell_of_which_code_they_are(top: Path, made: MadeUp) -> None:
+    """What a stored baseline is for: the code has changed since then, and what it says of itself may have."""
+    then, now = (Checkout(commit=sign * 40, dirty=sign == "b") for sign in "ab")
+    plan = made.asked = made_up.plan("continuous", method_version=METHOD_VERSION, checkout=then, roles=("worker",))
+    assert run("--baseline", "./kept", "--allow-missing-baseline", "-e", "continuous") == ExitCode.GOOD
+    told = load(top / "kept").provenance
+    assert (told.checkout, told.versions, told.started) == (then, plan.versions, started(plan))
+    shutil.rmtree(top / "runs")
+    versions = {"streamgauge": "0.2.0", "continuous": "2"}
+    later = {"checkout": now, "roles": ("worker", "coordinator"), "versions": versions}
+    made.asked = plan.model_copy(update=later)
+    assert run("--baseline", "./kept", "-e", "continuous") == ExitCode.GOOD
+    found = stored(top)
+    assert found.verdict == "pass"
+    assert any("ran with continuous 1.2.3 on the baseline's side, and with 2" in each for each in found.notices)
+
+
+@pytest.mark.parametrize(("rate", "latency"), [(1e308, 5e-324), (5e-324, 1e308)])
+def test_a_stored_baseline_with_impossible_figures_ends_in_a_verdict(
+    top: Path, made: MadeUp, rate: float, latency: float
+) -> None:
+    assert run("--baseline", "./kept", "--allow-missing-baseline") == ExitCode.GOOD
+    kept = load(top / "kept")
+    odd = {CPU: rate, RATE: rate, P99: latency}
+    cases = [
+        case.model_copy(
+            update={"metrics": {name: MetricValue(value=odd[name], unit="x", better="none") for name in case.metrics}}
+        )
+        for case in kept.cases
+    ]
+    save(top / "kept", kept.model_copy(update={"cases": cases}))
+    shutil.rmtree(top / "runs")
+    assert run("--baseline", "./kept") == (ExitCode.REGRESSION if rate > 1 else ExitCode.GOOD)
+    assert {each.case for each in stored(top).figures} == {CASE, OTHER}
 
 
 def test_trials_of_another_method_are_not_compared(top: Path, made: MadeUp, capsys: pytest.CaptureFixture[str]) -> None:

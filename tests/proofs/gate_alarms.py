@@ -9,6 +9,10 @@ In docs/results/gate/: `record` writes trials.json.xz, the trials as the result 
 were made; `draw` reads it and writes alarms.md, and ends with 1 if more than 5 % of the gates fail. `gates` writes
 real.md with what each real one said, and ends with 1 if more than one of the same code fails, a slow one passes or a
 wrong one does not end with 3. Real gates are of what is committed.
+
+However `record` and `gates` end, also by Ctrl-C or SIGTERM, what they have made until then is kept; trials that are too
+few for a gate are kept in a folder below runs/, which is told. A trial that did not pass ends `record`, and leaves its
+history in that folder.
 """
 
 from __future__ import annotations
@@ -16,13 +20,16 @@ from __future__ import annotations
 import lzma
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 
@@ -32,14 +39,18 @@ from harness.gate import asked, side, tether
 from harness.gate.order import Side, interleaved
 from harness.gate.session import GateSession
 from harness.host import facts
+from harness.run import new_folder
 from reports import units
+from results.folder import write_whole
 from results.gate import kept_baseline
 from results.gate.conclusion import Trials, figures, to_look_at_again
 from results.gate.decision import FRESH_PAIRS, SCREEN_PAIRS
 from results.gate.gate_result import GateResult, GateTrial
 from results.gate.gated import BY_NAME, of_run
-from results.result import RunResult
-from results.store import RESULT, judge_run
+from results.plan import Machine
+from results.provenance import commit
+from results.result import CaseResult, RunResult
+from results.store import judge_run
 from tests.test_planted_faults import PLANTS, Plant
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,6 +62,8 @@ QUAD = 4
 GATE_S = 3600.0
 
 SCREEN_QUADS, FRESH_QUADS = (-(-2 * pairs // QUAD) for pairs in (SCREEN_PAIRS, FRESH_PAIRS))
+LEAST_TRIALS = QUAD * (SCREEN_QUADS + FRESH_QUADS)
+"""Of each case, for a gate."""
 
 SLOW = Plant(
     "        self._shape.settle(self.latest - self._delay)\n",
@@ -65,23 +78,39 @@ SLOW = Plant(
 """Each worker computes on for so long that all that it does takes 1 / 0.85 of its CPU."""
 
 
-def record(trials: int, folder: Path) -> RunResult:
-    """So many trials of each case of the suite `gate`, all of this code, in the order of a gate. Raises RuntimeError
-    for one that did not pass.
+def record(trials: int, folder: Path) -> None:
+    """So many trials of each case of the suite `gate`, all of this code, in the order of a gate. Raises SystemExit at
+    one that did not pass, whose history stays in the folder. Whatever is raised, what was made is kept.
     """
     wanted = asked.asked("gate", (), (), "embedded", (), report())
     code = side.candidate(ROOT)
     sides: dict[Side, side.SideCode] = {"baseline": code, "candidate": code}
     session = GateSession(wanted, sides, folder, Plain(console(sys.stdout)))
-    made = []
-    for _, run, _ in session.recorded(interleaved(wanted.units, trials // 2, "screen", 17), "record"):
-        judged = judge_run(run)
-        if wrong := [case for case in judged.cases if case.outcome != "pass"]:
-            raise RuntimeError(f"{wrong[0].trial} did not pass: {wrong[0].reason}")
-        made.append(judged.cases)
-        session.forget(run)
-    path = kept_baseline.keep(folder, "gate", judged.machine or facts.describe(None), made)
-    return RunResult.model_validate_json(path.read_bytes())
+    machine, made = facts.describe(None), list[list[CaseResult]]()
+    try:
+        for _, run, _ in session.recorded(interleaved(wanted.units, trials // 2, "screen", 17), "record"):
+            judged = judge_run(run)
+            if wrong := [case for case in judged.cases if case.outcome != "pass"]:
+                sys.exit(f"{wrong[0].trial} did not pass: {wrong[0].reason}\nits history: {run}")
+            machine = judged.machine or machine
+            made.append(judged.cases)
+            session.forget(run)
+    finally:
+        if made:
+            keep(folder, machine, made)
+
+
+def keep(folder: Path, machine: Machine, made: Sequence[Sequence[CaseResult]]) -> None:
+    """Store trials where `draw` reads them; in the folder where they are too few for that."""
+    stored = kept_baseline.keep(folder, "gate", machine, made)
+    fewest = min(map(len, values(RunResult.model_validate_json(stored.read_bytes())).values()))
+    if fewest < LEAST_TRIALS:
+        print(f"{fewest} trials of a case are too few for a gate: {stored}")  # noqa: T201
+        return
+    write_whole(KEPT / f"{NAME}.json.xz", lzma.compress(stored.read_bytes(), preset=9))
+    stored.unlink()
+    with suppress(OSError):  # Not empty: there is a history to be looked at.
+        folder.rmdir()
 
 
 Values = dict[str, list[dict[str, float]]]
@@ -99,9 +128,10 @@ def noise(known: Values) -> dict[tuple[str, str], float]:
     """By case and figure, how far one trial is from the next, as a standard deviation of one trial's logarithm."""
     found = {}
     for case, trials in known.items():
-        for name in trials[0]:
-            logs = np.log([trial[name] for trial in trials])
-            found[case, name] = float(np.sqrt(np.mean(np.diff(logs) ** 2) / 2))
+        for name in BY_NAME:
+            logs = np.log([trial[name] for trial in trials if name in trial])
+            if len(logs) > 1:
+                found[case, name] = float(np.sqrt(np.mean(np.diff(logs) ** 2) / 2))
     return found
 
 
@@ -187,11 +217,12 @@ def page(run: RunResult, same: Drawn, slow: Drawn) -> str:
     counts = ", ".join(f"{len(trials)} of {case}" for case, trials in known.items())
     first = next(iter(known))
     found = sum(count for (case, _), count in slow.by.items() if case == first)
+    of = [units.machine(run.machine) if run.machine else "", f"method version {run.method_version}"]
+    of += [commit(run.provenance.checkout), f"trials: {counts}", "made by `tests/proofs/gate_alarms.py`."]
     lines = [
         "# How often a gate fails what did not change",
         "",
-        f"{units.machine(run.machine) if run.machine else ''}; method version {run.method_version}; trials: {counts}; "
-        "made by `tests/proofs/gate_alarms.py`.",
+        "; ".join(filter(None, of)),
         "",
         f"- {same.gates:,} gates were drawn from trials of one revision: {same.failed:,} failed "
         f"({same.failed / same.gates:.2%}), and in {same.flagged:,} something was tried again.",
@@ -227,10 +258,23 @@ def real(of: str, plant: Plant | None, folder: Path) -> Real:
     # It ends if this script is ended, as by a time limit.
     tied = [sys.executable, "-P", str(Path(tether.__file__)), str(os.getpid()), sys.executable, "-P", "-m"]
     command = [*tied, "harness.cli", "gate", "--baseline", "HEAD", "--out", str(folder / "runs")]
-    done = subprocess.run(command, cwd=tree, env=told, timeout=GATE_S, check=False)
+    code = _ended(command, tree, told)
     stored = [GateResult.model_validate_json(path.read_bytes()) for path in folder.glob("runs/*/gate.json")]
     shutil.rmtree(tree)
-    return Real(of, done.returncode, stored[0] if stored else None)
+    return Real(of, code, stored[0] if stored else None)
+
+
+def _ended(command: Sequence[str], folder: Path, told: Mapping[str, str]) -> int:
+    """The exit code of a command. It is asked to end, and waited for, where it takes too long or we are to end."""
+    with subprocess.Popen(command, cwd=folder, env=dict(told)) as child:
+        try:
+            return child.wait(GATE_S)
+        except BaseException as stopped:
+            child.terminate()
+            code = child.wait()
+            if isinstance(stopped, subprocess.TimeoutExpired):
+                return code
+            raise
 
 
 def _planted(path: Path, plant: Plant) -> None:
@@ -251,7 +295,11 @@ def missed(ran: Sequence[Real]) -> list[str]:
 
 def told(ran: Sequence[Real]) -> str:
     """What each real gate said, in Markdown."""
-    lines = ["# Real gates", "", "| of | exit code | took | floors | said |", "| --- | --- | --- | --- | --- |"]
+    lines = ["# Real gates", ""]
+    if first := next((each.result for each in ran if each.result), None):
+        of = f"{units.machine(first.machine)}; method version {first.method_version}; commit {first.baseline.commit}"
+        lines += [f"{of}; made by `tests/proofs/gate_alarms.py`.", ""]
+    lines += ["| of | exit code | took | floors | said |", "| --- | --- | --- | --- | --- |"]
     for each in ran:
         result = each.result
         floors = [figure.floor for figure in result.figures if figure.floor is not None] if result else []
@@ -267,7 +315,7 @@ def _draw(gates: int) -> int:
     known = values(run)
     same, slow = draw(known, gates), draw(known, max(1, gates // 10), PLANTED)
     text = page(run, same, slow)
-    (KEPT / "alarms.md").write_text(text, encoding="utf-8")
+    write_whole(KEPT / "alarms.md", text.encode())
     print(text)  # noqa: T201
     return int(same.failed / same.gates > MOST_ALARMS)
 
@@ -279,28 +327,32 @@ def _gates(counts: Sequence[int]) -> int:
         for _ in range(count):
             with tempfile.TemporaryDirectory() as folder:
                 ran.append(real(of, plant, Path(folder)))
-            KEPT.mkdir(exist_ok=True)
-            (KEPT / "real.md").write_text(told(ran), encoding="utf-8")
+            write_whole(KEPT / "real.md", told(ran).encode())
     print(told(ran), *missed(ran), sep="\n")  # noqa: T201
     return int(bool(missed(ran)))
 
 
+def _end(number: int, _frame: object) -> NoReturn:
+    sys.exit(128 + number)
+
+
 def main() -> None:
-    what, *numbers = sys.argv[1:] or ["record"]
-    match what:
-        case "record":
-            with tempfile.TemporaryDirectory() as folder:
-                record(int(numbers[0]) if numbers else TRIALS, Path(folder))
-                stored = (Path(folder) / RESULT).read_bytes()
-            KEPT.mkdir(exist_ok=True)
-            (KEPT / f"{NAME}.json.xz").write_bytes(lzma.compress(stored, preset=9))
-        case "draw":
-            sys.exit(_draw(int(numbers[0]) if numbers else GATES))
-        case "gates":
-            sys.exit(_gates([int(each) for each in numbers] or [6, 4, 1]))
+    what, *words = sys.argv[1:] or ["record"]
+    numbers = [int(word) for word in words]
+    match what, numbers:
+        case "record", [] | [int()]:
+            trials = numbers[0] if numbers else TRIALS
+            if trials < LEAST_TRIALS or trials % QUAD:
+                sys.exit(f"{trials} trials make no gates: at least {LEAST_TRIALS}, in fours")
+            record(trials, new_folder(ROOT / "runs", "gate-alarms"))
+        case "draw", [] | [int()]:
+            sys.exit(_draw(numbers[0] if numbers else GATES))
+        case "gates", [] | [int(), int(), int()]:
+            sys.exit(_gates(numbers or [6, 4, 1]))
         case _:
             sys.exit(__doc__)
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _end)
     main()

@@ -18,7 +18,7 @@ MARK = "<!-- towncrier release notes start -->\n"
 
 _HEAD = """# Changes
 
-What users of Streamgauge notice, the newest release first. A number such as #18 names the issue that a change was made for.
+What users of Streamgauge notice, the newest release first. A number such as #18 is that of an issue.
 
 ## Not released yet
 

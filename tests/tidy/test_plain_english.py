@@ -11,7 +11,7 @@ from tests.tidy.sources import ROOT, text_of
 MOST_WORDS = 36
 """Of a sentence in running text. Tables, code and the list of metrics are no running text."""
 
-FOLDERS = (".", "docs", "docs/results", "docs/findings/*")
+FOLDERS = (".", "docs", "docs/results", "docs/findings/*", "examples/*", "integrations/*", "reports/examples")
 DOCUMENTS = sorted(str(path.relative_to(ROOT)) for folder in FOLDERS for path in (ROOT).glob(f"{folder}/*.md"))
 MADE = {"docs/results/five-trials.md"}
 """Pages that a program writes, of notes that are lists of figures."""

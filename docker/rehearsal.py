@@ -6,6 +6,7 @@
 
 ROOT becomes what the image holds. The command runs as the image's user, without a network, and can write to the
 image's volumes and to /tmp only. It needs root and Linux. What it is no proof of: the base image, layers, the limits.
+A build needs a ROOT in which nothing was built: files that the code has no longer would stay there.
 Variables of the caller that name proxies and certificates reach the build steps, and so do the mirrors that pip, uv
 and jgo are told of. Standard library only.
 """
@@ -113,8 +114,28 @@ def copied(text: str, folder: str, root: Path, context: Path = REPOSITORY) -> li
     return pairs
 
 
+class StepFailed(Exception):
+    """A build step ended with another exit code than zero; the text says which and how."""
+
+
+def objection(root: Path, image: Image, building: bool) -> str:
+    """Why this cannot be done in the root, and what can; empty where nothing is in the way."""
+    if os.geteuid() != 0 or root == Path("/") or not (root / "etc" / "debian_version").exists():
+        return "this needs root, and the folder of a Debian that is not this one (debootstrap)"
+    program = root / image.entrypoint[0].lstrip("/")
+    if building and program.exists():
+        return (
+            f"something was built in {root} before: {program} is there. "
+            "A build needs a bare Debian, in a folder of its own (debootstrap); "
+            "--no-build runs the command in what was built"
+        )
+    if not building and not program.exists():
+        return f"nothing was built in {root}: {program} is not there. Leave --no-build out"
+    return ""
+
+
 def build(root: Path) -> None:
-    """Run all build steps in the root. Raises CalledProcessError where one fails."""
+    """Run all build steps in the root. Raises StepFailed."""
     image = Image()
     passed = {name: value for name, value in os.environ.items() if _PASSED.fullmatch(name)}
     for step in steps(DOCKERFILE.read_text(encoding="utf-8")):
@@ -130,14 +151,16 @@ def build(root: Path) -> None:
                 with suppress(FileNotFoundError):
                     shutil.copy(Path("/etc") / name, root / "etc" / name)
             # A PID namespace of its own: nothing that a step started outlives it.
-            _unshared(root, image, ["/bin/sh", "-c", step.text], passed, "--pid")
+            code = _unshared(root, image, ["/bin/sh", "-c", step.text], passed, "--pid")
+            if code != 0:
+                raise StepFailed(f"a build step ended with exit code {code}: {step.instruction} {step.text}")
 
 
 def run(root: Path, words: Sequence[str]) -> int:
     """The exit code of the image's program with these words (none: its own), as a container of it would run it."""
     image = image_of(DOCKERFILE.read_text(encoding="utf-8"))
     command = [*image.entrypoint, *(words or image.command)]
-    return _unshared(root, image, command, {}, "--pid", "--net", check=False)
+    return _unshared(root, image, command, {}, "--pid", "--net")
 
 
 def _copy(pairs: Sequence[tuple[Path, Path]]) -> None:
@@ -149,10 +172,8 @@ def _copy(pairs: Sequence[tuple[Path, Path]]) -> None:
             shutil.copy2(source, target)
 
 
-def _unshared(
-    root: Path, image: Image, command: Sequence[str], more: Mapping[str, str], *spaces: str, check: bool = True
-) -> int:
-    """Run a command in the root, in namespaces of its own. Without a network the root can be read only."""
+def _unshared(root: Path, image: Image, command: Sequence[str], more: Mapping[str, str], *spaces: str) -> int:
+    """The exit code of a command in the root, in namespaces of its own. Without a network the root can be read only."""
     closed = "--net" in spaces
     script = [
         "set -eu",
@@ -176,29 +197,30 @@ def _unshared(
             *("sh", "-c", "\n".join([*set_up, *script]), "sh", str(root), *command),
         ],
         env={**more, **image.variables, "HOME": "/work" if closed else "/root", "TERM": os.environ.get("TERM", "dumb")},
-        check=check,
+        check=False,
     )
     return done.returncode
 
 
 def main() -> int:
-    """0 where the steps and the command went well; 2 for a call that makes no sense."""
+    """The exit code of the command; 1 where a build step failed, 2 for a call that makes no sense."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("root", type=Path, metavar="ROOT", help="The folder of a bare Debian.")
     parser.add_argument("--no-build", action="store_true", help="Only run the command, in what was built before.")
     parser.add_argument("words", nargs=argparse.REMAINDER, help="The command in place of the image's own.")
     given = parser.parse_args()
     root = given.root.resolve()
-    if os.geteuid() != 0 or root == Path("/") or not (root / "etc" / "debian_version").exists():
-        sys.stderr.write("rehearsal: this needs root, and the folder of a Debian that is not this one (debootstrap)\n")
+    image = image_of(DOCKERFILE.read_text(encoding="utf-8"))
+    if why := objection(root, image, building=not given.no_build):
+        sys.stderr.write(f"rehearsal: {why}\n")
         return 2
     try:
         if not given.no_build:
             build(root)
-        return run(root, given.words)
-    except subprocess.CalledProcessError as error:
-        sys.stderr.write(f"rehearsal: a build step ended with exit code {error.returncode}\n")
+    except StepFailed as error:
+        sys.stderr.write(f"rehearsal: {error}\n")
         return 1
+    return run(root, given.words)
 
 
 if __name__ == "__main__":

@@ -25,8 +25,9 @@ Store = Literal["heap", "RocksDB", "Python objects", "Arrow arrays", "none"]
 """Where a worker holds its state: on the JVM's heap, in RocksDB, in Python's own objects, or in columns."""
 
 Reason = Literal["asked", "right answer", "this harness", "recommended", "yours"]
-"""Why a setting is not left at its default: the suite asks for it; without it answers would be wrong; the harness needs
-it to start, watch or stop the engine; the manual or a committer advises it; the user gave it."""
+"""Why a setting is not left at its default. asked: the suite asks for it. right answer: without it answers would be
+wrong. this harness: it is needed to start, watch or stop the engine. recommended: the manual or a committer advises it.
+yours: the user gave it."""
 
 SETTINGS: tuple[Settings, ...] = get_args(Settings)
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)

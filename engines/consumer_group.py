@@ -1,9 +1,9 @@
 """A job whose worker processes share the input's partitions as one consumer group.
 
-A worker says what it answers for by printing a line `assigned PID PARTITION ...` each time that changes: after a
-rebalance, once its state is restored, and with no partition as soon as it gives them up. One that counts what it does
-not answer prints `counters PID late=N broken=N` (or one of the two) with its totals so far, each time they change. The
-pid is there because a log may hold the lines of an earlier process.
+A worker says what it answers for by printing a line `assigned PID PARTITION ...` each time that changes. It does so
+after a rebalance, once its state is restored, and with no partition as soon as it gives them up. One that counts what
+it does not answer prints `counters PID late=N broken=N` (or one of the two) with its totals so far, each time they
+change. The pid is there because a log may hold the lines of an earlier process.
 """
 
 from __future__ import annotations
@@ -161,8 +161,8 @@ class ConsumerGroup:
         """Commits and inputs are both the sum of the group's committed offsets; the markers of transactions in the
         input count as well, as each takes an offset. While the broker does not answer they stay as they were.
 
-        The state is what the workers said last, and how often: a dead one is believed until the group gives its
-        partitions to another, so a change shows when the group noticed, and not when a process died.
+        The state is what the workers said last, and how often. A dead one is believed until the group gives its
+        partitions to another: so a change shows when the group noticed, and not when a process died.
         """
         positions = self._offsets.positions()
         total = None if positions is None else sum(positions.values())

@@ -126,9 +126,9 @@ class Topic:
 class Job:
     """One query to run.
 
-    Where the query is `ordered`, all rows of a key go to one partition of the output and stay in it for the whole of
-    the job's life, restarts and rescaling included: the log keeps the order of a partition only. Other rows may go to
-    any partition.
+    Where the query is `ordered`, all rows of a key go to one partition of the output. They stay in it for the whole of
+    the job's life, also through restarts and rescaling: the log keeps the order of a partition only. Other rows may go
+    to any partition.
     """
 
     name: str

@@ -25,7 +25,7 @@ from typer.exceptions import TyperException
 from harness.commands import completion, history_command, job_command, named_run
 from harness.commands.consoles import console as _console
 from harness.commands.consoles import report as _report
-from harness.commands.invocation import NAME, again, program, short_name
+from harness.commands.invocation import NAME, again, in_command, program, short_name
 from harness.commands.manual import epilog
 from harness.commands.named_run import LATEST, RUNS
 from harness.commands.options import HELP, DebugOption, EngineOption, SettingsOption, WorkloadOption
@@ -110,7 +110,7 @@ RunArgument = Annotated[
     typer.Argument(
         metavar="RUN",
         autocompletion=completion.run,
-        help="A run's folder, `latest` of those in runs/, or a result.json (.xz).",
+        help="A run's folder, `latest` of those in runs/ (`DIR/latest`: of those in DIR), or a result.json (.xz).",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
@@ -702,8 +702,9 @@ def compare(
 
     if not 2 <= len(runs) <= _MOST_COMPARED:
         what = f"{len(runs)} result{'' if len(runs) == 1 else 's'} to compare; it takes from 2 to {_MOST_COMPARED}"
-        remedy = "For example: compare runs/ONE latest docs/results/five-trials.json.xz"
-        raise Problem(what, "in the command `streamgauge compare`", remedy, ExitCode.USAGE)
+        raise Problem(
+            what, in_command("compare"), f"For example: {again('compare', 'runs/ONE', 'latest')}", ExitCode.USAGE
+        )
     paths = [named_run.path(run) for run in runs]
     found = changes([(str(path), _result(path)) for path in paths])
     match output_format:
@@ -758,7 +759,8 @@ def _show_matrix(what: str, as_json: bool) -> None:
     from harness.planning.catalogue import discover
 
     if what != "engines":
-        raise Problem(f"there is no matrix of {what}", "option --matrix", "Use: list engines --matrix", ExitCode.USAGE)
+        remedy = f"Use: {again('list', 'engines', '--matrix')}"
+        raise Problem(f"there is no matrix of {what}", "option --matrix", remedy, ExitCode.USAGE)
     columns = matrix.columns(discover())
     if as_json:
         _say(json.dumps([column.entry() for column in columns], indent=2, ensure_ascii=False))
@@ -804,7 +806,7 @@ def export(
             result, source if source.is_dir() else None, exporting.AskedExport(to, tuple(metric or ()), bracketed)
         )
     except exporting.Refused as error:
-        raise Problem(error.what, "in the command `streamgauge export`", error.remedy, ExitCode.USAGE) from error
+        raise Problem(error.what, in_command("export"), error.remedy, ExitCode.USAGE) from error
     for line in made.left_out:
         sys.stderr.write(f"left out: {printable(line)}\n")
     if made.empty:
@@ -863,9 +865,7 @@ def setup(
 
     found = discover().loaded
     allowed = [*found, BROKER, "all"]
-    if wrong := [
-        unknown("engine", name, allowed, "in the command `streamgauge setup`") for name in names if name not in allowed
-    ]:
+    if wrong := [unknown("engine", name, allowed, in_command("setup")) for name in names if name not in allowed]:
         raise InvalidRequest(wrong)
     wanted = [*found, BROKER] if "all" in names else list(dict.fromkeys(names))
     report = _report()

@@ -28,7 +28,7 @@ def counted(comparisons: Sequence[Comparison]) -> str:
     tried = " tried" if any(strike.state == "missed" for strike in strikes) else ""
     exposed = sum(strike.exposed for strike in strikes)
     parts = (
-        units.counted(len({row.name for row in rows}), "engine"),
+        units.counted(len({row.engine for row in rows}), "engine"),
         units.counted(len(faults), "fault"),
         f"{units.counted(len(strikes), 'strike')}{tried}",
         f"{exposed:,} exposed",

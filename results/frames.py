@@ -1,5 +1,5 @@
-"""A run as tables, for who goes on to compute with it: cases, metrics, time series, strikes, probes; and of its
-histories, if there are some, every result with its latency and the samples of CPU and memory.
+"""A run as tables, for who goes on to compute with it: cases, metrics, time series, strikes, probes. Where its
+histories are there, also every result with its latency, and the samples of CPU and memory.
 
 Times count from the beginning of a trial's paced phase, in seconds, so that results, strikes and samples lie on one
 axis. Latencies are in seconds too; metrics are as in result.json.

@@ -112,10 +112,10 @@ MACHINE = pa.schema(
     ]
 )
 """One row a sample, in seconds since some time in the past: only what a figure grew by says something. Of the `cpus`
-that we may use: busy (with processes and the kernel's threads), idle and steal; of all our processes, with children
-that were waited for, the CPU that they took (ours); of the kernel's threads on these CPUs (kernel; null where they
-cannot be seen, as in a container). waited: for which threads of ours were ready and had no CPU. These two are null in
-rows for which they were not read. pressure: in which some task of the machine waited for it; null where nobody counts.
+that we may use: busy (with processes and the kernel's threads), idle and steal. ours: the CPU that all our processes
+took, with children that were waited for. kernel: that of the kernel's threads on these CPUs; null where they cannot be
+seen, as in a container. waited: for which threads of ours were ready and had no CPU. These two are null in rows for
+which they were not read. pressure: in which some task of the machine waited for it; null where nobody counts.
 throttled: by quotas; null where none holds. asleep: CLOCK_BOOTTIME less CLOCK_MONOTONIC; wall_ahead: CLOCK_REALTIME
 less it. Histories of methods before 9 have none."""
 
@@ -157,8 +157,9 @@ BATCHES = pa.schema(
         ("end", pa.string()),
     ]
 )
-"""The transactional batches of the output log and the markers that end transactions (`commit` or `abort`, for batches
-empty), from the files of a broker of ours, after a trial with strikes; offsets first to last, and when appended."""
+"""The transactional batches of the output log and the markers that end transactions, from the files of a broker of
+ours, after a trial with strikes. end: of a marker `commit` or `abort`, of a batch empty. Offsets are from first to
+last; time_ms is when it was appended."""
 
 TABLES: Mapping[str, pa.Schema] = {
     "sends": SENDS,

@@ -141,9 +141,10 @@ class Search(_Model):
 
 
 Aim = Literal["share", "outputs", "interval", "commit", "row", "committing", "restore", "phase"]
-"""When to strike: at a share of the load; every so many outputs; at a point of the commit interval; as soon as a commit
-is seen; as an output row appears that was not seen before; while a commit is under way; a second time, while the job
-restores. `phase` is what `interval` was called up to method version 7; no suite asks for it any more."""
+"""When to strike. share: at a share of the load. outputs: every so many outputs. interval: at a point of the commit
+interval. commit: as soon as a commit is seen. row: as an output row appears that was not seen before. committing: while
+a commit is under way. restore: a second time, while the job restores. phase: what `interval` was called up to method
+version 7; no suite asks for it any more."""
 
 
 class AskedStrikes(_Model):

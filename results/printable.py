@@ -1,8 +1,8 @@
 """Text from outside, made fit to be shown. Standard library only: it is needed before there is anything else.
 
 An engine's log, a key, a folder's name or a file of somebody else's may hold what a terminal obeys (its colours, title,
-clipboard), what turns the direction of writing, and breaks that forge a line of ours. Everything that is printed passes
-through here; what is stored does not.
+clipboard). It may also turn the direction of writing, or forge a line of ours by a break. Everything that is printed
+passes through here; what is stored does not.
 """
 
 from __future__ import annotations

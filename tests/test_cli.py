@@ -352,6 +352,8 @@ def test_all_errors_of_a_command_are_told_at_once(bench: Bench, capsys: pytest.C
         ),
         (["run", "--resume", "absent"], ["there is no such run", "absent"]),
         (["list", "engine"], ["'engine' is not one of 'engines'"]),
+        (["list", "faults", "--matrix"], ["there is no matrix of faults", "Use: streamgauge list engines --matrix"]),
+        (["compare", "a"], ["1 result to compare", "`streamgauge compare`", "streamgauge compare runs/ONE latest"]),
         (["setup", "alhpa"], ["unknown engine `alhpa`", "Did you mean `alpha`?"]),
         (["judge", "absent"], ["there is no such run", "absent"]),
         (["judge", "latest"], ["there is no run yet", "streamgauge run quick"]),
@@ -384,6 +386,27 @@ def test_latest_is_the_run_that_began_last_also_within_a_second_and_in_a_folder_
     assert f"The newest is runs/{second}_mine_0000" in capsys.readouterr().err
     assert bench("judge", "latest", "--format", "json") == 0
     assert json.loads(capsys.readouterr().out)["run"].endswith(f"{second}_mine_0000")
+
+
+def test_the_newest_run_of_another_folder_is_named_by_that_folder(
+    bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert bench("judge", "elsewhere/latest") == 2
+    assert "there is no run yet\n  elsewhere/\n" in capsys.readouterr().err
+    assert bench("run", "mine.toml", "-e", "alpha", "--no-progress", "--out", "elsewhere") == 0
+    capsys.readouterr()
+    assert bench("judge", "latest") == 2
+    assert bench("judge", "elsewhere/latest", "--format", "json") == 0
+    (made,) = Path("elsewhere").iterdir()
+    assert json.loads(capsys.readouterr().out)["run"] == str(made)
+
+
+def test_a_folder_that_is_called_latest_is_that_folder(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench("run", "mine.toml", "-e", "alpha", "--no-progress") == 0
+    shutil.copytree(bench.run, "kept/latest")
+    capsys.readouterr()
+    assert bench("judge", "kept/latest", "--format", "json") == 0
+    assert json.loads(capsys.readouterr().out)["run"] == "kept/latest"
 
 
 def test_a_run_directory_that_cannot_be_made_says_so(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:

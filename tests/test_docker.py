@@ -325,6 +325,46 @@ def test_an_option_behind_the_root_is_the_commands_own() -> None:
     assert "rehearsal.py --no-build ROOT doctor" in (rehearsal.__doc__ or "")
 
 
+@pytest.fixture
+def debian(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a Debian, as far as the rehearsal looks before it begins."""
+    monkeypatch.setattr(rehearsal.os, "geteuid", lambda: 0)
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / "debian_version").write_text("12.11\n")
+    return tmp_path
+
+
+def test_a_bare_root_is_built_in_and_nothing_runs_in_it_before(debian: Path) -> None:
+    assert rehearsal.objection(debian, IMAGE, building=True) == ""
+    assert "Leave --no-build out" in rehearsal.objection(debian, IMAGE, building=False)
+
+
+def test_a_root_that_was_built_in_is_not_built_in_again(debian: Path) -> None:
+    program = debian / IMAGE.entrypoint[0].lstrip("/")
+    program.parent.mkdir(parents=True)
+    program.touch()
+    why = rehearsal.objection(debian, IMAGE, building=True)
+    assert f"something was built in {debian} before" in why
+    assert "--no-build" in why
+    assert rehearsal.objection(debian, IMAGE, building=False) == ""
+
+
+def test_a_build_step_that_fails_is_named_and_is_the_last(debian: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+
+    def fails_at_second(_root: Path, _image: object, command: list[str], *_more: object) -> int:
+        tried.append(command[-1])
+        return 9 if len(tried) == 2 else 0
+
+    dockerfile = debian / "Dockerfile"
+    dockerfile.write_text("FROM debian:1.2\nRUN one\nRUN two \\\n && three\nRUN four\n")
+    monkeypatch.setattr(rehearsal, "DOCKERFILE", dockerfile)
+    monkeypatch.setattr(rehearsal, "_unshared", fails_at_second)
+    with pytest.raises(rehearsal.StepFailed, match=r"exit code 9: RUN two && three$"):
+        rehearsal.build(debian)
+    assert len(tried) == 2
+
+
 def test_the_rehearsal_leaves_this_system_alone(tmp_path: Path) -> None:
     for root in ("/", tmp_path):
         done = subprocess.run(

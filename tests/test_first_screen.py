@@ -38,6 +38,12 @@ def test_the_title_counts_engines_faults_strikes_and_exposure() -> None:
     )
 
 
+def test_an_engine_in_two_modes_is_counted_once() -> None:
+    cases = [struck("a", "kill-worker", around(2.0), mode=mode) for mode in ("one", "other")]
+    told = recovery_text.counted([comparison(*cases)])
+    assert told == "One engine, one fault, ten strikes, 10 exposed"
+
+
 def test_a_strike_that_did_nothing_is_called_tried() -> None:
     case = struck("a", "kill-worker", around(2.0))
     missed = strike(6, "kill-worker", None, state="missed", exposed=False, at_s=None)

@@ -113,8 +113,13 @@ def test_advice_for_misuse_begins_as_the_command_did(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(CALLED, "../bench")
+    for words in (["run", "--bogus"], ["run"], ["compare", "one"], ["setup", "nothing-like-it"]):
+        assert cli.execute(words) == 2
+        assert f"in the command `bench {words[0]}`" in capsys.readouterr().err
     assert cli.execute(["run", "--bogus"]) == 2
     assert "See: ../bench run --help" in capsys.readouterr().err
+    assert cli.execute(["list", "suites", "--matrix"]) == 2
+    assert "Use: ../bench list engines --matrix" in capsys.readouterr().err
 
 
 def test_an_empty_history_says_what_to_type_as_it_was_called(

@@ -1,4 +1,4 @@
-"""The results in docs/results can be read, each row of them was right, and their README says what they say."""
+"""The results in docs/results can be read, each row of them was right, and the pages beside them say what they say."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def read(kept: Path, folder: Path) -> RunResult:
 
 
 def table(heading: str) -> list[dict[str, str]]:
-    """The rows of the README's table whose first heading this is: cells by heading, names without quotes and modes."""
-    first, *lines = (FOLDER / "README.md").read_text().partition(f"\n| {heading} ")[2].splitlines()
+    """The rows of the table of faults.md with this first heading: cells by heading, names without quotes and modes."""
+    first, *lines = (FOLDER / "faults.md").read_text().partition(f"\n| {heading} ")[2].splitlines()
     written = [first, *takewhile(lambda line: line.startswith("|"), lines)]
     rows = [[re.sub(r"`| \(.*-.*\)$", "", cell.strip()) for cell in line.strip("| ").split("|")] for line in written]
     headings = [heading, *(re.sub(r" \(.*\)$", "", name) for name in rows[0])]
@@ -64,7 +64,7 @@ def fewer(case: CaseResult) -> str:
 def range_of(case: CaseResult) -> str:
     """A cell of the table of a few strikes each."""
     if case.outcome == "unsupported":
-        return "–"  # noqa: RUF001  # the README's dash
+        return "–"  # noqa: RUF001  # the page's dash
     ends = dict.fromkeys(f"{seconds:.1f}" for seconds in (min(recovered(case)), max(recovered(case))))
     return f"{exposed(case)}; {' to '.join(ends)}{fewer(case)}"
 

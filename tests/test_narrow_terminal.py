@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
@@ -10,9 +11,11 @@ from rich.console import Console
 from rich.text import Text
 
 from reports import screen, terminal
+from results import result_file
 from results.result import RunResult
 from tests import made_up
 
+RESULTS = Path(__file__).parent.parent / "docs" / "results"
 ENGINES = ("kafka-streams (retention-1h)", "micro-batch")
 HEAD = ("engine", "drain", "p50", "peak\nmemory", "why")
 ROWS = [[Text(cell) for cell in (name, "(1.09 M/s)", "1.02 s", "(1.37 GiB)", "two or three words")] for name in ENGINES]
@@ -58,9 +61,14 @@ def test_a_name_of_one_long_word_breaks_rather_than_pushing_a_figure_out() -> No
     assert "(1.09 M/s)" in "\n".join(lines)
 
 
+KEPT = ("faults", "settings", "sweep", "five-trials")
+"""Results in docs/results that have tables of different kinds: strikes, set-ups, probes and trials."""
+
+
 @pytest.mark.parametrize("width", [40, 60, 80])
-def test_a_whole_result_is_no_wider_than_its_terminal_in_tables(width: int) -> None:
-    text = printed(made_up.six(), width)
+@pytest.mark.parametrize("name", ["", *KEPT])
+def test_a_whole_result_is_no_wider_than_its_terminal_in_tables(name: str, width: int) -> None:
+    text = printed(result_file.read(RESULTS / f"{name}.json.xz") if name else made_up.six(), width)
     tables = [line for line in text.splitlines() if "  " in line.strip()]
     assert tables
     assert max(cell_len(line.rstrip()) for line in tables) <= width

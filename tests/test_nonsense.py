@@ -69,7 +69,7 @@ def test_a_seed_that_is_none_is_refused() -> None:
 
 @pytest.mark.parametrize(("key", "workload"), PARAMETERS)
 def test_a_parameter_that_no_machine_bears_is_refused(key: str, workload: str) -> None:
-    for value in ("inf", "nan", "-1", "true", "4611686018427387904"):
+    for value in ("inf", "nan", "-1", "true", "4611686018427387904", str(2**70)):
         refused(key, value, workload, suite="quick")
 
 

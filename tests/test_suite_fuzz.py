@@ -217,6 +217,10 @@ def test_a_file_that_no_disk_can_have_is_refused(name: str) -> None:
     [
         ("drain.events", "6000000"),
         ("drain.kafka.events", "6000000"),
+        ("modes.continuous", '[["continuous"]]'),
+        ("modes.continuous", "[1]"),
+        ("paced.rate", "9" * 5000),
+        ("seed", "9" * 5000),
         ("calibrate", '"yes"'),
         ("own_interval", "1"),
         ("trials", "true"),
@@ -230,6 +234,7 @@ def test_a_file_that_no_disk_can_have_is_refused(name: str) -> None:
         ("drain.backlogs", "1001"),
         ("drain.budget", '"8d"'),
     ],
+    ids=lambda text: text[:40],
 )
 def test_what_means_nothing_is_refused(key: str, value: str) -> None:
     with pytest.raises(InvalidRequest) as caught:

@@ -1,13 +1,13 @@
 """Nexmark's stream of persons, auctions and bids, as its published generator makes it (github.com/nexmark/nexmark).
 
 Of 50 events in a row the first is a new person, the next three are new auctions, 46 are bids. Half of all bids go to
-the hot auction of their time, three in four come from its hot bidder, three in four auctions from its hot seller; the
-others are spread over the auctions in flight and the active persons, a few of them not yet announced. Prices are
-10 ** u cents for u evenly in [2, 8).
+the hot auction of their time. Three in four bids come from its hot bidder, and three in four auctions from its hot
+seller. The others are spread over the auctions in flight and the active persons, a few of them not yet announced.
+Prices are 10 ** u cents for u evenly in [2, 8).
 
-What differs here: all three kinds are in one stream with integer columns (0 where a kind has none), without texts and
-padding, and without an auction's end; random numbers are drawn by the event's number; events carry the id and check
-that the audit needs, and so do rows.
+What differs here: all three kinds are in one stream with integer columns (0 where a kind has none). There are no texts
+and no padding, and an auction has no end. Random numbers are drawn by the event's number. Events and rows carry the id
+and check that the audit needs.
 """
 
 from __future__ import annotations

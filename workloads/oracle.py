@@ -56,9 +56,9 @@ def expected(query: Query, events: Iterable[Events], threads: int = THREADS) -> 
     """Every row that is due for these events: int64 columns key, `query.identity`, `query.fields`, last_id.
 
     events: in the log's order, where that matters only within a key; one that occurs twice counts twice. key is the
-    index into the events' labels, which must be the same for all pieces. last_id is the id whose planned time makes
-    the row final: the largest id in a time window (where the watermark decides), the last record's of a count or
-    data-driven window, the larger one of a pair, else the row's own. Rows ascend by identity, then key. Raises
+    index into the events' labels, which must be the same for all pieces. last_id is the id whose planned time makes the
+    row final. Of a time window it is the largest id (where the watermark decides), of a count or data-driven window the
+    last record's, of a pair the larger one, and else the row's own. Rows ascend by identity, then key. Raises
     duckdb.Error if a sum leaves 64 bits or a derived column's dividend is negative.
     """
     plain = numbered(query)

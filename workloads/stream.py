@@ -120,8 +120,8 @@ class Events:
 
 
 Curve = tuple[tuple[float, float], ...]
-"""How a varying rate spreads events over a time: points (share of the events, share of the time), both ascending, from
-(0, 0) to all of the events, with a steady rate between one point and the next. Empty: a steady rate throughout."""
+"""How a varying rate spreads events over a time: points (share of the events, share of the time). Both ascend, from
+(0, 0) to all of the events, and the rate is steady between one point and the next. Empty: a steady rate throughout."""
 
 
 def spaced_ns(positions: Integers, rate: float) -> Integers:

@@ -119,8 +119,8 @@ class Windows(Aggregating):
 class _Merged:
     """Sliding windows out of panes, so that a window costs two mergers a group however many panes it has.
 
-    The panes of one block, as many as a window has, are merged from the last to the first once (`_back`: what each
-    group holds from the window's first pane to the block's end), those that follow from the first to the last
+    A block has as many panes as a window. Its panes are merged once from the last to the first: `_back` is what each
+    group holds from the window's first pane to the block's end. Those that follow are merged from the first to the last
     (`_front`). A window is a back and a front. `_undo` has a pane's groups as they are in the back without it.
     """
 

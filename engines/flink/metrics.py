@@ -16,9 +16,8 @@ Look: TypeAlias = Mapping[tuple[str, str], int]
 """Metrics by vertex and name, summed over its subtasks."""
 
 STILL_S = 2 * settings.FETCH_MS / 1000
-"""A question makes the JobManager ask the TaskManagers, if it has not for FETCH_MS, and is answered from what is there:
-the counts of a while ago, or, while the new ones come in, some of them and some of those. What stays the same for so
-long is of one moment.
+"""A question makes the JobManager ask the TaskManagers, if it has not for FETCH_MS. It is answered from what is there:
+the counts of a while ago or, while new ones come in, some of both. What stays the same for so long is of one moment.
 """
 WAIT_S = 20.0
 _POLL_S = 0.25

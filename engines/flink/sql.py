@@ -155,8 +155,9 @@ def session_gap_ms(window: Session) -> int:
 
 
 def watermark_delay_ms(query: Query) -> int:
-    """A millisecond more, since a watermark says that nothing up to it is still to come, and closes a window that ends
-    right after it; and another for a session, which is to Flink a millisecond shorter.
+    """A millisecond more than the query's: to Flink a watermark says that nothing up to it is still to come, so it
+    closes a window that ends right after it. For a session another one, since a session is a millisecond shorter to
+    Flink.
     """
     return query.watermark_delay_ms + (2 if isinstance(query.time_window, Session) else 1)
 

@@ -2,10 +2,10 @@
 
     python -m engines.flink.submitter REQUESTS
 
-Each line of the named pipe REQUESTS is the path of a job's description; what became of it is in the file beside it,
-with the suffix `.answer`: {"job": id}, {"plan": text} for one that was to be explained, or {"error": text}.
-Starts while the cluster does, and submits once the slots
-are there. Ends once nothing was asked of it for a while, so that it is not a burden on a job that runs.
+Each line of the named pipe REQUESTS is the path of a job's description. What became of it is in the file beside it,
+with the suffix `.answer`: {"job": id}, {"plan": text} for one that was to be explained, or {"error": text}. The client
+starts while the cluster does, and submits once the slots are there. It ends once nothing was asked of it for a while,
+so that it is not a burden on a job that runs.
 """
 
 from __future__ import annotations

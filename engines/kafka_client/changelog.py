@@ -9,7 +9,7 @@ records:
 - a commit: key [], value [OFFSET, LATEST]: all entries up to OFFSET are written; LATEST is the largest event time
 
 A partition's state is a pure function of its events before an offset. So the state as of the last commit at offset M
-is, for each name, the entry with the largest offset <= M: entries that a crash left behind without their commit are
+is, for each name, the entry with the largest offset <= M. Entries that a crash left behind without their commit are
 passed over, also when later commits follow them. What has ended because event time went on needs no record of that:
 LATEST tells. All that holds with transactions and without.
 """

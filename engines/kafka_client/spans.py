@@ -1,7 +1,7 @@
 """What a key has recently seen, in spans of event time: each is an entry of the changelog, and forgotten as a whole.
 
-An entry for each key would be written anew with all that it holds at every commit, an entry for each event would cost
-two records an event; a span is about what comes between two commits.
+An entry for each key would be written anew with all that it holds at every commit. An entry for each event would cost
+two records an event. A span is about what comes between two commits.
 """
 
 from __future__ import annotations

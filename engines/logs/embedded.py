@@ -1,8 +1,8 @@
 """The embedded log: SQLite in WAL mode, one file a topic, for where there is no broker.
 
 A row is a frame: records of one partition that were written together. `synchronous` is NORMAL: a commit is in the page
-cache when it returns, so kill -9 of any process loses nothing, and the file survives a power cut in one piece, though
-perhaps without its last commits (a Kafka broker at its defaults promises no more on one machine). Longer than most:
+cache when it returns, so kill -9 of any process loses nothing. The file survives a power cut in one piece, though
+perhaps without its last commits. (A Kafka broker at its defaults promises no more on one machine.) Longer than most:
 one file is the whole log, from the bytes of a frame to the reader.
 """
 

@@ -1,9 +1,9 @@
 """Columns of many JSON records at once.
 
-A stream's records nearly always have one layout: the same text around the values. It is learned from a record; a
-blob whose lines all have it is decoded with a few numpy operations a column, in half the time of a JSON parser, and
-every byte is checked on the way: it is part of that text, a digit of an integer, or part of a key that the JSON
-parser has decoded before. Any other blob goes through the JSON parser, so both ways give the same columns.
+A stream's records nearly always have one layout: the same text around the values. It is learned from a record. A blob
+whose lines all have it is decoded with a few numpy operations a column, in half the time of a JSON parser. Every byte
+is checked on the way: it is part of that text, a digit of an integer, or part of a key that the JSON parser has decoded
+before. Any other blob goes through the JSON parser, so both ways give the same columns.
 """
 
 from __future__ import annotations

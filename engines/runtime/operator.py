@@ -12,10 +12,11 @@ class Operator(Protocol):
     """A query over one partition: the same records in the same order give the same rows, however they are cut.
 
     The watermark moves with every event, filtered out or not: it is the largest event time so far less the query's
-    delay. An event is late, and dropped, by the watermark at its own place: for a window, if the ends of all windows
-    that it belongs to are at or below it (it counts in those that are open); for a session, if it is a gap or more
-    behind it and in no open session; for a join, if all that it could meet is behind it. What was let through is known
-    to the deduplication until the watermark has passed it by `within_ms`. No other shape drops anything.
+    delay. An event is late, and dropped, by the watermark at its own place. For a window it is late if the ends of all
+    windows that it belongs to are at or below the watermark (it counts in those that are open). For a session it is
+    late if it is a gap or more behind the watermark and in no open session. For a join it is late if all that it could
+    meet is behind the watermark. What was let through is known to the deduplication until the watermark has passed it
+    by `within_ms`. No other shape drops anything.
     """
 
     @property

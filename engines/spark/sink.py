@@ -5,8 +5,8 @@ rows. So each batch is one Kafka transaction, which carries the batch's id as an
 whose id is committed there is not written again. (Spark's guide names the batch id as the way to deduplicate a batch;
 partition and epoch ids will not do, SPARK-28650.)
 
-A transaction that fails is tried once more by a new producer: a broker that was away for longer than the transaction's
-time-out has aborted it, and whether it was committed after all is known only once the next one is open.
+A transaction that fails is tried once more by a new producer. A broker that was away for longer than the transaction's
+time-out has aborted it. Whether it was committed after all is known only once the next one is open.
 """
 
 from __future__ import annotations

@@ -33,6 +33,11 @@ def again(*words: str) -> str:
     return " ".join([program(), *(shlex.quote(printable(word)) for word in words)])
 
 
+def in_command(*words: str) -> str:
+    """Where something is wrong in a command line, such as "in the command `bench compare`"."""
+    return f"in the command `{' '.join([short_name(), *words])}`"
+
+
 def _called() -> str:
     if told := os.environ.get(CALLED):
         return told

@@ -56,11 +56,11 @@ def new(
         with file.open("x", encoding="utf-8") as written:
             written.write(TEMPLATE.read_text(encoding="utf-8"))
     except FileExistsError:
-        remedy = "Name another: job new FILE"
+        remedy = f"Name another: {again('job', 'new', 'FILE')}"
         raise Problem("there is such a file already", str(file), remedy, ExitCode.USAGE) from None
     except OSError as error:
         what = f"the job file cannot be written: {error.strerror}"
-        raise Problem(what, str(file), "Name another: job new FILE", ExitCode.USAGE) from error
+        raise Problem(what, str(file), f"Name another: {again('job', 'new', 'FILE')}", ExitCode.USAGE) from error
     _say(f"{file}: put your command in, then: {again('job', 'check', str(file))}")
 
 

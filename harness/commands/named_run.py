@@ -1,4 +1,4 @@
-"""The run that a word of the command line names: a folder, the file of a result, or `latest`."""
+"""The run that a word of the command line names: a folder, the file of a result, `latest` or `DIR/latest`."""
 
 from __future__ import annotations
 
@@ -24,22 +24,26 @@ def path(run: str) -> Path:
 
 
 def folder(run: str) -> Path:
-    """The folder of a run by its path, or the newest in runs/ for `latest`. Raises Problem."""
-    if run != LATEST or Path(run).exists():
-        if not _is_folder(run):
-            known = newest_first()
-            nearest = f"The newest is {shlex.quote(str(known[0]))}" if known else f"Make one: {again('run', 'quick')}"
-            raise Problem("there is no such run", run, nearest, ExitCode.USAGE)
+    """The folder of a run by its path; for `latest` the newest in runs/, and for `DIR/latest` the newest in DIR, where
+    `run --out DIR` made it. Raises Problem.
+    """
+    if _is_folder(run):
         return Path(run)
-    known = newest_first()
+    remedy = f"Make one: {again('run', 'quick')}"
+    if Path(run).name != LATEST:
+        known = newest_first()
+        nearest = f"The newest is {shlex.quote(str(known[0]))}" if known else remedy
+        raise Problem("there is no such run", run, nearest, ExitCode.USAGE)
+    within = RUNS if run == LATEST else Path(run).parent
+    known = newest_first(within)
     if not known:
-        raise Problem("there is no run yet", f"{RUNS}/", f"Make one: {again('run', 'quick')}", ExitCode.USAGE)
+        raise Problem("there is no run yet", f"{within}/", remedy, ExitCode.USAGE)
     return known[0]
 
 
-def newest_first() -> list[Path]:
-    """The folders of the runs in runs/."""
-    return [plan.parent for plan in sorted(RUNS.glob("*/plan.json"), key=_begun, reverse=True)]
+def newest_first(within: Path = RUNS) -> list[Path]:
+    """The folders of the runs in a folder."""
+    return [plan.parent for plan in sorted(within.glob("*/plan.json"), key=_begun, reverse=True)]
 
 
 def _begun(plan: Path) -> tuple[str, int]:

@@ -96,8 +96,8 @@ class ForeignCluster:
         return TopicSettings().replicated(self.replication, self.least_in_sync)
 
     def engines_topics(self) -> dict[str, str]:
-        """What topics need to be told that an engine makes itself, where the cluster's own settings will not do: a
-        record's time is event time, which runs ahead of the clock, and nothing may go before it was read.
+        """The settings that topics need which an engine makes itself, where the cluster's own will not do. There a
+        record's time is event time, which runs ahead of the clock; and nothing may go before it was read.
         """
         needed = {
             topic: _FOREVER

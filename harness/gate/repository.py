@@ -114,7 +114,7 @@ def chosen(repository: Repository, asked: str | None) -> Baseline | None:
     """The revision to compare with; None where it does not exist.
 
     asked: what the user named. In a pull request, and where nothing is named, it is the merge base of HEAD and that
-    revision (or the branch that the pull request is for, or the default branch): what others changed meanwhile is not
+    revision, or the branch that the pull request is for, or the default branch. What others changed meanwhile is not
     this change's. On that branch itself, without a change that is not committed, it is the commit before.
     """
     head = repository.commit("HEAD")

@@ -1,7 +1,7 @@
 """Decoys: valid events in a transaction that is aborted. Who reads them reads what is not committed.
 
-They have keys and values of the workload and times in windows that are judged, so that a row that counts one is wrong;
-and ids of a range of their own, so that its audit sums say so.
+They have keys and values of the workload and times in windows that are judged, so that a row that counts one is wrong.
+Their ids are of a range of their own, so that the audit sums of such a row say so.
 """
 
 from __future__ import annotations

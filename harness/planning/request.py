@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engines.protocol import Terms
+from harness.commands.invocation import in_command
 from harness.foreign.broker_address import EXAMPLE, normalised
 from harness.planning.catalogue import Catalogue
 from harness.planning.job_file import terms_given
@@ -82,7 +83,7 @@ def resolve(request: Request, catalogue: Catalogue) -> tuple[str, Suite, Selecti
         if not selection.engines and not selection.workloads:
             raise Problem(
                 "nothing to run: no suite, engine or workload is named",
-                "in the command `streamgauge run`",
+                in_command("run"),
                 f"Name a suite ({', '.join(suites())}), or engines with -e and workloads with -w",
                 ExitCode.USAGE,
             )

@@ -76,9 +76,9 @@ SuiteAim = Literal["share", "outputs", "interval", "commit", "row", "committing"
 
 
 SWEEP = 0.96
-"""Windows of a second and a commit interval of a second, in step, would close at one point of the interval, drawn by
-chance: the same engine showed 0.2 s in one trial and 1.0 s in the next. So closings come 1 / 0.96 as fast, and 25 of
-them sweep through every point once."""
+"""Windows of a second, in step with a commit interval of a second, would all close at one point of the interval. Which
+one would be chance: the same engine showed 0.2 s in one trial and 1.0 s in the next. So closings come 1 / 0.96 as fast,
+and 25 of them sweep through every point once."""
 
 
 class ProfileTable(Table):

@@ -1,7 +1,7 @@
 """Output rows, parsed. What an engine wrote is not trusted: a row that is not what the query asks for is malformed.
 
-A row is one JSON object (RFC 8259, in UTF-8, blanks around it allowed) with the query's fields and no other, each once:
-a text for the key, else an integer of 64 bits, written without fraction and exponent.
+A row is one JSON object (RFC 8259, in UTF-8, blanks around it allowed). It has the query's fields and no other, each
+once. The key is a text, and any other an integer of 64 bits, written without fraction and exponent.
 """
 
 from __future__ import annotations
@@ -222,8 +222,9 @@ class RowReader:
         return rows, np.array(places, dtype=np.int64)
 
     def lines(self) -> Integers:
-        """A line for each row that was read since this was asked last: its number, partition, offset, time of append
-        (epoch ms), time at which it became visible (ns), key (index), and the integers of identity and fields.
+        """A line for each row that was read since this was asked last. It has the row's number, partition, offset, time
+        of append (epoch ms), time at which it became visible (ns), key (index), and the integers of identity and
+        fields.
         """
         width = FIRST + len(self._getters)
         lines = np.concatenate(self._lines) if self._lines else np.empty((0, width), dtype=np.int64)

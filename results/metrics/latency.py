@@ -86,8 +86,8 @@ def counted(basis: Basis) -> Counted:
 
 
 def measure(basis: Basis) -> Measured:
-    """Latency in ms of the rows that become final in the measured part: of a time window by the event that closes it,
-    and beside it by its last event; of every other row by the event that makes it final.
+    """Latency in ms of the rows that become final in the measured part. Of a time window it counts from the event that
+    closes it, and beside that from its last event. Of every other row it counts from the event that makes it final.
 
     A row counts with its first visible copy. Latencies are absent if a row is missing among those that count, or if
     they rest on fewer than CLOSINGS_NEEDED distinct closings (without time windows: rows).

@@ -1,5 +1,5 @@
-"""Result latency in two parts: until a row is appended to the log, which is the engine's work, and from then until it
-can be read, which is the wait for a commit (METHOD.md, "Where latency goes").
+"""Result latency in two parts (METHOD.md, "Where latency goes"). Until a row is appended to the log it is the engine's
+work; from then until the row can be read it is the wait for a commit.
 """
 
 from __future__ import annotations

@@ -93,7 +93,7 @@ def _tested(values: Sequence[float], places: Sequence[int]) -> list[int]:
 
 
 def _settled(values: Sequence[float], places: Sequence[int]) -> list[int]:
-    """The places moved to where two levels fit best, and without those that leave too few values at one side: these
+    """The places moved to where two levels fit best, without those that leave too few values at one side. Such values
     are outliers, or a level that has only just begun and would be told of a run too early.
     """
     found: list[int] = []

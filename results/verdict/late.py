@@ -42,8 +42,8 @@ class Lateness:
     without: dict[tuple[int, int, int], Integers] = field(default_factory=dict)
     """The ids that a window is due without, by key (index) and bounds (epoch ms)."""
     replaced: list[tuple[int, int, int, int]] = field(default_factory=list)
-    """What each row that is due instead of others stands for, in their order: start, end and key (index) of the window
-    with all of its events, and the row's number among those that are due instead of it."""
+    """What each row that is due instead of others stands for, in their order. It is start, end and key (index) of the
+    window with all of its events, and the row's number among those that are due instead of it."""
     unsettled: int = 0
     """How many late events the query's shape does not allow to judge."""
     undecided: list[tuple[tuple[int, ...], str]] = field(default_factory=list)

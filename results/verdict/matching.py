@@ -106,8 +106,8 @@ class Matching:
 
 
 def match_rows(due: Due, rows: Rows) -> Matching:
-    """Per due row: the first one with the right values is a match, one that repeats another's values a duplicate,
-    every one with other values wrong; without an answer it is missing; rows that answer none are unexpected.
+    """Per due row: the first one with the right values is a match, one that repeats another's values is a duplicate,
+    and every one with other values is wrong. Without an answer it is missing. Rows that answer none are unexpected.
     """
     index = Finder(due.keys, due.identity).find(rows.keys, rows.identity)
     known = index >= 0

@@ -24,9 +24,9 @@ class PacedRows:
 
 
 def paced_rows(seen: Examination) -> PacedRows:
-    """The rows of a slice that belong to a paced phase or a probe; where faults are injected, also those that became
-    visible since the first of these phases began, or the first strike fell: a fault may hold up a backlog's rows. With
-    what these rows answer, and what answers it first.
+    """The rows of a slice that belong to a paced phase or a probe, what they answer, and what answers it first. Where
+    faults are injected, also those that became visible since the first of these phases began, or the first strike fell:
+    a fault may hold up a backlog's rows.
     """
     matching, due = seen.matching, seen.matching.due
     paced = [number for number, phase in enumerate(seen.phases) if phase.timed]

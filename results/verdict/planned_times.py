@@ -26,8 +26,9 @@ _MOST_SECONDS = 2**31
 
 
 def planned(seen: Examination, phase: Phase, paced: Paced) -> tuple[Integers, Integers, Integers]:
-    """The due rows of a paced phase whose latency counts: their indices; when, in ns from the phase's start, what makes
-    them final is planned (-1 for a time window that no event of the phase closes); and when their last event is.
+    """The due rows of a paced phase whose latency counts, as three columns. The first has their indices. The second has
+    when what makes them final is planned, in ns from the phase's start; it is -1 for a time window that no event of the
+    phase closes. The third has when their last event is planned.
     """
     due = seen.matching.due
     mine = np.flatnonzero((due.phases == seen.phases.index(phase)) & due.timed)

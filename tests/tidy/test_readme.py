@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import tomllib
 from typing import Any
 
 import pytest
@@ -22,14 +23,10 @@ from results.metrics import drain, foreign, latency, warm_up
 from tests.tidy.sources import ROOT, text_of
 
 README = text_of("README.md")
-DOCUMENTS = (
-    "README.md",
-    "CONTRIBUTING.md",
-    "METHOD.md",
-    *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md")),
-    "docs/results/README.md",
-    "docs/results/exactly-once.md",
-)
+FOLDERS = (".", "docs", "docs/results", "docs/findings/*", "examples/*", "integrations/*", "reports/examples")
+FOUND = {str(path.relative_to(ROOT)) for folder in FOLDERS for path in ROOT.glob(f"{folder}/*.md")}
+DOCUMENTS = sorted(FOUND - {"CHANGELOG.md"})
+"""A changelog also tells of what is no more."""
 MOST_WORDS = 900
 ORDER = (
     "Try it",
@@ -61,15 +58,19 @@ def listed_workloads() -> set[str]:
     return set(found)
 
 
+PROGRAM = r"(?:\./bench|streamgauge|docker compose [^\n]* bench)"
+
+
 def called(document: str) -> list[tuple[str, ...]]:
     """The command lines of a document, without the program, with each of `a|b` once; what is explained beside them, or
     goes on behind them, is left out.
     """
-    lines = re.findall(r"(?:\./bench|streamgauge) ([a-z]+(?: (?:'[^'`\n]*'|[^`\s][^`\s]*))*)", text_of(document))
+    lines = re.findall(rf"{PROGRAM} ([a-z]+(?: (?:'[^'`\n]*'|[^`\s][^`\s]*))*)", text_of(document))
     found = []
     for line in lines:
+        first = line.partition(" | ")[0].partition(" && ")[0]
         # Brackets say what may be left out, but within quotes they are the command's own.
-        words = shlex.split(re.sub(r"('[^']*')|[\[\]]|\.\.\.", lambda found: found[1] or "", line))
+        words = shlex.split(re.sub(r"('[^']*')|[\[\]]|\.\.\.", lambda found: found[1] or "", first))
         several = next((word for word in words if "|" in word), "")
         found += [tuple(each if word == several else word for word in words) for each in several.split("|")]
     return found
@@ -94,11 +95,22 @@ def test_the_commands_of_the_documents_are_those_that_exist() -> None:
 
 @pytest.mark.parametrize("words", EXAMPLES, ids=" ".join)
 def test_a_command_line_of_the_documents_is_understood(words: tuple[str, ...]) -> None:
-    given = COMMANDS[words[0]].make_context(words[0], list(words[1:])).params
-    if words[0] == "run" and not PLACEHOLDER.search(" ".join(words)):
+    command, rest = COMMANDS[words[0]], list(words[1:])
+    while rest and rest[0] in getattr(command, "commands", {}):
+        command = command.commands[rest.pop(0)]
+    given = command.make_context(words[0], rest).params
+    elsewhere = "/" in (given.get("suite") or "")  # A suite of a package outside, which is not installed here.
+    if words[0] == "run" and not PLACEHOLDER.search(" ".join(words)) and not elsewhere:
         asked = Selection(tuple(given["engine"] or ()), tuple(given["workload"] or ()))
         replaced = overrides(given["settings"] or [], None, given["fault"] or ())
         resolve(Request(given["suite"], asked, replaced), discover())
+
+
+def test_a_wheel_that_a_document_names_is_that_of_this_version() -> None:
+    version = tomllib.loads(text_of("pyproject.toml"))["project"]["version"]
+    named = [name for document in DOCUMENTS for name in re.findall(r"streamgauge-([\d.]+)-py3", text_of(document))]
+    assert named
+    assert set(named) == {version}
 
 
 def test_the_command_lines_of_the_documents_are_found() -> None:
@@ -106,6 +118,18 @@ def test_the_command_lines_of_the_documents_are_found() -> None:
     assert {"shapes", "faults", "exactly-once", "faults-full"} <= {words[1] for words in runs} & set(suites())
     assert any("--fault" in words for words in runs)
     assert any("--set" in words for words in runs)
+    assert {words[:2] for words in EXAMPLES} >= {("gate", "accept"), ("history", "accept"), ("job", "check")}
+    assert ("run", "quick", "-e", "flink", "--kafka", "kafka:9092") in called("docs/docker.md")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_a_program_of_ours_that_a_document_runs_exists(document: str) -> None:
+    text = text_of(document)
+    modules = [name for name in re.findall(r"python3? -m ([\w.]+)", text) if name.partition(".")[0] in OURS]
+    scripts = re.findall(r"python3? ([\w/]+\.py)", text)
+    named = [*(f"{name.replace('.', '/')}.py" for name in modules), *scripts, *re.findall(r"compose -f (\S+)", text)]
+    assert [name for name in named if not (ROOT / name).exists()] == []
+    assert document not in ("CONTRIBUTING.md", "docs/docker.md") or named
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

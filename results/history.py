@@ -131,7 +131,7 @@ MOST_PART_BYTES = 1 << 30
 PIECE_ROWS = 1 << 17
 """So many rows of a table are read at a time, where not all are."""
 
-METHOD_VERSION = 11
+METHOD_VERSION = 12
 """The version of METHOD.md by which histories of today are recorded and judged."""
 
 PHYSICAL = pa.schema(

@@ -28,9 +28,9 @@ FILE = '''
 from results.metrics.basis import Basis
 from results.metrics.measured import Measured
 from results.metrics.measurement import Measurement
-from results.metrics.metric import Column, Metric
+from results.metrics.metric import Metric, TableColumn
 
-ROWS = Metric("rows_per_event", "rows/event", "none", "Rows for each event", Column("rows/\\nevent", 55, bare=True))
+ROWS = Metric("rows_per_event", "rows/event", "none", "Rows for each event", TableColumn("rows/\\nevent", 55, bare=True))
 
 
 def measure(basis: Basis) -> Measured:

@@ -10,8 +10,9 @@ from pathlib import Path
 from harness.display import Display
 from harness.gate.asked import Asked
 from harness.gate.control_run import ControlRun
-from harness.gate.order import Side, Turn
+from harness.gate.order import Turn
 from harness.gate.side import SideCode, Unit
+from results.gate.gate_result import Side
 
 
 @dataclass

@@ -15,12 +15,12 @@ from importlib.metadata import version
 from pathlib import Path
 
 from harness.gate import tether
-from harness.gate.order import Side
 from harness.host.interpreter import environment
 from harness.problem import ExitCode, Problem
 from harness.provisioning import uv
 from harness.provisioning.folders import ROOT, exclusive, home
 from harness.provisioning.progress import ProgressReport
+from results.gate.gate_result import Side
 from results.history import METHOD_VERSION
 
 TRIAL_S = 3600.0

@@ -29,14 +29,14 @@ import numpy as np
 from harness.commands.consoles import console, report
 from harness.display import Plain
 from harness.gate import asked, side, tether
-from harness.gate.order import Side, interleaved
+from harness.gate.order import interleaved
 from harness.gate.session import GateSession
 from harness.host import facts
 from reports import units
 from results.gate import kept_baseline
 from results.gate.conclusion import Trials, figures, to_look_at_again
 from results.gate.decision import FRESH_PAIRS, SCREEN_PAIRS
-from results.gate.gate_result import GateResult, GateTrial
+from results.gate.gate_result import GateResult, GateTrial, Side
 from results.gate.gated import BY_NAME, of_run
 from results.result import RunResult
 from results.store import RESULT, judge_run

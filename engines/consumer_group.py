@@ -206,5 +206,5 @@ class ConsumerGroup:
                 process.stop(self._stop_timeout_s)
         self._offsets.close()
 
-    def _died(self, phase: str) -> EngineFailure | None:
-        return next((dead for worker in self._workers if (dead := worker.process.died(phase))), None)
+    def _died(self, when: str) -> EngineFailure | None:
+        return next((dead for worker in self._workers if (dead := worker.process.died(when))), None)

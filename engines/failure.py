@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class Failure(Exception):
-    """`what` happened, in which phase; `where` to look; what to do about it (`remedy`). The last two may be empty."""
+    """`what` happened, and when; `where` to look; what to do about it (`remedy`). The last two may be empty."""
 
     def __init__(self, what: str, where: str = "", remedy: str = "") -> None:
         super().__init__(what)

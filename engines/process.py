@@ -86,19 +86,19 @@ class Process:
             # Of a process with many threads the first may be dead a moment before the last: it runs no more.
             return self._child.wait() if code is None and not proc.runs(self._child.pid) else code
 
-    def died(self, phase: str) -> EngineFailure | None:
+    def died(self, when: str) -> EngineFailure | None:
         """Why the process is gone (exit code and its last log lines), or None while it runs."""
         code = self.exit_code
         if code is None:
             return None
         how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-        return EngineFailure(f"{self.name} {how} {phase}; its last lines:\n{tail(self.log)}", str(self.log))
+        return EngineFailure(f"{self.name} {how} {when}; its last lines:\n{tail(self.log)}", str(self.log))
 
-    def wait_for_line(self, pattern: str, timeout_s: float, phase: str) -> re.Match[str]:
+    def wait_for_line(self, pattern: str, timeout_s: float, when: str) -> re.Match[str]:
         """The first match of `pattern` in the log. Raises EngineFailure on death or time-out."""
         deadline = time.monotonic() + timeout_s
         while True:
-            dead = self.died(phase)
+            dead = self.died(when)
             found = re.search(pattern, self.log.read_text(errors="replace"), re.MULTILINE)
             if found:
                 return found
@@ -106,7 +106,7 @@ class Process:
                 raise dead
             if time.monotonic() > deadline:
                 raise EngineFailure(
-                    f"{self.name} did not print /{pattern}/ within {timeout_s:g} s {phase}; its last lines:\n"
+                    f"{self.name} did not print /{pattern}/ within {timeout_s:g} s {when}; its last lines:\n"
                     f"{tail(self.log)}",
                     str(self.log),
                 )

@@ -54,8 +54,8 @@ def larger_events(drain: Drain, equal: Sequence[Drained], last: Drained, asked_s
     """
     if last.seconds >= ENOUGH * asked_s:
         return None
-    pace = marginal(average(later_half(equal)), last) or last.events / last.seconds
-    larger = _within(drain, last.events + pace * (asked_s - last.seconds))
+    rate = marginal(average(later_half(equal)), last) or last.events / last.seconds
+    larger = _within(drain, last.events + rate * (asked_s - last.seconds))
     return larger if larger > last.events else None
 
 

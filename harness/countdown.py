@@ -36,10 +36,10 @@ class Countdown:
 
     def left_s(self) -> float:
         """About how many seconds are left."""
-        pace = min(max(self._taken_s / self._planned_s, _LEAST), _MOST) if self._planned_s > 0 else 1.0
-        left_s = sum(each_s for name, each_s in self._expected_s.items() if name not in self._over) * pace
+        factor = min(max(self._taken_s / self._planned_s, _LEAST), _MOST) if self._planned_s > 0 else 1.0
+        left_s = sum(each_s for name, each_s in self._expected_s.items() if name not in self._over) * factor
         if self._running:
-            left_s -= min(self._now_s() - self._since_s, self._expected_s[self._running] * pace)
+            left_s -= min(self._now_s() - self._since_s, self._expected_s[self._running] * factor)
         return max(left_s, 0.0)
 
     def text(self, case: str) -> str:

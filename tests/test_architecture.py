@@ -183,6 +183,11 @@ def test_every_module_on_top_of_a_package_is_on_the_page(package: str):
     assert there - found == rooms()[f"{package}/"]
 
 
+def test_every_engine_is_on_the_page():
+    named = [name for row in table(chapter("The engines")) for name in spans(row[0])]
+    assert sorted(named) == sorted(discover_engines())
+
+
 def test_each_kind_of_thing_has_a_pattern_that_is_one():
     rows = table(chapter("To add something: one file"))
     assert [row[0] for row in rows] == ["an engine", "a workload", "a fault", "a metric", "a section", "a suite"]

@@ -36,7 +36,7 @@ logger.metrics.level = ERROR
 """
 
 
-def home(python: Path) -> Path:
+def wheel(python: Path) -> Path:
     """The folder of the wheel. Raises EngineFailure where there is none."""
     code = "from importlib.util import find_spec; print(find_spec('pyflink').submodule_search_locations[0])"
     asked = subprocess.run([python, "-I", "-c", code], capture_output=True, text=True, check=False)
@@ -86,15 +86,15 @@ class FlinkCluster:
 
     def __init__(self, name: str, site: Site) -> None:
         self._name, self._site = name, site
-        self._home = home(site.python)
-        refuse_spaces(self._home, site.directory, site.logs)
+        self._wheel = wheel(site.python)
+        refuse_spaces(self._wheel, site.directory, site.logs)
         self._conf = site.directory / "conf"
         self._temporary = site.directory / "tmp"
         self._temporary.mkdir()
-        shutil.copytree(self._home / "conf", self._conf)
+        shutil.copytree(self._wheel / "conf", self._conf)
         for file in ("log4j-console.properties", "log4j-cli.properties"):
             (self._conf / file).write_text(_LOGGING)
-        self._library = library(site.directory / "lib", self._home, site.jars["flink-kafka"])
+        self._library = library(site.directory / "lib", self._wheel, site.jars["flink-kafka"])
         self._rpc, self._port, self._blob = free_ports(3)
         self._address = f"127.0.0.1:{self._port}"
         self._workers: list[Process] = []
@@ -171,7 +171,7 @@ class FlinkCluster:
         words = [word for name, value in {**common, **told}.items() for word in ("-D", f"{name}={value}")]
         return Process(
             f"{self._name}-{script}{suffix}",
-            ["bash", self._home / "bin" / f"{script}.sh", "start-foreground", *words],
+            ["bash", self._wheel / "bin" / f"{script}.sh", "start-foreground", *words],
             self._site.logs / f"{script}{suffix}.log",
             env=self._environment(),
             cwd=self._site.directory,
@@ -191,7 +191,7 @@ class FlinkCluster:
     def _environment(self) -> dict[str, str]:
         return {
             "JAVA_HOME": str(self._site.java_home),
-            "FLINK_HOME": str(self._home),
+            "FLINK_HOME": str(self._wheel),
             "FLINK_LIB_DIR": str(self._library),
             "FLINK_CONF_DIR": str(self._conf),
             "FLINK_LOG_DIR": str(self._site.logs),
@@ -199,18 +199,18 @@ class FlinkCluster:
             "FLINK_ENV_JAVA_OPTS": f"{java_options(self._conf / 'config.yaml')} -Djava.io.tmpdir={self._temporary}",
             "TMPDIR": str(self._temporary),
             # Python in a TaskManager loads what a job's functions name, and is told of no environment but by this.
-            "PYTHONPATH": os.pathsep.join(map(str, (self._site.root, self._home.parent))),
+            "PYTHONPATH": os.pathsep.join(map(str, (self._site.root, self._wheel.parent))),
             # They import for seconds, and for several times as long from source.
             "PYTHONPYCACHEPREFIX": str(self._site.cache / "bytecode"),
         }
 
 
-def library(folder: Path, home: Path, connectors: Sequence[Path]) -> Path:
+def library(folder: Path, installed: Path, connectors: Sequence[Path]) -> Path:
     """Fill the folder with links to the wheel's jars, Python's and the connectors: jobs that bring jars of their own
     would load them anew, one copy a job.
     """
     folder.mkdir()
-    for jar in (*(home / "lib").glob("*.jar"), *(home / "opt").glob("flink-python-*.jar"), *connectors):
+    for jar in (*(installed / "lib").glob("*.jar"), *(installed / "opt").glob("flink-python-*.jar"), *connectors):
         (folder / jar.name).symlink_to(jar)
     return folder
 

@@ -146,9 +146,9 @@ class SupervisedJob:
 
     def wait_ready(self, timeout_s: float) -> None:
         deadline = time.monotonic() + timeout_s
-        process, phase = self._process, "while the workers started"
+        process, when = self._process, "while the workers started"
         while True:
-            dead = process.died(phase)
+            dead = process.died(when)
             if dead:
                 raise dead
             workers = self._running_workers()

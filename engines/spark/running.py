@@ -122,12 +122,12 @@ class SparkJob:
                 self._driver.close()
             time.sleep(_POLL_S)
 
-    def _failure(self, phase: str) -> EngineFailure | None:
+    def _failure(self, when: str) -> EngineFailure | None:
         process = self._driver.process
-        dead = process.died(phase)
+        dead = process.died(when)
         if dead is not None:
             return dead
         status = Status.read(self._folder)
         if status.state != "failed":
             return None
-        return EngineFailure(f"{process.name} reports an error {phase}:\n{status.cause}", str(process.log))
+        return EngineFailure(f"{process.name} reports an error {when}:\n{status.cause}", str(process.log))

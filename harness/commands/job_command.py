@@ -165,13 +165,15 @@ _ENDS: Mapping[Outcome, ExitCode] = {
 
 def _lines(case: CaseResult, logs: Path) -> Iterator[str]:
     """What a program did, for people: what was asked first, then how it went."""
+    from results.metrics.startup import STARTUP
+
     struck = next((strike for strike in case.strikes if strike.state == "confirmed"), None)
     asked = "answers right" if case.asked is None or case.asked.strikes is None else "survives a kill"
     if _good(case):
         verdict = case.verdict
         rows = f"{verdict.match:,} rows as they should be"
         repeated = f", {verdict.duplicate:,} came again, as it claims" if verdict.duplicate else ""
-        startup = case.metrics.get("startup_seconds")
+        startup = case.metrics.get(STARTUP.name)
         ready = f"; ready after {startup.value:.1f} {startup.unit}" if startup is not None and struck is None else ""
         yield f"✓ {asked}: {rows}{repeated}{ready}"
         if struck is not None:

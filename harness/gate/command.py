@@ -230,11 +230,11 @@ def _prepared(
     from harness.display import Silent
     from harness.gate.gate_run import GateRun, stored
     from harness.gate.opponent import made_ready
-    from harness.gate.order import Side
     from harness.gate.session import GateSession
     from harness.gate.side import SideCode
     from harness.host import facts
     from results.gate import kept_baseline
+    from results.gate.gate_result import Side
 
     machine = facts.describe(None)
     kept = stored(against.folder, machine) if against.folder is not None else None

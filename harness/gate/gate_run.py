@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from harness.gate.control_run import WHAT
-from harness.gate.order import Stage, Turn, interleaved, one_side
+from harness.gate.order import Turn, interleaved, one_side
 from harness.gate.session import GateSession
 from harness.gate.side import Unit
 from harness.problem import Problem
@@ -33,6 +33,7 @@ from results.gate.gate_result import (
     GateTrial,
     GateVerdict,
     Side,
+    Stage,
     WrongTrial,
 )
 from results.gate.gated import BY_NAME, TrialFigures, of_run

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Generic, Literal, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 
-Side = Literal["baseline", "candidate"]
-Stage = Literal["screen", "decision"]
+from results.gate.gate_result import Side, Stage
+
 Unit = TypeVar("Unit", bound=Hashable)
 
 _STAGES: tuple[Stage, ...] = ("screen", "decision")

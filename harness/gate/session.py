@@ -11,9 +11,10 @@ from harness.display import Display
 from harness.gate import code_files
 from harness.gate.asked import Asked
 from harness.gate.control_run import ControlRun
-from harness.gate.order import Side, Turn
+from harness.gate.order import Turn
 from harness.gate.side import SideCode, Unit
 from harness.problem import ExitCode, Problem
+from results.gate.gate_result import Side
 
 
 @dataclass

@@ -15,13 +15,13 @@ from importlib.metadata import version
 from pathlib import Path
 
 from harness.gate import tether
-from harness.gate.order import Side
 from harness.host.checkout import CODE
 from harness.host.interpreter import environment
 from harness.problem import ExitCode, Problem
 from harness.provisioning import uv
 from harness.provisioning.folders import ROOT, exclusive, home
 from harness.provisioning.progress import ProgressReport
+from results.gate.gate_result import Side
 from results.history import METHOD_VERSION
 
 TRIAL_S = 3600.0
@@ -152,11 +152,11 @@ def of_ours(root: Path, report: ProgressReport) -> SideCode:
     """A checkout of ours at another revision, with an environment for its lock file. Raises Problem."""
     lock = _digest(root)
     if lock == _digest(ROOT):
-        python, store = Path(sys.executable), home()
+        python, own_home = Path(sys.executable), home()
     else:
-        python, store = _environment(root, lock, report), _store(lock)
+        python, own_home = _environment(root, lock, report), _locked_home(lock)
     _name(root)
-    return SideCode("baseline", python, root, _variables([root], store))
+    return SideCode("baseline", python, root, _variables([root], own_home))
 
 
 def of_others(checkout: Path, paths: Sequence[Path]) -> SideCode:
@@ -178,13 +178,13 @@ def compiled(side: SideCode) -> None:
     _conducted([str(side.python), "-P", "-m", "compileall", "-q", *folders], side, None, _PROBE_S)
 
 
-def _variables(paths: Sequence[Path], store: Path) -> dict[str, str]:
+def _variables(paths: Sequence[Path], own_home: Path) -> dict[str, str]:
     """The environment of a side's processes: its modules before all others, jars and caches from one place."""
     inherited = environment()
     named = [*(str(path) for path in paths), *filter(None, inherited.get("PYTHONPATH", "").split(os.pathsep))]
     return inherited | {
         "PYTHONPATH": os.pathsep.join(dict.fromkeys(named)),
-        "STREAMGAUGE_HOME": str(store),
+        "STREAMGAUGE_HOME": str(own_home),
     }
 
 
@@ -212,15 +212,15 @@ def _environment(root: Path, lock: str, report: ProgressReport) -> Path:
     return made / "bin" / "python"
 
 
-def _store(lock: str) -> Path:
+def _locked_home(lock: str) -> Path:
     """A STREAMGAUGE_HOME for a lock file: engines' environments of its own, jars and caches those of all."""
-    store = home() / "locked" / lock
-    store.mkdir(parents=True, exist_ok=True)
+    own_home = home() / "locked" / lock
+    own_home.mkdir(parents=True, exist_ok=True)
     for name in _SHARED:
         (home() / name).mkdir(parents=True, exist_ok=True)
         with suppress(FileExistsError):
-            (store / name).symlink_to(home() / name)
-    return store
+            (own_home / name).symlink_to(home() / name)
+    return own_home
 
 
 def _name(root: Path) -> None:

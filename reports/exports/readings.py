@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from reports.columns import columns
 from reports.comparison import Comparison, Row, compare
-from results.metrics import recovery, sustained_rate
+from results.metrics import drain_cpu, recovery, sustained_rate
 from results.result import Better, CaseResult, MetricValue, Outcome, PhaseKind, RepeatedCase, RunResult
 
 SECONDS = frozenset({"s", "s/event", "CPU-s/event"})
@@ -27,7 +27,7 @@ ALL = "all"
 """In place of a metric's name: every metric that ranks something."""
 
 _PER_EVENT = {"events/s": "s/event", "events/CPU-s": "CPU-s/event"}
-_NAMES = (("events_per_cpu_second", "cpu_seconds_per_event"), ("_rate", "_seconds_per_event"))
+_NAMES = ((drain_cpu.EVENTS_PER_SECOND.name, "cpu_seconds_per_event"), ("_rate", "_seconds_per_event"))
 """How a speed is called once it is a time: the first of these that its name has is replaced."""
 
 

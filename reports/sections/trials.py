@@ -12,9 +12,10 @@ from reports.columns import MetricColumn, columns
 from reports.comparison import Comparison, Row
 from reports.elements import Details, Element, Heading, Hint, Table
 from reports.sections.section import PagePart, Report, Section, TerminalPart
+from results.metrics import drain, drain_cpu, latency
 from results.metrics.statistics import INTERVAL_SAMPLES
 
-_SHOWN = ("drain_rate", "latency_p50", "latency_p99", "events_per_cpu_second")
+_SHOWN = (drain.RATE, latency.RESULT["p50"], latency.RESULT["p99"], drain_cpu.EVENTS_PER_SECOND)
 """The metrics whose spread stands in a terminal, which has no room for more."""
 
 
@@ -49,7 +50,7 @@ def _terminal(comparison: Comparison, width: int) -> Iterator[TerminalTable]:
     rows = _repeated(comparison)
     if not rows:
         return
-    shown = [column for column in columns() if column.metric.name in _SHOWN]
+    shown = [column for column in columns() if column.metric in _SHOWN]
     headings = [f"{column.short_heading}:\nmedian\n[{_between(rows)}]" for column in shown]
     cells = [
         (Text(row.name), Text(str(len(row.trials))), *(Text(_spread(row, column)) for column in shown)) for row in rows

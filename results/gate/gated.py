@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from results.metrics import drain, drain_cpu, equal_backlogs, foreign, latency
 from results.result import Better, CaseResult, MetricValue, Outcome, worst
 
 _NUMBER = re.compile(r"\.trial-[0-9]+\Z")
-_FOREIGN = "foreign_share"
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,13 @@ class Gated:
 GATED = (
     Gated(
         "events per CPU-second",
-        ("equal_events_per_cpu_second", "events_per_cpu_second"),
+        (equal_backlogs.PER_CPU_SECOND.name, drain_cpu.EVENTS_PER_SECOND.name),
         "events/CPU-s",
         "higher",
         0.10,
     ),
-    Gated("drain rate", ("equal_drain_rate", "drain_rate"), "events/s", "higher", 0.10),
-    Gated("p99", ("latency_p99",), "ms", "lower", 0.20),
+    Gated("drain rate", (equal_backlogs.RATE.name, drain.RATE.name), "events/s", "higher", 0.10),
+    Gated("p99", (latency.RESULT["p99"].name,), "ms", "lower", 0.20),
 )
 """Events per CPU-second come first: they survive neighbours on the machine best."""
 
@@ -92,7 +92,7 @@ def _figures(name: str, phases: list[CaseResult]) -> TrialFigures:
         else:
             known = (absent[metric] for metric in each.names if metric in absent)
             lacking[each.name] = next(known, "the suite does not measure it")
-    others = [phase.metrics[_FOREIGN].value for phase in phases if _FOREIGN in phase.metrics]
+    others = [phase.metrics[foreign.FOREIGN.name].value for phase in phases if foreign.FOREIGN.name in phase.metrics]
     return TrialFigures(name, outcome, reason, found, lacking, max(others, default=None))
 
 

@@ -121,20 +121,20 @@ def _add_marginal(found: Measured, warm: Warmness, last: Drained | str, interval
         found.lack([MARGINAL, FIXED], why)
         return
     small = average(later_half(warm.equal))
-    pace = marginal(small, last)
+    rate = marginal(small, last)
     lasted = f"{small.events:,} and {last.events:,} events, lasted {small.seconds:.2f} s and {last.seconds:.2f} s"
-    if pace is None or abs(last.seconds - small.seconds) < APART_INTERVALS * interval_s:
+    if rate is None or abs(last.seconds - small.seconds) < APART_INTERVALS * interval_s:
         found.lack(
             [MARGINAL, FIXED],
             f"two warm backlogs, of {lasted}: they must be {APART_INTERVALS} commit intervals apart",
         )
         return
-    if last.seconds - last.events / pace < -interval_s:
+    if last.seconds - last.events / rate < -interval_s:
         why = f"two warm backlogs, of {lasted}: the larger one took longer for each event, so that it was disturbed"
         found.lack([MARGINAL, FIXED], why)
         return
-    found.add(MARGINAL, pace, n=abs(last.events - small.events))
-    found.add(FIXED, last.seconds - last.events / pace)
+    found.add(MARGINAL, rate, n=abs(last.events - small.events))
+    found.add(FIXED, last.seconds - last.events / rate)
     if warm.doubt is not None:
         found.bracket([MARGINAL, FIXED], warm.doubt)
 

@@ -36,7 +36,7 @@ import numpy as np
 from harness.commands.consoles import console, report
 from harness.display import Plain
 from harness.gate import asked, side, tether
-from harness.gate.order import Side, interleaved
+from harness.gate.order import interleaved
 from harness.gate.session import GateSession
 from harness.host import facts
 from harness.run import new_folder
@@ -45,7 +45,7 @@ from results.folder import write_whole
 from results.gate import kept_baseline
 from results.gate.conclusion import Trials, figures, to_look_at_again
 from results.gate.decision import FRESH_PAIRS, SCREEN_PAIRS
-from results.gate.gate_result import GateResult, GateTrial
+from results.gate.gate_result import GateResult, GateTrial, Side
 from results.gate.gated import BY_NAME, of_run
 from results.plan import Machine
 from results.provenance import commit

@@ -12,6 +12,8 @@ import pytest
 from engines.kafka_streams.configuration import _OWN_COMMIT_MS
 from engines.spark.settings import _LEAST_OVERHEAD_MB
 from harness.calibration import BACKLOGS, FRESH_S, MEASURED_S, SAMPLE_EVENTS, WARMUP_S
+from harness.faults import discover as faults
+from harness.faults.fault import has_one_victim
 from harness.host.disk import SIZE_MB
 from harness.instruments.collector import GAP_S
 from harness.instruments.decoys import DECOYS
@@ -64,6 +66,7 @@ from results.verdict.pairing import PAIRED
 from results.verdict.succession import FRUITLESS, LOOK_BACK, MOST_LOST
 from results.warmth import ENOUGH, GROWTH, LASTS_S, LEAST, LEAST_INTERVALS, MOST, OVERDRAWN
 from tests.tidy.sources import text_of
+from workloads.discovery import Unavailable
 from workloads.query import WATERMARK_MARGIN_MS
 from workloads.regular_file import MOST_TEXT_BYTES
 from workloads.stream import CHECK_BITS, CONTROL
@@ -226,6 +229,13 @@ def test_every_number_of_the_method_is_held() -> None:
 def test_a_calibration_is_kept_for_a_day() -> None:
     assert "used again for a day" in method()
     assert FRESH_S == 24 * 3600
+
+
+def test_the_faults_that_strike_one_worker_are_all_named() -> None:
+    named = re.search(r"Where a fault strikes one worker \(([^)]*)\)", method())
+    assert named is not None
+    struck = {name for name, fault in faults().items() if not isinstance(fault, Unavailable) and has_one_victim(fault)}
+    assert set(re.findall(r"`([^`]+)`", named[1])) == struck
 
 
 def test_slots_are_a_second() -> None:

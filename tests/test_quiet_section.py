@@ -31,6 +31,15 @@ def test_the_page_says_it_of_each_phase() -> None:
         assert text in page
 
 
+def test_the_page_says_it_of_the_start_and_of_the_first_backlog() -> None:
+    paced, drain = beside("flink", 0.4, 0.0)
+    share = {"startup_foreign_share": MetricValue(value=61.2, unit="%", better="none")}
+    changes = {"metrics": drain.metrics | share, "absent": {"cold_foreign_share": "x"}}
+    page = html.render(of([paced, drain.model_copy(update=changes)]), "streamgauge run")
+    for text in ("first backlog", "61.2 %", "cannot be told"):
+        assert text in page
+
+
 def test_of_results_that_tell_nothing_of_the_machine_nothing_is_shown() -> None:
     run = of(made_up.pair("flink"))
     assert "What else the machine did" not in html.render(run, "streamgauge run")

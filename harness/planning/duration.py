@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from results.plan import CasePlan, Drain, Paced, Search, Strikes
-from results.warmth import MOST, OVERDRAWN
+from results.warmth import LASTS_S, MOST, OVERDRAWN
 
 _MEASURED = Path(__file__).with_name("durations.toml")
 
@@ -107,7 +107,7 @@ def _drains(drain: Drain, interval_s: float, own: EngineTimes) -> tuple[float, f
     if drain.measured is not None:
         equal += drain.measured
         return equal * each_s, float(equal * drain.events)
-    last = _TWICE * min(drain.max_events, own.rate * drain.intervals * interval_s)
+    last = _TWICE * min(drain.max_events, own.rate * max(drain.intervals * interval_s, LASTS_S))
     return equal * each_s + own.backlog_s(last, interval_s), equal * drain.events + last
 
 

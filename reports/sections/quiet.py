@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from rich.text import Text
 
 from reports import units
-from reports.comparison import Comparison
+from reports.comparison import Comparison, Row
 from reports.elements import Element, Hint, Table
 from reports.sections.section import PagePart, Report, Section, TerminalPart
+from results.metrics import startup, warm_up
 from results.metrics.foreign import FOREIGN, PRESSURE, STEAL, THROTTLED, WAITED
 from results.metrics.kept_up import BEGIN, GROWTH, WORTH
 from results.metrics.metric import Metric
@@ -18,6 +19,8 @@ from results.result import CaseResult
 _SHARES = (FOREIGN, STEAL, WAITED, PRESSURE, THROTTLED)
 _HEAD = ("engine", "phase", "other work", "stolen", "our threads waited", "CPU pressure", "throttled", "rows behind")
 _UNTOLD = "cannot be told"
+_OWN_TIMES = {"start": startup.FOREIGN, "first backlog": warm_up.COLD_FOREIGN}
+"""What tells the share of other work in times that are no phase."""
 
 
 def _page(report: Report) -> Iterator[Element]:
@@ -27,20 +30,31 @@ def _page(report: Report) -> Iterator[Element]:
         for case in row.cases
         if STEAL.name in case.metrics
     ]
+    rows += [told for row in report.rows for told in _own_times(row)]
     if rows:
         yield Hint(
             "Of the time of the CPUs that the run might use, what processes took that are not the run's, and what the "
             "hypervisor gave to others; how long threads of the run that could run waited for a CPU, and how long any "
-            "of the machine did. Rows behind: due and not visible after a commit, and by how many more at the end."
+            "of the machine did. Rows behind: due and not visible after a commit, and by how many more at the end. "
+            "The start and the first backlog have rows of their own, for the figures that are taken of them."
         )
         yield Table("Beside each phase", _HEAD, rows)
+
+
+def _own_times(row: Row) -> Iterator[tuple[str, ...]]:
+    """Of each trial, what other work took beside the start and the first backlog; none where that was not looked at."""
+    for trial in row.trials:
+        for name, metric in _OWN_TIMES.items():
+            told = [case for case in trial.cases if metric.name in (case.metrics.keys() | case.absent.keys())]
+            if told:
+                yield row.name, name, _share(told[0], metric), *(units.NONE,) * (len(_HEAD) - 3)
 
 
 def _share(case: CaseResult, metric: Metric) -> str:
     found = case.metrics.get(metric.name)
     if found is not None:
         return f"{found.value:.1f} %"
-    return _UNTOLD if metric is FOREIGN else units.NONE
+    return _UNTOLD if metric in (FOREIGN, *_OWN_TIMES.values()) else units.NONE
 
 
 def _behind(case: CaseResult) -> str:

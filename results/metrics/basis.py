@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Literal
 
+from results.evidence.machine import MachineSamples
 from results.evidence.phases import Phase, as_sent
 from results.evidence.samples import Samples
 from results.evidence.strikes import Struck
@@ -88,6 +89,11 @@ class Basis:
         if planned is None or self.kind != "paced":
             raise LookupError("this measurement does not say that it is for the paced phase")
         return as_sent(planned, self.phases[0])
+
+    @cached_property
+    def machine(self) -> MachineSamples:
+        """What the machine did beside the trial. Raises DamagedHistory."""
+        return MachineSamples(self.history)
 
     def of_probe(self, phase: Phase) -> Basis:
         """What is known of one probe, as of a paced phase."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from results.evidence.machine import SINCE, MachineSamples
+from results.evidence.machine import SINCE
 from results.evidence.wall_clock import sleeps, steps
 from results.metrics.basis import Basis
 from results.metrics.measured import Measured
@@ -14,7 +14,7 @@ STEP = Metric("clock_step", "ms", "none", "By so much the wall clock was set whi
 
 
 def measure(basis: Basis) -> Measured:
-    found, samples = Measured(), MachineSamples(basis.history)
+    found, samples = Measured(), basis.machine
     if not len(samples.at_ns):
         found.lack(measurement.metrics, f"nothing was recorded of clocks (method versions before {SINCE} did not)")
         return found

@@ -6,10 +6,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from results.evidence.machine import MachineSamples
 from results.evidence.samples import NoSamples
 from results.evidence.wall_clock import sleeps
-from results.history import History
+from results.metrics.basis import Basis
 from results.metrics.foreign import judged
 from results.metrics.measured import Measured
 from results.metrics.metric import Metric
@@ -38,21 +37,21 @@ class OwnTime:
         return [*self.speeds, *self.cpu]
 
 
-def bracket_disturbed(found: Measured, history: History, own: OwnTime) -> None:
+def bracket_disturbed(found: Measured, basis: Basis, own: OwnTime) -> None:
     """Bracket those of the figures that were measured and that something disturbed; tell the share of other work."""
-    _bracket_beside_others(found, history, own)
-    still = stood_still(history, own.from_ns, own.until_ns)
+    _bracket_beside_others(found, basis, own)
+    still = stood_still(basis.history, own.from_ns, own.until_ns)
     for who in sorted(still.keys() & set(BETWEEN)):
         found.bracket(own.speeds, f"the {who} stood still for {still[who]:.1f} s of {own.name}")
-    for sleep in sleeps(MachineSamples(history)):
+    for sleep in sleeps(basis.machine):
         if own.from_ns < sleep.at_ns <= own.until_ns:
             found.bracket(own.figures, f"the machine slept for {sleep.by_ns / 1e9:.1f} s in {own.name}")
 
 
-def _bracket_beside_others(found: Measured, history: History, own: OwnTime) -> None:
+def _bracket_beside_others(found: Measured, basis: Basis, own: OwnTime) -> None:
     shares = [] if own.share is None else [own.share]
     try:
-        spell = MachineSamples(history).between(own.from_ns, own.until_ns)
+        spell = basis.machine.between(own.from_ns, own.until_ns)
     except NoSamples as none:
         found.lack(shares, str(none))
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from results.evidence.machine import MachineSamples, NothingRecorded, Spell
+from results.evidence.machine import NothingRecorded, Spell
 from results.evidence.samples import NoSamples
 from results.metrics.attempts import last_attempt
 from results.metrics.basis import Basis
@@ -89,7 +89,7 @@ def measure(basis: Basis) -> Measured:
         found.lack(measurement.metrics, within)
         return found
     try:
-        spell = MachineSamples(basis.history).between(*within)
+        spell = basis.machine.between(*within)
     except NoSamples as none:
         found.lack(measurement.metrics, str(none))
         if not isinstance(none, NothingRecorded):

@@ -25,7 +25,7 @@ def measure(basis: Basis) -> Measured:
     found.add(STARTUP, ready[0].startup_s)
     began_ns = ready[0].at_ns - int(ready[0].startup_s * 1e9)
     own = OwnTime(began_ns, ready[0].at_ns, "the start", [STARTUP], share=FOREIGN)
-    bracket_disturbed(found, basis.history, own)
+    bracket_disturbed(found, basis, own)
     return found
 
 

@@ -46,7 +46,7 @@ def measure(basis: Basis) -> Measured:
     if search is None:
         return told
     told.probes = [_probe(basis, search, phase, number) for number, phase in enumerate(basis.phases, 1)]
-    _conclude(told, told.probes)
+    _conclude(told, told.probes, search)
     return told
 
 
@@ -121,7 +121,7 @@ def _value(measured: Measured, metric: Metric) -> float | None:
     return None if value is None else value.value
 
 
-def _conclude(told: Measured, probes: Sequence[ProbeResult]) -> None:
+def _conclude(told: Measured, probes: Sequence[ProbeResult], search: Search) -> None:
     """What the probes come to: a rate only where one held, and one above it failed by the engine."""
     pair = found([Tried(each.rate, each.outcome, each.confirming) for each in probes])
     if pair.failed is not None and not pair.by_harness:
@@ -144,7 +144,8 @@ def _conclude(told: Measured, probes: Sequence[ProbeResult]) -> None:
         told.bracket([P50, P99], f"at the rate that was held the load generator was late by {at.late_ms:.0f} ms (p99)")
     if at.bracketed:
         told.bracket([HELD, P50, P99], at.bracketed)
-    if not pair.confirmed:
+    # Each probe of a sweep lasts as long as one that confirms.
+    if not pair.confirmed and search.how == "search":
         told.bracket([HELD, P50, P99, CORES], "no longer probe confirmed the rate that was held")
 
 

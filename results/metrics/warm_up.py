@@ -59,7 +59,7 @@ def measure(basis: Basis) -> Measured:
     _add_cold(found, drained(tried[0], samples), tried[0].rate if tried[0].seconds > 0 else None)
     first = _own_time(tried[:1], "the first backlog", [COLD_RATE], [COLD_CPU], COLD_FOREIGN)
     if first is not None:
-        bracket_disturbed(found, basis.history, first)
+        bracket_disturbed(found, basis, first)
     if warm.equal:
         found.add(EVENTS, sum(each.events for each in warm.equal))
         found.series.append(_curve(warm.equal))
@@ -72,7 +72,7 @@ def measure(basis: Basis) -> Measured:
     # The last backlog, from which the marginal rate follows as well, is looked at for all figures of the phase.
     later = _own_time(later_half(equal_ones(tried, basis.drain.events)), "the equal backlogs", [MARGINAL, FIXED])
     if later is not None:
-        bracket_disturbed(found, basis.history, later)
+        bracket_disturbed(found, basis, later)
     return found
 
 

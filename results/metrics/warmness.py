@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from results.evidence.machine import MachineSamples
 from results.evidence.samples import NoSamples
 from results.metrics.attempts import drained, equal_ones
 from results.metrics.basis import Basis
@@ -55,7 +54,7 @@ def _hidden(basis: Basis) -> str:
     """What moved figures of CPU beside the equal backlogs; empty for nothing that is known."""
     tried = equal_ones(basis.attempts, basis.drain.events)
     try:
-        spell = MachineSamples(basis.history).between(tried[0].committed_ns, tried[-1].visible_ns or 0)
+        spell = basis.machine.between(tried[0].committed_ns, tried[-1].visible_ns or 0)
     except NoSamples:
         return ""
     quiet = judged(spell, "the equal backlogs")

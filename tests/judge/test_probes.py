@@ -172,6 +172,12 @@ def test_a_short_probe_is_held_by_its_largest_latency(judged: Judged) -> None:
     assert case.metrics["sustained_rate"].bracketed == ["no longer probe confirmed the rate that was held"]
 
 
+def test_every_probe_of_a_sweep_is_a_longer_one(judged: Judged) -> None:
+    case = judged(searched((200, HOLDS), (210, LOSES), how="sweep"))["probe"]
+    held = case.metrics["sustained_rate"]
+    assert (held.value, held.high, held.bracketed) == (200, 210, [])
+
+
 def test_a_missing_row_of_a_probe_is_found_and_no_rate_is_told(judged: Judged) -> None:
     recording = searched((200, HOLDS), (210, LOSES))
     recording.rows.remove(recording.row(recording.largest("probe-1")))

@@ -210,7 +210,7 @@ class Run:
 
 
 def _properties(document: Mapping[str, Any]) -> list[tuple[str, object]]:
-    """Outcomes, and the metrics that rank something, by the case's name. pytest escapes what they are, not the names."""
+    """Outcomes, and the metrics that rank something, by the case's name; pytest itself escapes values, and no names."""
     found: list[tuple[str, object]] = [("streamgauge.run", document["run"])]
     for case in document["cases"]:
         found.append((f"{_name(case)}.outcome", f"{case['outcome']}: {case['reason']}"))

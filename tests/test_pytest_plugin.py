@@ -137,6 +137,16 @@ def test_a_run_that_did_not_pass_fails_the_test_with_its_reason(
     assert "Traceback" not in done.stdout
 
 
+def test_nothing_in_a_reason_is_obeyed_by_a_terminal(bench: Bench) -> None:
+    hostile = "\x1b[2Jgone \u202e\ud800\rE   passed"
+    bench.command(of(made_up.pair("flink\x1b]0;title\x07", outcome="fail", reason=hostile)), 3)
+    done = bench.pytest(GREEN_IF_RIGHT, "--junitxml=out.xml")
+    assert done.returncode == 1
+    assert "\\x1b[2Jgone \\u202e\\ud800\\rE   passed" in done.stdout
+    assert not [sign for sign in done.stdout if not sign.isprintable() and sign != "\n"]
+    ElementTree.parse(bench.folder / "out.xml")  # noqa: S314  # pytest made it
+
+
 def test_a_threshold_that_is_crossed_is_named(bench: Bench) -> None:
     printed = document(of(made_up.pair("flink", mode="sql")), Path("runs/r"))
     check = {"text": "p99 < 1s", "engine": "flink", "mode": "sql", "workload": "sensors", "fault": "none"}

@@ -106,7 +106,7 @@ def _conducted(command: Sequence[str], side: SideCode, out: Path | None, timeout
 
     out: where what it says is kept; None to keep nothing.
     """
-    tied = [sys.executable, "-P", str(Path(tether.__file__)), str(os.getpid()), *command]
+    tied = [*_tied(), *command]
     # A session of its own: Ctrl-C reaches it through us alone, once.
     child = subprocess.Popen(
         tied,
@@ -128,6 +128,11 @@ def _conducted(command: Sequence[str], side: SideCode, out: Path | None, timeout
         (out / "stderr.log").write_bytes(told)
     lines = [line.strip() for line in told.decode(errors="replace").splitlines() if line.strip()]
     return _Done(child.returncode, said.decode(errors="replace"), " | ".join(lines[-_LINES:]))
+
+
+def _tied() -> list[str]:
+    """What becomes the command behind it, and ends when we are killed."""
+    return [sys.executable, "-P", str(Path(tether.__file__)), str(os.getpid())]
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
@@ -207,7 +212,7 @@ def _environment(root: Path, lock: str, report: ProgressReport) -> Path:
         with exclusive(f"env-{made.name}", report):
             if not done.exists():
                 words = ["--no-dev", "--no-install-project"]
-                uv.sync(words, made, "the environment of the baseline", report, root)
+                uv.sync(words, made, "the environment of the baseline", report, root, _tied())
                 done.touch()
     return made / "bin" / "python"
 

@@ -54,15 +54,22 @@ def ensure_uv(report: ProgressReport) -> Path:
     return found
 
 
-def sync(arguments: Sequence[str], environment: Path, what: str, report: ProgressReport, project: Path = ROOT) -> None:
+def sync(
+    arguments: Sequence[str],
+    environment: Path,
+    what: str,
+    report: ProgressReport,
+    project: Path = ROOT,
+    starter: Sequence[str] = (),
+) -> None:
     """`uv sync --frozen ARGUMENTS` of a checkout into the folder `environment`, with this Python's version.
 
-    Raises Problem with uv's last lines.
+    starter: words of a command that becomes the one behind it. Raises Problem with uv's last lines.
     """
     report.step(f"making {what} in {environment}")
     words = ["sync", "--frozen", "--python", str(base_python()), *arguments]
     with _log(environment).open("w") as log:
-        _logged(words, project, {"UV_PROJECT_ENVIRONMENT": str(environment)}, log, what, report)
+        _logged(words, project, {"UV_PROJECT_ENVIRONMENT": str(environment)}, log, what, report, starter)
 
 
 def make_locked(lock: Path, python: Path, environment: Path, what: str, report: ProgressReport) -> None:
@@ -100,12 +107,18 @@ def _log(environment: Path) -> Path:
 
 
 def _logged(
-    words: Sequence[str], folder: Path, variables: Mapping[str, str], log: TextIO, what: str, report: ProgressReport
+    words: Sequence[str],
+    folder: Path,
+    variables: Mapping[str, str],
+    log: TextIO,
+    what: str,
+    report: ProgressReport,
+    starter: Sequence[str] = (),
 ) -> None:
     """Run uv in a folder, its words kept in `log` and told as they come. Raises Problem with the last of them."""
     with system.ended(
         subprocess.Popen(
-            [ensure_uv(report), *words, "--color", "never"],
+            [*starter, str(ensure_uv(report)), *words, "--color", "never"],
             cwd=folder,
             env=environment() | dict(variables),
             stdin=subprocess.DEVNULL,

@@ -110,7 +110,7 @@ class Streamgauge:
         words += [*arguments, "--format", "json", "--no-progress", "--out", str(self.folder)]
         code, out, err = self._call(words, timeout_s)
         if err.strip():
-            self.node.add_report_section("call", "streamgauge", err)
+            self.node.add_report_section("call", "streamgauge", _shown(err))
         made = Run(shlex.join([*self.command, *words]), code, _document(code, out, err), err.strip(), self.node.config)
         self.runs.append(made)
         self.node.user_properties += _properties(made.document)
@@ -205,19 +205,19 @@ class Run:
             what = f"inconclusive: {name} of {_name(found[0])} stands in brackets: {'; '.join(value['bracketed'])}"
             if self.config.getoption("--streamgauge-strict"):
                 _fail(what)
-            pytest.skip(what)
+            pytest.skip(_shown(what))
         return float(value["value"])
 
 
 def _properties(document: Mapping[str, Any]) -> list[tuple[str, object]]:
-    """Outcomes, and the metrics that rank something, by the case's name."""
+    """Outcomes, and the metrics that rank something, by the case's name; pytest itself escapes values, and no names."""
     found: list[tuple[str, object]] = [("streamgauge.run", document["run"])]
     for case in document["cases"]:
         found.append((f"{_name(case)}.outcome", f"{case['outcome']}: {case['reason']}"))
         for name, value in case["metrics"].items():
             if value["better"] != "none":
                 found.append((f"{_name(case)}.{name}", _property(value)))
-    return found
+    return [(_shown(name), value) for name, value in found]
 
 
 def _crossed(document: Mapping[str, Any]) -> list[str]:
@@ -291,4 +291,11 @@ def _stop(process: subprocess.Popen[str]) -> None:
 
 
 def _fail(reason: str) -> NoReturn:
-    pytest.fail(reason, pytrace=False)
+    pytest.fail(_shown(reason), pytrace=False)
+
+
+def _shown(text: str) -> str:
+    """Lines in which nothing is what a terminal obeys or XML forbids: an engine's name or log may hold anything."""
+    return "".join(
+        sign if sign.isprintable() or sign in "\n\t" else sign.encode("unicode_escape").decode() for sign in text
+    )

@@ -32,7 +32,10 @@ def synced(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The projects of which an environment was made."""
     found: list[Path] = []
 
-    def sync(_words: Sequence[str], environment: Path, _what: str, _report: Any, project: Path) -> None:
+    def sync(
+        _words: Sequence[str], environment: Path, _what: str, _report: Any, project: Path, starter: Sequence[str]
+    ) -> None:
+        assert list(starter) == side._tied(), "it ends when the gate is killed"
         environment.mkdir(parents=True)
         found.append(project)
 

@@ -56,12 +56,16 @@ def test_a_stored_baseline_of_another_machine_is_not_compared(
     top: Path, made: MadeUp, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run("--baseline", "./kept", "--allow-missing-baseline")
-    path = top / "kept" / "result.json"
-    path.write_text(path.read_text().replace(f'"cores": {facts.describe(None).cores}', '"cores": 3000'))
-    made.made.clear()
-    assert run("--baseline", "./kept") == ExitCode.ENVIRONMENT
-    assert made.made == []
-    assert "it was made on another machine: cores is 3000" in capsys.readouterr().err
+    kept, here = load(top / "kept"), facts.describe(None)
+    for name, value in (("cpu", "another"), ("cores", 3000), ("memory_bytes", 2 * here.memory_bytes)):
+        save(top / "kept", kept.model_copy(update={"machine": here.model_copy(update={name: value})}))
+        made.made.clear()
+        assert run("--baseline", "./kept") == ExitCode.ENVIRONMENT
+        assert made.made == []
+        assert f"it was made on another machine: {name} is {value}" in capsys.readouterr().err
+    another_kernel = {"memory_bytes": here.memory_bytes - 2**20, "kernel": "9"}
+    save(top / "kept", kept.model_copy(update={"machine": here.model_copy(update=another_kernel)}))
+    assert run("--baseline", "./kept") == ExitCode.GOOD
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[", "null", '{"cases": 1}'])

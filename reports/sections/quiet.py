@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from rich.text import Text
 
 from reports import units
-from reports.blocks import Block, Hint, Table
+from reports.blocks import Block, Details, Hint, Table
 from reports.comparison import Comparison
 from reports.sections.section import PagePart, Report, Section, TerminalPart
 from results.metrics.foreign import FOREIGN, PRESSURE, STEAL, THROTTLED, WAITED
@@ -33,7 +33,7 @@ def _page(report: Report) -> Iterator[Block]:
             "hypervisor gave to others; how long threads of the run that could run waited for a CPU, and how long any "
             "of the machine did. Rows behind: due and not visible after a commit, and by how many more at the end."
         )
-        yield Table("Beside each phase", _HEAD, rows)
+        yield Details(f"Beside each phase ({len(rows)})", (Table("Beside each phase", _HEAD, rows),))
 
 
 def _share(case: CaseResult, metric: Metric) -> str:

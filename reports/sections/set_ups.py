@@ -8,7 +8,7 @@ from rich.table import Table as TerminalTable
 from rich.text import Text
 
 from reports import screen, units
-from reports.blocks import Block, Hint, Table
+from reports.blocks import Block, Details, Hint, Table
 from reports.comparison import Comparison, Row
 from reports.sections.section import PagePart, Report, Section, TerminalPart
 
@@ -29,7 +29,8 @@ def _page(report: Report) -> Iterator[Block]:
     yield Hint(_HINT)
     for comparison in told:
         rows = [_cells(row) for row in _rows(comparison)]
-        yield Table(comparison.title, _HEAD, rows, label=f"How each is set: {comparison.title}")
+        table = Table(comparison.title, _HEAD, rows, label=f"How each is set: {comparison.title}")
+        yield Details(f"{comparison.title} ({len(rows)})", (table,))
 
 
 def _terminal(comparison: Comparison, width: int) -> Iterator[TerminalTable]:

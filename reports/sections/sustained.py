@@ -32,9 +32,11 @@ def _page(report: Report) -> Iterator[Block]:
     for comparison in told:
         rows = _rows(comparison)
         head = ("engine", *_HEAD[1:])
-        yield Table(comparison.title, head, [_cells(row) for row in rows], label=f"Sustained: {comparison.title}")
+        table = Table(comparison.title, head, [_cells(row) for row in rows], label=f"Sustained: {comparison.title}")
         listed = [(row.name, *_probe(each)) for row in rows for each in row.probes]
-        yield Details(f"Every rate that was tried ({len(listed)})", (Table("Probes", _PROBES, listed),), open=False)
+        probes = Table("Probes", _PROBES, listed, label=f"Probes: {comparison.title}")
+        every = Details(f"Every rate that was tried ({len(listed)})", (probes,))
+        yield from report.folded(comparison, table, every)
 
 
 def _terminal(comparison: Comparison, width: int) -> Iterator[TerminalTable]:

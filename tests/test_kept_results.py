@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from reports import html
+from reports import html, probe_text, units
 from reports.comparison import Row, compare
 from results import result_file, store
 from results.metrics import drain, drain_cpu, latency_parts, memory
 from results.metrics.metric import Metric
-from results.result import CaseResult, RunResult
+from results.result import CaseResult, ProbeResult, RunResult
 from tests.proofs import five_trials
 
 FOLDER = Path(__file__).parent.parent / "docs" / "results"
@@ -109,6 +109,21 @@ def test_the_table_of_the_suite_of_faults_is_that_of_the_results(tmp_path: Path)
     found: dict[Place, str] = {(case.engine, case.fault): median_of(case) for case in read(WHOLE, tmp_path).cases}
     rows = table("engine")
     assert {(row["engine"], fault): row[fault] for row in rows for fault in row if fault != "engine"} == found
+
+
+def probed(engine: str, probe: ProbeResult) -> list[str]:
+    """A row of the table of rates."""
+    outcomes = {"held": "held", "ceiling": "the generator was behind"}
+    outcome = outcomes.get(probe.outcome, f"{probe.outcome}: {probe.why.partition(', and')[0]}")
+    p50, p99, _ = (text.replace(units.NONE, "–") for text in probe_text.latencies(probe))  # noqa: RUF001  # a dash
+    return [units.scaled(probe.rate, "/s"), engine, outcome, p50, p99, f"{probe.cores:.2f}"]
+
+
+def test_the_table_of_rates_is_that_of_the_result() -> None:
+    cases = result_file.read(FOLDER / "sweep.json.xz").cases
+    text = (FOLDER / "README.md").read_text(encoding="utf-8").partition("| offered load ")[2]
+    written = [[cell.strip() for cell in line.strip("|").split("|")] for line in takewhile(bool, text.splitlines()[2:])]
+    assert written == [probed(case.engine, probe) for case in cases for probe in case.probes]
 
 
 def test_what_settings_bring_is_that_of_the_result() -> None:

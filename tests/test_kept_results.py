@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import lzma
 import re
 from itertools import takewhile
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from reports import html, probe_text, units
+from reports import html, probe_text, terminal, units
 from reports.comparison import Row, compare
 from results import result_file, store
 from results.metrics import drain, drain_cpu, latency_parts, memory
@@ -157,3 +159,17 @@ def test_the_page_of_five_trials_is_that_of_the_result(tmp_path: Path) -> None:
     run = read(TRIALS, tmp_path)
     assert five_trials.unfit(run) is None
     assert five_trials.page(run) == (FOLDER / "five-trials.md").read_text(encoding="utf-8")
+
+
+def shown_at_120_columns(run: RunResult) -> list[str]:
+    """The lines of a result in a terminal, without those that say where it is."""
+    stream = io.StringIO()
+    terminal.render(run, "runs/x", Console(file=stream, width=120, highlight=False))
+    return [line.rstrip() for line in stream.getvalue().partition("\nresults  ")[0].strip("\n").splitlines()]
+
+
+def test_the_result_that_reading_md_explains_is_shown_as_a_terminal_shows_it() -> None:
+    text = (FOLDER.parent / "reading.md").read_text(encoding="utf-8").partition("## A whole result")[2]
+    block = text[text.index("\n    ") : text.index("\nThis is one trial")]
+    written = [line.removeprefix("    ").rstrip() for line in block.strip("\n").splitlines()]
+    assert written == shown_at_120_columns(result_file.read(FOLDER / "settings.json.xz"))

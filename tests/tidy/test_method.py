@@ -116,7 +116,7 @@ QUOTED = (
     f"a tmpfs of {SIZE_MB} MiB from the start",
     f"at a point of the commit interval from {min(POINTS):g} to {max(POINTS):g}, seeded",
     f"Over {STEADY_S:g} s it has given as many rows as in {STEADY_S:g} s before the first strike",
-    f"what comes in {BEHIND_S:g} s and a commit interval may be missing",
+    f"the difference is at most what comes in {BEHIND_S:g} s and a commit interval",
     f"at the latest after {RECOVER_S['tuned']:g} s, or {RECOVER_S['default']:g} s with default time-outs",
     f"it is the first look {WRITTEN_NS / S_NS:g} s after the blow",
     f"visible before it; at least {BASELINE_ROWS} of them",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from reports import units, vega
+from reports import probe_text, units, vega
 from reports.comparison import Comparison, Row, words
 from reports.elements import Figure
 from results.metrics import drain, drain_cpu, latency
@@ -160,8 +160,8 @@ def _offered(comparison: Comparison) -> Figure | None:
     names = words(row.name for row in drawn)
     return Figure(
         "Latency over offered load",
-        "p99 of result latency at each rate that was tried. A cross is a rate that was not held. Both axes are "
-        "logarithmic.",
+        "p99 of result latency at each rate that was tried. A cross is a rate that was not held. Where the load "
+        "generator itself was late, the figure stands in brackets among the numbers. Both axes are logarithmic.",
         vega.offered(drawn, _names(comparison), f"p99 of result latency over the offered load, of {names}"),
         ["engine", "offered", "outcome", "lag grew by", "p50", "p99", "cores"],
         table,
@@ -171,9 +171,9 @@ def _offered(comparison: Comparison) -> Figure | None:
 
 def _tabled(row: Row, each: ProbeResult) -> list[str]:
     grew = units.NONE if each.lag_growth is None else f"{100 * each.lag_growth:.2f} %"
-    latencies = [units.milliseconds(each.p50_ms), units.milliseconds(each.p99_ms)]
+    p50, p99, _ = probe_text.latencies(each)
     cores = units.quantity(each.cores, "cores")
-    return [row.name, units.scaled(each.rate, "/s"), each.outcome, grew, *latencies, cores]
+    return [row.name, units.scaled(each.rate, "/s"), each.outcome, grew, p50, p99, cores]
 
 
 def _timeline(comparison: Comparison) -> Figure | None:

@@ -42,7 +42,7 @@ OF_A_RUN = {
 }
 """Files and folders of a run, which are in no repository."""
 
-TO_BE_MADE = {"engines/mine", "CHANGELOG.md"}
+TO_BE_MADE = {"engines/mine"}
 """What a reader is told to make."""
 
 _CODE = re.compile(r"```.*?```|`[^`\n]+`|^ {4}.*$", re.MULTILINE | re.DOTALL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,11 +14,14 @@ from reports.elements import Answer, Matrix
 from reports.labels import labels
 from reports.sections import comparability, overview
 from reports.sections.section import Report
+from results import result_file
 from results.metrics.recovery import CAUGHT_UP
 from results.plan import SetUp
 from results.result import Guarantee, Offence, RunResult, Verdict
 from tests import made_up
 from tests.made_up_strikes import FAULTS, around, faults, run, strike, struck
+
+KEPT = Path(__file__).parent.parent / "docs" / "results"
 
 
 def comparison(*cases: Any) -> Comparison:
@@ -165,6 +169,27 @@ def test_tables_fold_where_there_are_several_and_the_first_screen_says_nothing_t
     header = page[page.index("<header>") : page.index("</header>")]
     assert header.count("lost, duplicate or wrong") == 1
     assert "drain rate" not in results[1]  # a column that no row has anything in
+
+
+def unfolded(page: str) -> str:
+    """What a page shows before anything is opened."""
+    left = re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
+    while (fewer := re.sub(r"<details>(?:(?!<details).)*?</details>", "", left, flags=re.DOTALL)) != left:
+        left = fewer
+    return left
+
+
+def test_of_several_tables_those_of_one_are_opened_by_its_title_in_every_section() -> None:
+    one = result_file.read(KEPT / "settings.json.xz")
+    others = [case.model_copy(update={"workload": "taxi-trips"}) for case in one.cases]
+    two = one.model_copy(update={"cases": [*one.cases, *others]})
+    titles = [comparison.title for comparison in compare(two)]
+    assert len(titles) == 2
+    page = html.render(two, "run")
+    for title in titles:
+        assert page.count(f"<summary>{title}") >= 4
+        assert f"<caption>{title}" not in unfolded(page)
+    assert unfolded(html.render(one, "run")).count(f"<caption>{compare(one)[0].title}") >= 2
 
 
 def test_labels_hold_what_differs_and_nothing_else() -> None:

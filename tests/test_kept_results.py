@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import lzma
 import re
 from itertools import takewhile
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from reports import html
+from reports import html, probe_text, terminal, units
 from reports.comparison import Row, compare
 from results import result_file, store
 from results.metrics import drain, drain_cpu, latency_parts, memory
 from results.metrics.metric import Metric
-from results.result import CaseResult, RunResult
+from results.result import CaseResult, ProbeResult, RunResult
 from tests.proofs import five_trials
 
 FOLDER = Path(__file__).parent.parent / "docs" / "results"
@@ -111,6 +113,21 @@ def test_the_table_of_the_suite_of_faults_is_that_of_the_results(tmp_path: Path)
     assert {(row["engine"], fault): row[fault] for row in rows for fault in row if fault != "engine"} == found
 
 
+def probed(engine: str, probe: ProbeResult) -> list[str]:
+    """A row of the table of rates."""
+    outcomes = {"held": "held", "ceiling": "the generator was behind"}
+    outcome = outcomes.get(probe.outcome, f"{probe.outcome}: {probe.why.partition(', and')[0]}")
+    p50, p99, _ = (text.replace(units.NONE, "–") for text in probe_text.latencies(probe))  # noqa: RUF001  # a dash
+    return [units.scaled(probe.rate, "/s"), engine, outcome, p50, p99, f"{probe.cores:.2f}"]
+
+
+def test_the_table_of_rates_is_that_of_the_result() -> None:
+    cases = result_file.read(FOLDER / "sweep.json.xz").cases
+    text = (FOLDER / "README.md").read_text(encoding="utf-8").partition("| offered load ")[2]
+    written = [[cell.strip() for cell in line.strip("|").split("|")] for line in takewhile(bool, text.splitlines()[2:])]
+    assert written == [probed(case.engine, probe) for case in cases for probe in case.probes]
+
+
 def test_what_settings_bring_is_that_of_the_result() -> None:
     (comparison,) = compare(result_file.read(FOLDER / "settings.json.xz"))
     rows = {(row.engine, row.first.mode, row.first.set_up.settings): row for row in comparison.ran}
@@ -142,3 +159,17 @@ def test_the_page_of_five_trials_is_that_of_the_result(tmp_path: Path) -> None:
     run = read(TRIALS, tmp_path)
     assert five_trials.unfit(run) is None
     assert five_trials.page(run) == (FOLDER / "five-trials.md").read_text(encoding="utf-8")
+
+
+def shown_at_120_columns(run: RunResult) -> list[str]:
+    """The lines of a result in a terminal, without those that say where it is."""
+    stream = io.StringIO()
+    terminal.render(run, "runs/x", Console(file=stream, width=120, highlight=False))
+    return [line.rstrip() for line in stream.getvalue().partition("\nresults  ")[0].strip("\n").splitlines()]
+
+
+def test_the_result_that_reading_md_explains_is_shown_as_a_terminal_shows_it() -> None:
+    text = (FOLDER.parent / "reading.md").read_text(encoding="utf-8").partition("## A whole result")[2]
+    block = text[text.index("\n    ") : text.index("\nThis is one trial")]
+    written = [line.removeprefix("    ").rstrip() for line in block.strip("\n").splitlines()]
+    assert written == shown_at_120_columns(result_file.read(FOLDER / "settings.json.xz"))

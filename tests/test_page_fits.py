@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from reports import html
+from results import result_file
 from results.result import RunResult
 from tests import made_up, made_up_strikes
 from tests.browser import CHROMIUM, measure, printed_pages
@@ -14,6 +15,9 @@ from tests.browser import CHROMIUM, measure, printed_pages
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium: apt-get install chromium")
 
 RUNS = {"quick": (made_up.six, 4), "faults": (made_up_strikes.faults, 6)}
+RESULTS = Path(__file__).parent.parent / "docs" / "results"
+KEPT = {"five-trials": 4, "settings": 5, "faults": 6}
+"""Of `quick` with five trials, of `quick` with ten ways to set six engines, and of `faults`."""
 
 
 def page(run: RunResult) -> str:
@@ -27,6 +31,11 @@ def test_nothing_is_cut(name: str, width: int, tmp_path: Path) -> None:
     assert found.width == width
     assert found.charts >= 4
     assert (found.cut, found.overflow) == ([], 0)
+
+
+@pytest.mark.parametrize(("name", "most"), KEPT.items())
+def test_a_real_run_prints_on_few_pages(name: str, most: int, tmp_path: Path) -> None:
+    assert 0 < printed_pages(page(result_file.read(RESULTS / f"{name}.json.xz")), tmp_path) <= most
 
 
 @pytest.mark.parametrize("name", RUNS)

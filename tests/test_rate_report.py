@@ -54,6 +54,15 @@ def test_the_terminal_shows_the_rate_that_lasts_with_its_pair_and_beside_it_the_
     assert any(line.split()[:3] == ["spark", "-", "-"] for line in text.splitlines())
 
 
+def test_latencies_at_a_rate_at_which_the_generator_was_late_stand_in_brackets_wherever_they_are_shown() -> None:
+    probes = [probe(1, 9_000, late_ms=50.0), probe(2, 10_000, p99_ms=1700.0, late_ms=300.0)]
+    page = html.render(of(searched("flink", probes)), "streamgauge run")
+    assert page.count("(1.70 s)") == 2
+    assert ">1.70 s<" not in page
+    assert "the load generator was late by 300 ms (p99)" in page
+    assert page.count(">1.30 s<") >= 2
+
+
 def test_the_page_shows_every_rate_that_was_tried_and_why_it_failed() -> None:
     page = html.render(of(of_flink()), "streamgauge run")
     for cell in ("The rate that lasts", "145 k/s", "7.00 %", "3, to confirm", "its lag grew by 7.0 % of the load"):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -196,6 +197,15 @@ def test_a_suite_that_nobody_meant_is_refused_at_once(tmp_path: Path, text: str)
     assert not isinstance(found, RunPlan)
     assert all(problem.exit_code == ExitCode.USAGE for problem in found)
     assert 0 < len(found) < 200
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero")])
+def test_a_suite_that_is_no_plain_file_is_refused_at_once(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    make(tmp_path / "odd.toml")
+    found = answer(lambda: planned(str(tmp_path / "odd.toml"), {}))
+    assert not isinstance(found, RunPlan)
+    assert [problem.exit_code for problem in found] == [ExitCode.USAGE]
+    assert found[0].what == "there is no such suite file"
 
 
 @pytest.mark.parametrize("name", ["n" * 300, "n" * 5000, "n" * 300 + ".toml", "a/" * 3000])

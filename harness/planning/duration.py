@@ -20,7 +20,7 @@ _REST_S = {"embedded": 8.5, "kafka": 10.0}
 _WRITE_S = 0.5e-6
 """Of an event of a backlog, until it is in the log."""
 
-_READ_BACK_S = 1.5e-6
+_READ_BACK_S = {"embedded": 0.6e-6, "kafka": 1.5e-6}
 """Of an event, as committed, after the trial."""
 
 _CLOSING_S = 2.0
@@ -74,15 +74,15 @@ def _measured() -> Mapping[str, EngineTimes]:
     return {name: EngineTimes(**{key: float(value) for key, value in table.items()}) for name, table in tables.items()}
 
 
-def measured(engine: str, jvm: bool) -> EngineTimes:
-    """What was measured of an engine, or of others like it. jvm: whether it runs on the JVM."""
+def measured(engine: str, jvm: bool, log: str = "kafka") -> EngineTimes:
+    """What was measured of an engine on a kind of log, or of others like it. jvm: whether it runs on the JVM."""
     known = _measured()
-    return known.get(engine, known["other-jvm" if jvm else "other"])
+    return known.get(f"{engine} on {log}") or known.get(engine) or known["other-jvm" if jvm else "other"]
 
 
 def trial_s(case: CasePlan, jvm: bool) -> float:
     """About how many seconds a trial of the case takes. jvm: whether its engine runs on the JVM."""
-    own = measured(case.engine, jvm)
+    own = measured(case.engine, jvm, case.log)
     expected, events = _REST_S[case.log] + own.start, 0.0
     if case.drain is not None:
         drained_s, drained = _drains(case.drain, case.interval_ms / 1000, own)
@@ -94,7 +94,7 @@ def trial_s(case: CasePlan, jvm: bool) -> float:
         if case.strikes is not None:
             load_s = min(load_s, _struck_s(case.paced, case.strikes, own))
         expected, events = expected + load_s + _CLOSING_S, events + case.paced.rate * load_s
-    return expected + events * _READ_BACK_S
+    return expected + events * _READ_BACK_S[case.log]
 
 
 def _drains(drain: Drain, interval_s: float, own: EngineTimes) -> tuple[float, float]:

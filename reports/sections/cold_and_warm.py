@@ -42,7 +42,8 @@ def _page(report: Report) -> Iterator[Element]:
         rows: list[tuple[str | Cell, ...]] = [
             (Cell(row.name), *(_shown(row, metric) for _, metric in _COLUMNS)) for row in _rows(comparison)
         ]
-        yield Table(comparison.title, head, rows, label=f"Cold and warm: {comparison.title}")
+        table = Table(comparison.title, head, rows, label=f"Cold and warm: {comparison.title}")
+        yield from report.folded(comparison, table)
 
 
 def _terminal(comparison: Comparison, width: int) -> Iterator[TerminalTable]:

@@ -34,7 +34,9 @@ def _page(report: Report) -> Iterator[Element]:
         assert runner is not None, "a comparison without a runner is left out"  # noqa: S101
         head = ("engine", "events/CPU-s", f"cores to overtake {runner.name} on one")
         told_rows = [(row.name, _rate(row), str(cores)) for row, cores in rows]
-        yield Table(comparison.title, head, told_rows, label=f"COST: {comparison.title}")
+        yield from report.folded(
+            comparison, Table(comparison.title, head, told_rows, label=f"COST: {comparison.title}")
+        )
 
 
 def _terminal(comparison: Comparison, width: int) -> Iterator[Text]:  # noqa: ARG001

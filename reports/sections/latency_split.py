@@ -43,7 +43,7 @@ def _page(report: Report) -> Iterator[Element]:
     )
     for comparison, rows in told:
         cells = [(row.name, *(_shown(row, metric) for metric in _METRICS)) for row in rows]
-        yield Table(f"Where latency goes: {comparison.title}", head, cells)
+        yield from report.folded(comparison, Table(f"Where latency goes: {comparison.title}", head, cells))
 
 
 def _terminal(comparison: Comparison, width: int) -> Iterator[TerminalTable]:

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from reports import units
 from reports.comparison import Comparison, Row
-from reports.elements import Element, Hint, Table
+from reports.elements import Details, Element, Hint, Table
 from reports.sections.section import PagePart, Report, Section, TerminalPart
 from results.metrics import startup, warm_up
 from results.metrics.foreign import FOREIGN, PRESSURE, STEAL, THROTTLED, WAITED
@@ -38,7 +38,7 @@ def _page(report: Report) -> Iterator[Element]:
             "of the machine did. Rows behind: due and not visible after a commit, and by how many more at the end. "
             "The start and the first backlog have rows of their own, for the figures that are taken of them."
         )
-        yield Table("Beside each phase", _HEAD, rows)
+        yield Details(f"Beside each phase ({len(rows)})", (Table("Beside each phase", _HEAD, rows),))
 
 
 def _own_times(row: Row) -> Iterator[tuple[str, ...]]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from rich.console import RenderableType
 
 from reports.comparison import Comparison, Row
-from reports.elements import Element
+from reports.elements import Details, Element
 from results.result import RunResult
 
 
@@ -28,6 +28,12 @@ class Report:
     def rows(self) -> list[Row]:
         """The rows of all comparisons."""
         return [row for comparison in self.comparisons for row in comparison.rows]
+
+    def folded(self, comparison: Comparison, *elements: Element) -> Sequence[Element]:
+        """What a section says of one comparison: as it stands where there is no other one, else under its title, which
+        opens it.
+        """
+        return elements if len(self.comparisons) == 1 else (Details(comparison.title, elements),)
 
 
 @dataclass(frozen=True)

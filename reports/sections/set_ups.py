@@ -9,7 +9,7 @@ from rich.text import Text
 
 from reports import screen, units
 from reports.comparison import Comparison, Row
-from reports.elements import Element, Hint, Table
+from reports.elements import Details, Element, Hint, Table
 from reports.sections.section import PagePart, Report, Section, TerminalPart
 
 _HEAD = ("how each is set", "settings", "worker processes", "state in", "commits every", "runs on")
@@ -29,7 +29,8 @@ def _page(report: Report) -> Iterator[Element]:
     yield Hint(_HINT)
     for comparison in told:
         rows = [_cells(row) for row in _rows(comparison)]
-        yield Table(comparison.title, _HEAD, rows, label=f"How each is set: {comparison.title}")
+        table = Table(comparison.title, _HEAD, rows, label=f"How each is set: {comparison.title}")
+        yield Details(f"{comparison.title} ({len(rows)})", (table,))
 
 
 def _terminal(comparison: Comparison, width: int) -> Iterator[TerminalTable]:

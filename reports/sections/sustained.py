@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from rich.table import Table as TerminalTable
 from rich.text import Text
 
-from reports import screen, units
+from reports import probe_text, screen, units
 from reports.comparison import Comparison, Row
 from reports.elements import Details, Element, Hint, Table
 from reports.sections.section import PagePart, Report, Section, TerminalPart
@@ -32,9 +32,11 @@ def _page(report: Report) -> Iterator[Element]:
     for comparison in told:
         rows = _rows(comparison)
         head = ("engine", *_HEAD[1:])
-        yield Table(comparison.title, head, [_cells(row) for row in rows], label=f"Sustained: {comparison.title}")
+        table = Table(comparison.title, head, [_cells(row) for row in rows], label=f"Sustained: {comparison.title}")
         listed = [(row.name, *_probe(each)) for row in rows for each in row.probes]
-        yield Details(f"Every rate that was tried ({len(listed)})", (Table("Probes", _PROBES, listed),), open=False)
+        probes = Table("Probes", _PROBES, listed, label=f"Probes: {comparison.title}")
+        every = Details(f"Every rate that was tried ({len(listed)})", (probes,))
+        yield from report.folded(comparison, table, every)
 
 
 def _terminal(comparison: Comparison, width: int) -> Iterator[TerminalTable]:
@@ -76,11 +78,10 @@ def _shown(row: Row, metric: Metric) -> str:
 def _probe(each: ProbeResult) -> tuple[str, ...]:
     grew = units.NONE if each.lag_growth is None else f"{100 * each.lag_growth:.2f} %"
     name = f"{each.number}{', to confirm' if each.confirming else ''}"
-    why = "; ".join(part for part in (each.why, each.bracketed) if part)
-    latencies = tuple(units.milliseconds(value) for value in (each.p50_ms, each.p99_ms, each.max_ms))
     cores = units.quantity(each.cores, "cores")
     late = units.milliseconds(each.late_ms)
-    return name, units.scaled(each.rate, "/s"), each.outcome, grew, *latencies, cores, late, why or units.NONE
+    said = probe_text.why(each) or units.NONE
+    return name, units.scaled(each.rate, "/s"), each.outcome, grew, *probe_text.latencies(each), cores, late, said
 
 
 section = Section(

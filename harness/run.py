@@ -37,7 +37,7 @@ from harness.faults import discover as discover_faults
 from harness.faults.fault import Fault, Need
 from harness.foreign.foreign_broker import existing, refuse_unfit
 from harness.foreign.foreign_cluster import ForeignCluster
-from harness.foreign.run_topics import RunTopics, job_name, new_prefix
+from harness.foreign.run_topics import RunTopics, forget, job_name, new_prefix
 from harness.foreign.topic_admin import TopicAdmin
 from harness.host import facts, pinning
 from harness.host.checkout import checkout
@@ -317,6 +317,7 @@ def _run_case(
         history.mkdir(parents=True)
     work.mkdir(parents=True)
     with ExitStack() as stack:
+        stack.callback(shutil.rmtree, work, ignore_errors=True)
         equipment = _equipment(case, fault, run_log, site_of(history, work, tools), history, work, stack)
         with stored_in(history):
             asked = _trial_plan(case, engine, workload, tools, run_log)
@@ -344,6 +345,7 @@ def _calibrate(
     def equip(asked: CasePlan, history: Path, stack: ExitStack) -> tuple[Workload, Equipment]:
         workload, work = _loaded(known.workloads, "workload", asked.workload, asked, folder), scratch / asked.name
         work.mkdir(parents=True)
+        stack.callback(shutil.rmtree, work, ignore_errors=True)
         told = _trial_plan(asked, echo, workload, own, log)
         write_whole(history / "trial.json", told.model_dump_json(indent=2).encode())
         return workload, _equipment(asked, None, log, site_of(history, work, own), history, work, stack)
@@ -376,8 +378,11 @@ def _equipment(
     """The logs of a case, and what its fault needs beside them; all of it is closed with the stack."""
     broker, link = run_log.broker, run_log.link
     address = broker.harness_address if broker else str(work / "log")
+    job = job_name(run_log.prefix, case.name)
     if run_log.topics is not None:
-        stack.callback(run_log.topics.after_trial, job_name(run_log.prefix, case.name))
+        stack.callback(run_log.topics.after_trial, job)
+    elif run_log.own is not None:
+        stack.callback(_forget_topics, run_log.own, job)
     log = connect(address, case.log, run_log.cluster.topics() if run_log.cluster else None)
     stack.callback(log.close)
     gauge_log, disk = None, None
@@ -404,6 +409,12 @@ def _equipment(
         disk=disk,
         topic_settings=run_log.cluster.engines_topics() if run_log.cluster else {},
     )
+
+
+def _forget_topics(broker: Broker, job: str) -> None:
+    """What a trial made on a broker of ours goes with it. One that is dead is not asked: its data goes in the end."""
+    if broker.failure() is None:
+        forget(TopicAdmin(broker.harness_address), job)
 
 
 def _trial_plan(case: CasePlan, engine: Engine, workload: Workload, tools: Provisioned, run_log: _RunLog) -> TrialPlan:

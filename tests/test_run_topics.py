@@ -12,7 +12,7 @@ import pytest
 from engines.logs.protocol import LogFailure
 from harness.display import Silent
 from harness.foreign import run_topics
-from harness.foreign.run_topics import FILE, Names, Refusal, RunTopics, job_name, new_prefix
+from harness.foreign.run_topics import FILE, Names, Refusal, RunTopics, forget, job_name, new_prefix
 from harness.problem import Problem
 
 THEIRS = Names(
@@ -126,6 +126,27 @@ def test_nothing_is_ours_without_the_whole_prefix() -> None:
     assert there.within([f"{MINE}a.b"]) == Names(frozenset((f"{MINE}a.b-input",)), frozenset((f"{MINE}a.b",)))
     for beginnings in ([], [""], ["sg-"], ["sg"], ["orders"], ["billing"], ["sg-mine"], ["sg-0123456789abcdef"]):
         assert not there.within(beginnings), beginnings
+
+
+# A broker of ours.
+
+
+def test_topics_of_a_trial_go_with_it_and_those_of_others_stay(kafka: MadeUp) -> None:
+    used(kafka)
+    used(kafka, case="a.bc")
+    forget(kafka, job_name(MINE, "a.b"))
+    gone = {f"{MINE}a.b-input", f"{MINE}a.b-output", f"{MINE}a.b-KSTREAM-0-changelog"}
+    assert not kafka.there.topics & gone
+    assert f"{MINE}a.bc-input" in kafka.there.topics
+    assert kafka.there.topics >= THEIRS.topics
+
+
+def test_a_broker_that_does_not_answer_keeps_its_topics_until_it_ends(kafka: MadeUp) -> None:
+    used(kafka)
+    before = kafka.there
+    kafka.silent = True
+    forget(kafka, job_name(MINE, "a.b"))
+    assert kafka.there == before
 
 
 # The end.

@@ -1,4 +1,4 @@
-"""What a run makes on a Kafka that is not ours, and its end: topics and consumer groups, under a prefix of its own.
+"""What a run makes on a Kafka, above all on one that is not ours, and its end: topics and consumer groups, under a prefix of its own.
 
 The prefix is drawn anew each time that a run begins or goes on. So no name meets one of another run or of a user, and
 all that has the prefix is the run's: its own topics, and those that engines make for themselves. The prefixes are
@@ -246,6 +246,14 @@ class RunTopics:
                 time.sleep(_AGAIN_S)
             found = left
         return Names(), ""
+
+
+def forget(admin: Admin, job: str) -> None:
+    """Delete the topics that a trial made on a broker of ours, which keeps all that it is given: else a run of many
+    trials fills the disk. What cannot go now goes with the broker.
+    """
+    with suppress(LogFailure):
+        admin.delete(Names(admin.names().within([job]).topics))
 
 
 def commands(address: str, names: Names) -> str:

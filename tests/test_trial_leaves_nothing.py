@@ -1,4 +1,4 @@
-"""What a trial needs on the disk goes with it, so that a run of many trials needs no more of it than its longest one."""
+"""What a trial needs on the disk goes with it: a run of many trials needs no more of it than its longest one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run makes on a Kafka, above all on one that is not ours, and its end: topics and consumer groups, under a prefix of its own.
+"""What a run makes on a Kafka, ours or not, and its end: topics and consumer groups, under a prefix of its own.
 
 The prefix is drawn anew each time that a run begins or goes on. So no name meets one of another run or of a user, and
 all that has the prefix is the run's: its own topics, and those that engines make for themselves. The prefixes are

@@ -98,7 +98,7 @@ class RowWriter:
             self._gaps.write({"from_ns": from_ns, "until_ns": until_ns})
 
 
-class Seen:
+class SeenRows:
     """What has become visible so far."""
 
     def __init__(self, partitions: int) -> None:
@@ -141,7 +141,7 @@ class Follower:
 
     def __init__(self, log: Log, topic: str, partitions: int) -> None:
         self._log, self._topic = log, topic
-        self.seen = Seen(partitions)
+        self.seen = SeenRows(partitions)
         self._reader, self._looks_for_ends = log.reader(topic, partitions), False
 
     def poll(self) -> tuple[int, list[Chunk]]:

@@ -117,7 +117,7 @@ def parted(values: Sequence[bytes | None]) -> tuple[int, list[dict[str, Any]]]:
     return len(values) - len(controls), closings
 
 
-class Seen:
+class SeenRows:
     """What has become visible so far."""
 
     def __init__(self, partitions: int) -> None:
@@ -154,7 +154,7 @@ class Follower:
     def __init__(self, log: Log, topic: str, partitions: int, decoded: DecodedReading | None = None) -> None:
         """decoded: how values become rows; None where they are rows as they are read."""
         self._log, self._topic, self._decoded = log, topic, decoded
-        self.seen = Seen(partitions)
+        self.seen = SeenRows(partitions)
         self._reader, self._looks_for_ends = log.reader(topic, partitions), False
 
     def poll(self) -> tuple[int, list[Chunk]]:

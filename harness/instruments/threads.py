@@ -19,7 +19,7 @@ LOOK_S = 1.0
 
 _NUMBER = re.compile(r"[-#_ ]*\d+$")
 
-Row = tuple[int, int, str, float]
+ThreadRow = tuple[int, int, str, float]
 """When (ns), pid, name, and CPU seconds until then."""
 
 
@@ -67,7 +67,7 @@ class ThreadTable:
     def __init__(self, folder: Path) -> None:
         self._table = TableWriter(folder, "threads")
         self._threads: dict[int, Threads] = {}
-        self._rows: list[Row] = []
+        self._rows: list[ThreadRow] = []
         self._next_ns = 0
 
     @property

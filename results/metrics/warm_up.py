@@ -71,7 +71,7 @@ def measure(basis: Basis) -> Measured:
     _add_marginal(found, warm, drained(last, samples), interval_s)
     # The last backlog, from which the marginal rate follows as well, is looked at for all figures of the phase.
     later = _own_time(later_half(equal_ones(tried, basis.drain.events)), "the equal backlogs", [MARGINAL, FIXED])
-    if later is not None:
+    if later is not None and warm.doubt is None:
         bracket_disturbed(found, basis, later)
     return found
 

@@ -16,8 +16,7 @@ from results.warmth import MOST, OVERDRAWN
 _MEASURED = Path(__file__).with_name("durations.toml")
 
 _REST_S = {"embedded": 8.5, "kafka": 10.0}
-"""What a trial takes beside its load and the engine's start: topics, instruments, coming to rest. With a commit interval
-of up to half of STILL_S."""
+"""What a trial takes beside its load and the engine's start: topics, instruments, coming to rest (STILL_S of it)."""
 
 _WRITE_S = 0.5e-6
 """Of an event of a backlog, until it is in the log."""

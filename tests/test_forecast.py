@@ -50,6 +50,13 @@ def test_every_suite_has_a_time_and_more_of_it_takes_longer() -> None:
     assert minutes(planned("quick", trials="5")) == pytest.approx(5 * minutes(planned("quick")))
 
 
+def test_a_longer_commit_interval_and_another_log_are_told_apart() -> None:
+    case = next(case for case in planned("quick").runnable if case.engine == "continuous")
+    longer = case.model_copy(update={"interval_ms": 10_000})
+    assert trial_s(longer, jvm=False) > trial_s(case, jvm=False) + 20
+    assert trial_s(case.model_copy(update={"log": "embedded"}), jvm=False) < trial_s(case, jvm=False)
+
+
 def test_an_engine_that_was_never_measured_has_a_time_too() -> None:
     case = planned("quick").runnable[0].model_copy(update={"engine": "theirs"})
     assert trial_s(case, jvm=True) > trial_s(case, jvm=False) > case.paced.duration_s  # type: ignore[union-attr]

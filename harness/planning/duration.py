@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from harness.quiescence import STILL_INTERVALS, STILL_S
 from results.plan import CasePlan, Drain, Paced, Search, Strikes
 from results.warmth import LASTS_S, MOST, OVERDRAWN
 
 _MEASURED = Path(__file__).with_name("durations.toml")
 
 _REST_S = {"embedded": 8.5, "kafka": 10.0}
-"""What a trial takes beside its load and the engine's start: topics, instruments, coming to rest."""
+"""What a trial takes beside its load and the engine's start: topics, instruments, coming to rest (STILL_S of it)."""
 
 _WRITE_S = 0.5e-6
 """Of an event of a backlog, until it is in the log."""
@@ -64,8 +65,13 @@ class EngineTimes:
     def backlog_s(self, events: float, interval_s: float) -> float:
         """How long it takes to write and work off a backlog. interval_s: the commit interval."""
         # Half of what does not depend on the size is the wait for the last commit.
-        fixed_s = self.drain * (1 + min(1.0, interval_s)) / 2
+        fixed_s = self.drain * (1 + min(1.0, interval_s)) / 2 + _longer_s(interval_s)
         return fixed_s + events * (_WRITE_S + 1 / self.rate)
+
+
+def _longer_s(interval_s: float) -> float:
+    """By how much a wait for a commit is longer than with an interval of a second: half of the rest, on average."""
+    return max(0.0, interval_s - 1.0) / 2
 
 
 @cache
@@ -83,9 +89,11 @@ def measured(engine: str, jvm: bool, log: str = "kafka") -> EngineTimes:
 def trial_s(case: CasePlan, jvm: bool) -> float:
     """About how many seconds a trial of the case takes. jvm: whether its engine runs on the JVM."""
     own = measured(case.engine, jvm, case.log)
-    expected, events = _REST_S[case.log] + own.start, 0.0
+    interval_s = case.interval_ms / 1000
+    rest_s = _REST_S[case.log] + max(0.0, STILL_INTERVALS * interval_s - STILL_S)
+    expected, events = rest_s + own.start, 0.0
     if case.drain is not None:
-        drained_s, drained = _drains(case.drain, case.interval_ms / 1000, own)
+        drained_s, drained = _drains(case.drain, interval_s, own)
         expected, events = expected + drained_s, events + drained
     if case.search is not None:
         expected += _search_s(case.search)
@@ -93,7 +101,7 @@ def trial_s(case: CasePlan, jvm: bool) -> float:
         load_s = case.paced.duration_s
         if case.strikes is not None:
             load_s = min(load_s, _struck_s(case.paced, case.strikes, own))
-        expected, events = expected + load_s + _CLOSING_S, events + case.paced.rate * load_s
+        expected, events = expected + load_s + _CLOSING_S + _longer_s(interval_s), events + case.paced.rate * load_s
     return expected + events * _READ_BACK_S[case.log]
 
 

@@ -98,7 +98,8 @@ class Decoder:
         child = self._started()
         self._refuse_unasked(child)
         asked = memoryview(b"".join(struct.pack(">I", len(value)) + value for value in values))
-        lines, rest = [], bytearray()
+        lines: list[bytes] = []
+        rest = bytearray()
         deadline_s = time.monotonic() + self._decode_s
         assert child.stdin is not None, "it is a pipe"  # noqa: S101
         assert child.stdout is not None, "it is a pipe"  # noqa: S101

@@ -67,6 +67,25 @@ class Decoder:
         answered = iter(lines)
         return [why or next(answered) for why in found]
 
+    def finish(self) -> None:
+        """The same as `close`, once all was decoded. Raises TrialFailure if it printed more than it was asked: where
+        lines are many, each may have been taken for another value's.
+        """
+        with self._lock:
+            child = self._child
+            if child is not None and self._prints_more(child):
+                raise self._failed("printed more than one line for a value", "have it print one line for each value")
+        self.close()
+
+    def _prints_more(self, child: subprocess.Popen[bytes]) -> bool:
+        """Whether anything comes until it closes its output, at the end of its input, or for some seconds."""
+        assert child.stdin is not None, "it is a pipe"  # noqa: S101
+        assert child.stdout is not None, "it is a pipe"  # noqa: S101
+        child.stdin.close()
+        with selectors.DefaultSelector() as selector:
+            selector.register(child.stdout, selectors.EVENT_READ)
+            return bool(selector.select(_END_S) and os.read(child.stdout.fileno(), _PIECE))
+
     def close(self) -> None:
         """End of its input; killed with all that it started if it does not end. May be called twice."""
         with self._lock:

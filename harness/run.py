@@ -35,10 +35,6 @@ from harness.equipment import Equipment
 from harness.failure import as_trial_failure
 from harness.faults import discover as discover_faults
 from harness.faults.fault import Fault, Need
-from harness.foreign.foreign_broker import existing, refuse_unfit
-from harness.foreign.foreign_cluster import ForeignCluster
-from harness.foreign.run_topics import RunTopics, forget, job_name, new_prefix
-from harness.foreign.topic_admin import TopicAdmin
 from harness.host import facts, pinning
 from harness.host.checkout import checkout
 from harness.host.disk import SmallDisk, separate
@@ -51,6 +47,10 @@ from harness.problem import ExitCode, Problem
 from harness.provisioning import home
 from harness.provisioning.folders import ROOT
 from harness.trial import Trial
+from harness.users_kafka.foreign_broker import existing, refuse_unfit
+from harness.users_kafka.foreign_cluster import ForeignCluster
+from harness.users_kafka.run_topics import RunTopics, forget, job_name, new_prefix
+from harness.users_kafka.topic_admin import TopicAdmin
 from results import manifest
 from results.folder import LeadsOutside, refuse_links, within, write_whole
 from results.history import METHOD_VERSION, DamagedHistory, Ended, History, first_problem, stored_in

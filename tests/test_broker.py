@@ -24,9 +24,9 @@ from harness import broker_answer
 from harness.broker import Broker, cluster_id
 from harness.doctor import prepare_broker
 from harness.failure import TrialFailure
-from harness.foreign.foreign_broker import existing
 from harness.problem import ExitCode, Problem
 from harness.provisioning.progress import Lines
+from harness.users_kafka.foreign_broker import existing
 from tests.waiting import wait_until
 
 HOUR_MS = 3_600_000

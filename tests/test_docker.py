@@ -17,8 +17,8 @@ import pytest
 
 from harness import broker
 from harness.cli import RUNS
-from harness.foreign.foreign_cluster import ForeignCluster, obstacles
 from harness.provisioning import folders, java, libpython, system, uv
+from harness.users_kafka.foreign_cluster import ForeignCluster, obstacles
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docker"

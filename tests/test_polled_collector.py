@@ -19,6 +19,7 @@ from harness.instruments.channel import Instrument, Message
 from harness.instruments.polled_collector import Snapshot, digest, following
 from harness.quiescence import STILL_S, PolledRest
 from harness.row_command import Printed
+from tests.waiting import wait_until
 from workloads import each_once
 from workloads.stream import CONTROL
 
@@ -146,10 +147,7 @@ def test_a_command_that_hangs_is_gone_once_the_collector_ends(stage: Stage) -> N
     code = "import os, time; open('pid', 'w').write(str(os.getpid())); os.rename('pid', 'there'); time.sleep(600)"
     collector = stage.collector(code)
     collector.send({"do": "status"})
-    deadline_s = time.monotonic() + WAIT_S
-    while not (stage.folder / "there").exists():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.01)
+    wait_until((stage.folder / "there").exists, WAIT_S, "the command to run")
     assert collector.end()["stored"]["output"] == 0
     assert not proc.runs(int((stage.folder / "there").read_text()))
 

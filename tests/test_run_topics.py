@@ -11,9 +11,9 @@ import pytest
 
 from engines.logs.protocol import LogFailure
 from harness.display import Silent
-from harness.foreign import run_topics
-from harness.foreign.run_topics import FILE, Names, Refusal, RunTopics, forget, job_name, new_prefix
 from harness.problem import Problem
+from harness.users_kafka import run_topics
+from harness.users_kafka.run_topics import FILE, Names, Refusal, RunTopics, forget, job_name, new_prefix
 
 THEIRS = Names(
     frozenset(("orders", "sg-", "sg-mine-input", "sg-0123456789abcdef", "__consumer_offsets")),

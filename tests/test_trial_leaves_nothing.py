@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from harness import cli
-from harness.foreign.topic_admin import TopicAdmin
 from harness.problem import ExitCode
 from harness.trial import Trial
+from harness.users_kafka.topic_admin import TopicAdmin
 
 SUITE = """
 schema_version = 1

@@ -47,15 +47,18 @@ class Unit:
 
 @dataclass(frozen=True)
 class SideCode:
-    """How to run one side. folder: where its processes stand; variables: what they have in their environment. files:
-    what they load that somebody may be working on.
-    """
+    """How to run one side."""
 
     name: Side
+    """Which of the two it is."""
     python: Path
+    """The interpreter of its environment."""
     folder: Path
+    """Where its processes stand."""
     variables: Mapping[str, str]
+    """What they have in their environment."""
     files: tuple[Path, ...] = ()
+    """What they load that somebody may be working on."""
 
     def set_up(self, engines: Sequence[str]) -> None:
         """Bring what engines need, before the first trial. Raises Problem with what this side said."""

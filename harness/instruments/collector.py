@@ -198,6 +198,8 @@ def main() -> None:
                 _collect(commands, follower, writer)
             finally:
                 writer.close()
+        if decoder is not None:
+            decoder.finish()
         answer({"did": "end", "stored": writer.stored, "positions": follower.seen.positions})
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from engines.protocol import Terms
 from harness.commands.invocation import in_command
-from harness.foreign.broker_address import EXAMPLE, normalised
 from harness.planning.catalogue import Catalogue
 from harness.planning.job_file import terms_given
 from harness.planning.planner import Selection
@@ -17,6 +16,7 @@ from harness.planning.suite import InvalidRequest, Suite, load
 from harness.planning.suite_files import suites
 from harness.planning.tables import unknown
 from harness.problem import ExitCode, Problem
+from harness.users_kafka.broker_address import EXAMPLE, normalised
 from results.printable import printable
 
 PAIR = "pair"

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
+from typing import TypeAlias
 
 from engines.logs.protocol import Isolation
 from engines.protocol import Role
@@ -62,6 +63,11 @@ WRITTEN_NS = 200_000_000
 """A reader has been given by then what was written before a blow."""
 
 
+PrintedRows: TypeAlias = Callable[[int, float], int | None]
+"""Of an output that a command prints: how many different rows a run of it had that began after a time (CLOCK_MONOTONIC
+ns); None if there was none until a deadline (monotonic seconds)."""
+
+
 class Campaign:
     """Strikes until enough were exposed, and each worker at least once where one is struck at a time, or the most were
     tried, or the load ends.
@@ -80,12 +86,10 @@ class Campaign:
         output: str,
         write: Callable[[bytes, bytes], None],
         engine: EngineProcesses | None = None,
-        printed: Callable[[int, float], int | None] | None = None,
+        printed: PrintedRows | None = None,
     ) -> None:
         """fault: the trial's own. mark: writes to the history. output: the topic. write: as in a fault's Target.
-        engine: None where nothing but what the deployment names is struck. printed: None where rows are in the topic;
-        else how many different rows a run of the command printed that began after a time (CLOCK_MONOTONIC ns), None if
-        there was none until a deadline (monotonic seconds)."""
+        engine: None where nothing but what the deployment names is struck. printed: None where rows are in a topic."""
         self._printed = printed
         self._plan, self._fault, self._deployment, self._gauge, self._mark = plan, fault, deployment, gauge, mark
         self._interval_s = case.interval_ms / 1000
@@ -309,9 +313,7 @@ class Campaign:
             )
         self._count(found, victims)
 
-    def _expose_printed(
-        self, number: int, at: GaugeReading | None, victims: Victims, printed: Callable[[int, float], int | None]
-    ) -> None:
+    def _expose_printed(self, number: int, at: GaugeReading | None, victims: Victims, printed: PrintedRows) -> None:
         """What was at stake where a command prints the rows: those of a run that began once no worker was left, less
         the input that was committed by then. It is no more than that, since records that need no row count as committed
         input too. Untold where a worker still runs, and where the query does not give one row for each record.

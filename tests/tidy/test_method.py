@@ -160,7 +160,7 @@ QUOTED = (
     f"Equal backlogs follow each other, at least {LEAST}, until",
     f"events per CPU-second grew by less than {100 * GROWTH:g} % over the last doubling of events",
     f"The least number is drained beyond it, up to {OVERDRAWN} times the budget, and there are never more than {MOST}",
-    f"and in {LASTS_S:g} s at least, up to the suite's largest number",
+    f"and in {LASTS_S:g} s at least. It has no more than",
     f"Where it lasted less than {ENOUGH:g} of that",
     f"Of fewer than {LEAST_INTERVALS} commit intervals the rate stands in brackets",
     f"Of less than {LASTS_S:g} s the figures of CPU do as well",

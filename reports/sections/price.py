@@ -22,8 +22,9 @@ _METRICS = (
 
 _HINT = (
     "The same events at the same rate, under each guarantee and at each commit interval. Where results wait for the "
-    "commit, latency follows the interval; until a row is appended (p50) is the engine's part of it. Beside that is the "
-    "CPU that it took, of which a JVM spends a part on compiling. Of one trial, a difference of some 20 % is no finding."
+    "commit, latency follows the interval; until a row is appended (p50) is the engine's part of it. Beside that is "
+    "the CPU that it took, of which a JVM spends a part on compiling. Of one trial, a difference of some 20 % is no "
+    "finding."
 )
 
 

@@ -111,15 +111,22 @@ def _rows(history: History) -> tuple[Integers, Integers]:
 
 
 def _floors(phase: Phase, paced: Paced, ids: Integers, visible_ns: Integers) -> dict[str, float]:
-    """Percentiles in ms of the latency of rows whose event is planned in the measured part; none of no row."""
+    """Percentiles in ms of the latency of rows whose event is planned in the measured part: of each second of it, and
+    the median of these. A moment in which something stood still is no floor. None of no row.
+    """
     segment = phase.segment
     mine = (ids >= segment.first) & (ids < segment.first + segment.count)
     planned_ns = segment.planned_ns(ids[mine], paced.rate)
-    counts = (planned_ns >= paced.warmup_s * 1e9) & (planned_ns < paced.duration_s * 1e9)
-    latencies = np.sort((visible_ns[mine] - phase.start_ns - planned_ns)[counts])
-    if not len(latencies):
+    latencies = visible_ns[mine] - phase.start_ns - planned_ns
+    seconds = (planned_ns - int(paced.warmup_s * 1e9)) // 1_000_000_000
+    counts = (seconds >= 0) & (planned_ns < paced.duration_s * 1e9)
+    each = [np.sort(latencies[counts & (seconds == second)]) for second in np.unique(seconds[counts])]
+    if not each:
         return {}
-    return {suffix: round(percentile(latencies, PERCENTILES[suffix]) / 1e6, 6) for suffix in _FLOORS}
+    return {
+        suffix: round(float(np.median([percentile(one, PERCENTILES[suffix]) for one in each])) / 1e6, 6)
+        for suffix in _FLOORS
+    }
 
 
 def _ceiling(phase: Phase, ids: Integers, visible_ns: Integers) -> float | None:

@@ -204,6 +204,15 @@ def test_floor_and_ceiling_are_those_of_the_echos_rows(tmp_path: Path) -> None:
     assert found.rows == 2000
 
 
+@pytest.mark.parametrize(("stalled", "floor"), [(range(1400, 1600), 98), (range(1400, 2000), 998)])
+def test_a_second_in_which_something_stood_still_is_no_floor(tmp_path: Path, stalled: range, floor: float) -> None:
+    def stall(rows: list[tuple[int, int, bytes]]) -> None:
+        for place in stalled:
+            rows[place] = (rows[place][0], rows[place][1] + 900 * MS, rows[place][2])
+
+    assert measured(History(recorded(tmp_path / "history", stall))).floor_p99_ms == floor
+
+
 def test_rows_of_the_warm_up_and_of_heartbeats_do_not_count(tmp_path: Path) -> None:
     def slow(rows: list[tuple[int, int, bytes]]) -> None:
         for place in range(1000, 1200):

@@ -24,8 +24,7 @@ WARM_ONES = ("drain_rate", "events_per_cpu_second")
 def history() -> Recording:
     """Six equal backlogs and a larger one, each long enough that other work can be told, on a machine that is quiet."""
     recording = drained([*(Backlog(EVENTS, EQUAL_S, each) for each in WARM), Backlog(1000, 8.0, 2.0)])
-    ends_ns = recording.marks[-1].at_ns + SECOND
-    times = range(990 * SECOND, ends_ns, SECOND // 2)
+    times = range(990 * SECOND, recording.marks[-1].at_ns, SECOND // 2)
     recording.machine = [made.machine_row(at_ns, times[0]) for at_ns in times]
     return recording
 

@@ -72,7 +72,11 @@ class Pipe:
     def forget(self, _consumer: Consumer, _partitions: Sequence[TopicPartition]) -> None:
         """Whoever has the partitions next, this program too, reads on behind what is committed."""
         if self.read and self.how == "exactly-once":
-            self.producer.abort_transaction(ANSWER_S)
+            try:
+                self.producer.abort_transaction(ANSWER_S)
+            except KafkaException as error:
+                log.warning("the transaction is ended by a new producer: %s", error)
+                self.producer = self.new_producer()
         self.read.clear()
 
     def stop(self, _number: int, _frame: object) -> None:

@@ -171,7 +171,8 @@ def _offered(comparison: Comparison) -> Figure | None:
 
 def _tabled(row: Row, each: ProbeResult) -> list[str]:
     grew = units.NONE if each.lag_growth is None else f"{100 * each.lag_growth:.2f} %"
-    latencies = [units.milliseconds(each.p50_ms), units.milliseconds(each.p99_ms)]
+    values = (each.p50_ms, each.p99_ms)
+    latencies = [units.bracketed(units.milliseconds(value), each.latencies_doubtful) for value in values]
     cores = units.quantity(each.cores, "cores")
     return [row.name, units.scaled(each.rate, "/s"), each.outcome, grew, *latencies, cores]
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from results.history import METHOD_VERSION
 from results.plan import Checkout, Machine, SetUp, TrialPlan
+from results.rate_search import BEHIND_MS
 
 PhaseKind = Literal["paced", "drain", "probe"]
 Outcome = Literal["pass", "fail", "unknown", "unsupported", "unavailable"]
@@ -231,6 +232,11 @@ class ProbeResult(ResultModel):
     """How late the load generator was at p99; latencies count from planned times, so they contain it."""
     bracketed: str = ""
     """Why its figures say less than they seem to, such as other work beside it; empty where they stand."""
+
+    @property
+    def latencies_doubtful(self) -> bool:
+        """Whether its latencies say less than they seem to, also since they contain that the generator was late."""
+        return bool(self.bracketed) or (self.late_ms or 0.0) > BEHIND_MS
 
 
 class Subject(ResultModel):

@@ -77,7 +77,8 @@ def _probe(each: ProbeResult) -> tuple[str, ...]:
     grew = units.NONE if each.lag_growth is None else f"{100 * each.lag_growth:.2f} %"
     name = f"{each.number}{', to confirm' if each.confirming else ''}"
     why = "; ".join(part for part in (each.why, each.bracketed) if part)
-    latencies = tuple(units.milliseconds(value) for value in (each.p50_ms, each.p99_ms, each.max_ms))
+    values = (each.p50_ms, each.p99_ms, each.max_ms)
+    latencies = tuple(units.bracketed(units.milliseconds(value), each.latencies_doubtful) for value in values)
     cores = units.quantity(each.cores, "cores")
     late = units.milliseconds(each.late_ms)
     return name, units.scaled(each.rate, "/s"), each.outcome, grew, *latencies, cores, late, why or units.NONE

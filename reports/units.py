@@ -38,6 +38,11 @@ def milliseconds(value: float | None) -> str:
     return f"{significant(value)} ms" if value < 999.5 else f"{significant(value / 1000)} s"
 
 
+def bracketed(text: str, doubtful: bool) -> str:
+    """A text in brackets where it says less than it seems to; what was not measured has none."""
+    return f"({text})" if doubtful and text != NONE else text
+
+
 def size(value: float | None) -> str:
     """Bytes in MiB, or GiB from 1024 MiB up."""
     if value is None:

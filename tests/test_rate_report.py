@@ -111,6 +111,19 @@ def test_one_trial_is_no_cost_in_the_terminal() -> None:
     assert "COST" not in printed(of(made_up.pair("continuous", 1e6), made_up.pair("flink")), 160)
 
 
+def test_latencies_of_a_probe_stand_in_brackets_where_the_generator_was_late_or_others_worked() -> None:
+    probes = [
+        probe(1, 100_000, late_ms=12.0, p99_ms=1310.0),
+        probe(2, 110_000, late_ms=60.0, p99_ms=1320.0),
+        probe(3, 120_000, bracketed="beside the measured part other work took 9 % of the CPU time", p99_ms=1330.0),
+        probe(4, 130_000, late_ms=60.0, p99_ms=None),
+    ]
+    page = html.render(of(searched("flink", probes)), "streamgauge run")
+    assert "(1.31 s)" not in page
+    assert page.count("(1.32 s)") == page.count("(1.33 s)") == 2, "in the list of probes and in the figure's table"
+    assert "(-)" not in page
+
+
 def bracketed(cases: list[CaseResult]) -> list[CaseResult]:
     return [
         case.model_copy(

@@ -12,13 +12,14 @@ from results.metrics import cores, jvm, latency, latency_parts
 from results.metrics.metric import Metric
 
 _HEAD = ("engine", "guarantee", "commits every", "p50", "p99", "until append", "busy cores", "without JIT, GC", "seen")
-_METRICS = (
+METRICS = (
     latency.RESULT["p50"],
     latency.RESULT["p99"],
     latency_parts.ENGINE["p50"],
     cores.BUSY,
     jvm.CORES,
 )
+"""What stands in the table, in its order."""
 
 _HINT = (
     "The same events at the same rate, under each guarantee and at each commit interval. Where results wait for the "
@@ -44,7 +45,8 @@ def priced(comparisons: Sequence[Comparison]) -> Iterator[Table]:
         mine = [each for each in calm if (each.workload, each.log) == workload]
         found = sorted(((each, row) for each in mine for row in each.ran), key=_place)
         rows = [_cells(*each) for each in found]
-        yield Table(f"{workload[0]} on {workload[1]}", _HEAD, rows, label=f"Price of guarantees: {workload[0]}")
+        log = "Kafka" if workload[1] == "kafka" else f"the {workload[1]} log"
+        yield Table(f"{workload[0]} on {log}", _HEAD, rows, label=f"Price of guarantees: {workload[0]}")
 
 
 def _place(found: tuple[Comparison, Row]) -> tuple[str, str, int]:
@@ -56,7 +58,7 @@ def _place(found: tuple[Comparison, Row]) -> tuple[str, str, int]:
 def _cells(comparison: Comparison, row: Row) -> tuple[str, ...]:
     asked = row.asked
     every = "its own interval" if comparison.own_interval else units.milliseconds(asked.interval_ms if asked else None)
-    return row.name, comparison.guarantee, every, *(_shown(row, metric) for metric in _METRICS), row.seen_in_words
+    return row.name, comparison.guarantee, every, *(_shown(row, metric) for metric in METRICS), row.seen_in_words
 
 
 def _shown(row: Row, metric: Metric) -> str:

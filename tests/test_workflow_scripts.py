@@ -33,7 +33,7 @@ answer = next((json.dumps(said) for part, said in answers.items() if part in " "
 if "--jq" in words:
     form = words[words.index("--jq") + 1]
     answer = subprocess.run(["jq", "-r", form], input=answer, capture_output=True, text=True, check=True).stdout
-print(answer)
+sys.stdout.write(answer)
 """
 
 

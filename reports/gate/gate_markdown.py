@@ -22,8 +22,14 @@ _APART = "&#8288;"
 
 def escaped(text: str) -> str:
     """The text on a line, in which nothing is markup, a link, a mention of somebody or a number of an issue."""
-    found = _MARKUP.sub(lambda sign: f"&#{ord(sign[1])};{_APART if sign[1] in _CALLS else ''}", printable(text))
+    shown = "".join(sign if sign.isprintable() else _number(sign) for sign in printable(text))
+    found = _MARKUP.sub(lambda sign: f"&#{ord(sign[1])};{_APART if sign[1] in _CALLS else ''}", shown)
     return found.replace("www.", "www&#46;")
+
+
+def _number(sign: str) -> str:
+    """Of what Python calls not printable, such as a character that is not assigned: `comment.py` would show no page."""
+    return " " if sign.isspace() else f"\\u{ord(sign):04x}"
 
 
 def page(result: GateResult) -> str:

@@ -132,7 +132,7 @@ def _figure(
 def _verdict(
     gated: Gated, seen: Compared, failed: bool, known: Acceptance | None, floor: float | None
 ) -> tuple[FigureVerdict, str]:
-    change = _finite(as_share(seen.mean, gated.lower_is_better))
+    change = as_share(seen.mean, gated.lower_is_better)
     if failed:
         said = f"worse by {_percent(change)}, and {_percent(gated.limit)} is allowed"
         if known is None:

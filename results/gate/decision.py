@@ -45,15 +45,7 @@ def worsening(old: float, new: float, lower_is_better: bool) -> float:
 
 def as_share(worse: float, lower_is_better: bool) -> float:
     """Of the scale above, as people say it: what should be low rose by this share, what should be high fell by it."""
-    return _grown(worse) if lower_is_better else -_grown(-worse)
-
-
-def _grown(by: float) -> float:
-    """exp(by) - 1; infinite where no number is so large, which a stored figure may ask for."""
-    try:
-        return math.expm1(by)
-    except OverflowError:
-        return math.inf
+    return math.expm1(worse) if lower_is_better else -math.expm1(-worse)
 
 
 def as_worsening(share: float, lower_is_better: bool) -> float:

@@ -10,6 +10,8 @@ from results.metrics import drain, drain_cpu, equal_backlogs, foreign, latency
 from results.result import Better, CaseResult, MetricValue, Outcome, worst
 
 _NUMBER = re.compile(r"\.trial-[0-9]+\Z")
+_LEAST, _MOST = 1e-100, 1e100
+"""Between these is all that is measured. A result may come from anyone, and the ratio of others would be no number."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +89,10 @@ def _figures(name: str, phases: list[CaseResult]) -> TrialFigures:
     lacking: dict[str, str] = {}
     for each in GATED:
         value = _first(each, values)
-        if value is not None and value.value > 0:
+        if value is not None and _LEAST < value.value < _MOST:
             found[each.name] = value.value
+        elif value is not None:
+            lacking[each.name] = f"of {value.value:g} no share can be told"
         else:
             known = (absent[metric] for metric in each.names if metric in absent)
             lacking[each.name] = next(known, "the suite does not measure it")

@@ -138,13 +138,6 @@ def test_a_share_goes_to_the_scale_and_back(old: float, new: float, lower: bool)
         assert as_worsening(share, lower) == pytest.approx(worse, rel=1e-6, abs=1e-9)
 
 
-def test_what_no_number_says_is_infinite() -> None:
-    """The largest figure by the least one, which a stored result may have."""
-    worst = worsening(5e-324, 1.7e308, lower_is_better=True)
-    assert (as_share(worst, True), as_share(-worst, True)) == (math.inf, -1.0)
-    assert (as_share(worst, False), as_share(-worst, False)) == (1.0, -math.inf)
-
-
 @pytest.mark.parametrize("value", [0.0, -1.0, math.nan, math.inf])
 def test_what_has_no_logarithm_is_not_compared(value: float) -> None:
     for pair in ((value, 1.0), (1.0, value)):

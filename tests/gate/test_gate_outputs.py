@@ -7,6 +7,7 @@ import re
 import unicodedata
 from xml.etree import ElementTree
 
+import junitparser
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +20,7 @@ from tests.gate.made_up_trials import CASE, CPU, P99, RATE, gate, stage
 
 HOSTILE = (
     "::error title=x::owned%0A\n::add-mask::y\r| a | <script>x</script> `b` [c](http://d) @org #1 www.e.f "
-    "\x1b[31m \ud800 \u202e \uffff"
+    "\x1b[31m \ud800 \u202e \uffff \u00a0\u0378\ue000\t"
 )
 SLOWER = {CPU: 0.8}
 
@@ -100,6 +101,15 @@ def test_the_junit_document_is_read_and_counts_what_it_has(result: GateResult) -
     for tag in ("failure", "error", "skipped"):
         named = suite.get({"failure": "failures", "error": "errors", "skipped": "skipped"}[tag])
         assert named == str(len(suite.findall(f"testcase/{tag}")))
+
+
+@pytest.mark.parametrize("result", [compared(), hostile(), gate()], ids=["compared", "hostile", "empty"])
+def test_a_parser_of_junit_reads_the_document(result: GateResult) -> None:
+    (suite,) = junitparser.JUnitXml.fromstring(junit.document(result))
+    counted = suite.tests, suite.failures, suite.errors, suite.skipped
+    suite.update_statistics()
+    assert counted == (suite.tests, suite.failures, suite.errors, suite.skipped)
+    assert {each.name: each.value for each in suite.properties()}["verdict"] == result.verdict
 
 
 def test_a_regression_is_a_failed_test_and_a_right_answer_a_passed_one() -> None:

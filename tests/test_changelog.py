@@ -28,4 +28,4 @@ def test_a_release_moves_the_fragments_behind_what_is_not_released(tmp_path: Pat
     unreleased, _, released = text(tmp_path).partition(MARK)
     assert told == "### Added\n\n- It sings. (#7)"
     assert "It sings" not in unreleased
-    assert released.startswith(f"## 9.8.7 (2030-01-02)\n\n{told}\n")
+    assert released.lstrip().startswith(f"## 9.8.7 (2030-01-02)\n\n{told}\n")

@@ -35,10 +35,10 @@ from harness.equipment import Equipment
 from harness.failure import as_trial_failure
 from harness.faults import discover as discover_faults
 from harness.faults.fault import Fault, Need
-from harness.foreign.foreign_broker import existing, refuse_unfit
-from harness.foreign.foreign_cluster import ForeignCluster
-from harness.foreign.run_topics import RunTopics, job_name, new_prefix
-from harness.foreign.topic_admin import TopicAdmin
+from harness.foreign_kafka.foreign_broker import existing, refuse_unfit
+from harness.foreign_kafka.foreign_cluster import ForeignCluster
+from harness.foreign_kafka.run_topics import RunTopics, job_name, new_prefix
+from harness.foreign_kafka.topic_admin import TopicAdmin
 from harness.host import facts, pinning
 from harness.host.checkout import checkout
 from harness.host.disk import SmallDisk, separate

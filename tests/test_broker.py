@@ -24,7 +24,7 @@ from harness import broker_answer
 from harness.broker import Broker, cluster_id
 from harness.doctor import prepare_broker
 from harness.failure import TrialFailure
-from harness.foreign.foreign_broker import existing
+from harness.foreign_kafka.foreign_broker import existing
 from harness.problem import ExitCode, Problem
 from harness.provisioning.progress import Lines
 from tests.waiting import wait_until

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.foreign.broker_address import normalised
+from harness.foreign_kafka.broker_address import normalised
 
 
 @pytest.mark.parametrize(

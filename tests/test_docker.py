@@ -17,7 +17,7 @@ import pytest
 
 from harness import broker
 from harness.cli import RUNS
-from harness.foreign.foreign_cluster import ForeignCluster, obstacles
+from harness.foreign_kafka.foreign_cluster import ForeignCluster, obstacles
 from harness.provisioning import folders, java, libpython, system, uv
 
 ROOT = Path(__file__).parents[1]

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from engines.logs.topic_settings import RELIED_ON, differing
-from harness.foreign.foreign_broker import ForeignKafka as Kafka
-from harness.foreign.foreign_broker import cluster_of, refuse_unfit
-from harness.foreign.foreign_cluster import TOLD, ForeignCluster, obstacles
+from harness.foreign_kafka.foreign_broker import ForeignKafka as Kafka
+from harness.foreign_kafka.foreign_broker import cluster_of, refuse_unfit
+from harness.foreign_kafka.foreign_cluster import TOLD, ForeignCluster, obstacles
 from harness.problem import ExitCode, Problem
 from results.plan import ForeignBroker
 from results.result import RunResult

@@ -30,10 +30,10 @@ from harness import broker, broker_answer, cli
 from harness.broker import Broker
 from harness.broker_answer import Unanswered
 from harness.doctor import prepare_broker
-from harness.foreign import foreign_broker
-from harness.foreign.foreign_broker import existing
-from harness.foreign.run_topics import FILE
-from harness.foreign.topic_admin import TopicAdmin
+from harness.foreign_kafka import foreign_broker
+from harness.foreign_kafka.foreign_broker import existing
+from harness.foreign_kafka.run_topics import FILE
+from harness.foreign_kafka.topic_admin import TopicAdmin
 from harness.host.warden import marked
 from harness.problem import ExitCode, Problem
 from harness.provisioning.progress import Lines

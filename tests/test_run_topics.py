@@ -11,8 +11,8 @@ import pytest
 
 from engines.logs.protocol import LogFailure
 from harness.display import Silent
-from harness.foreign import run_topics
-from harness.foreign.run_topics import FILE, Names, Refusal, RunTopics, job_name, new_prefix
+from harness.foreign_kafka import run_topics
+from harness.foreign_kafka.run_topics import FILE, Names, Refusal, RunTopics, job_name, new_prefix
 from harness.problem import Problem
 
 THEIRS = Names(

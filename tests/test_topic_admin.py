@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from harness.foreign import topic_admin
-from harness.foreign.run_topics import Names
-from harness.foreign.topic_admin import TopicAdmin
+from harness.foreign_kafka import topic_admin
+from harness.foreign_kafka.run_topics import Names
+from harness.foreign_kafka.topic_admin import TopicAdmin
 
 
 class Answer:

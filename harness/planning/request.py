@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engines.protocol import Terms
-from harness.foreign.broker_address import EXAMPLE, normalised
+from harness.foreign_kafka.broker_address import EXAMPLE, normalised
 from harness.planning.catalogue import Catalogue
 from harness.planning.job_file import terms_given
 from harness.planning.planner import Selection

@@ -11,7 +11,7 @@ from confluent_kafka import KafkaError, KafkaException
 from engines.logs.protocol import LogFailure
 from engines.logs.refusal import reason
 from harness.broker_answer import ANSWER_S, Caller, Unanswered
-from harness.foreign.run_topics import Names, Refusal
+from harness.foreign_kafka.run_topics import Names, Refusal
 
 _GONE = frozenset((KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.GROUP_ID_NOT_FOUND))
 _PASSING = frozenset((KafkaError.NON_EMPTY_GROUP, KafkaError.THROTTLING_QUOTA_EXCEEDED))
@@ -19,7 +19,7 @@ _PASSING = frozenset((KafkaError.NON_EMPTY_GROUP, KafkaError.THROTTLING_QUOTA_EX
 
 
 class TopicAdmin:
-    """Implements `harness.foreign.run_topics.Admin` over the client that does the work."""
+    """Implements `harness.foreign_kafka.run_topics.Admin` over the client that does the work."""
 
     def __init__(self, address: str) -> None:
         self._address, self._caller = address, Caller(address)

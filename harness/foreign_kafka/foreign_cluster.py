@@ -1,6 +1,7 @@
 """What is known of a Kafka cluster that is not ours, whether a run on it can be right, and how its topics are made.
 
-Pure: the facts are read by `harness.foreign.foreign_broker`. What a cluster does not tell is no reason to refuse it.
+Pure: the facts are read by `harness.foreign_kafka.foreign_broker`. What a cluster does not tell is no reason to refuse
+it.
 """
 
 from __future__ import annotations

@@ -14,8 +14,8 @@ from confluent_kafka.admin import ClusterMetadata, ConfigResource, ResourceType
 from engines.logs.refusal import reason
 from harness import broker_answer
 from harness.broker_answer import Caller, Unanswered
-from harness.foreign.broker_address import EXAMPLE, normalised
-from harness.foreign.foreign_cluster import TOLD, ForeignCluster, Obstacle, obstacles
+from harness.foreign_kafka.broker_address import EXAMPLE, normalised
+from harness.foreign_kafka.foreign_cluster import TOLD, ForeignCluster, Obstacle, obstacles
 from harness.problem import ExitCode, Problem
 
 _INTERNAL = ("__consumer_offsets", "__transaction_state")

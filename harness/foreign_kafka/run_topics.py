@@ -93,7 +93,7 @@ class Refusal:
 
 
 class Admin(Protocol):
-    """What is asked of a cluster: see `harness.foreign.topic_admin.TopicAdmin`."""
+    """What is asked of a cluster: see `harness.foreign_kafka.topic_admin.TopicAdmin`."""
 
     def names(self) -> Names:
         """All topics and groups. Raises LogFailure."""

@@ -18,7 +18,8 @@ from results.result import ProbeResult
 _HINT = (
     "The largest steady rate that an engine held, and the smallest that it did not. Held: the lag, read right after "
     "commits, grew by less than 1 % of the load, p99 was within its bound, and the generator was on its schedule. A "
-    "longer probe confirms the one that held. Beside it the rate of a drain, which is no rate that lasts."
+    "longer probe confirms the one that held. Beside it the rate of a drain, which is no rate that lasts. It may be "
+    "the lower one: in a backlog fewer events fall into each window, so that more rows are due for as many events."
 )
 _HEAD = ("sustained", "held", "failed at", "p50", "p99", "cores", "drain", "probes")
 _PROBES = ("engine", "probe", "rate", "outcome", "lag grew by", "p50", "p99", "max", "cores", "generator late", "why")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -59,12 +60,14 @@ def recoveries(comparisons: Sequence[Comparison]) -> list[tuple[str, str]]:
 
 def _said_of_all(comparisons: Sequence[Comparison]) -> list[str]:
     """What is to be said of several tables, each sentence once; what is said of one only stands with that one."""
-    told: dict[str, int] = {}
-    for comparison in comparisons:
-        for sentence in (speed(comparison), _deliveries(comparison)):
-            told[sentence] = told.get(sentence, 0) + 1
-    shared = [sentence for sentence, times in told.items() if sentence and times > 1]
-    apart = [sentence for sentence, times in told.items() if sentence and times == 1]
+    told = Counter(
+        sentence
+        for comparison in comparisons
+        for sentence in (*_speeds(comparison), _deliveries(comparison))
+        if sentence
+    )
+    shared = [sentence for sentence, times in told.items() if times > 1]
+    apart = [sentence for sentence, times in told.items() if times == 1]
     return [" ".join([*shared, *(["More is said with each table."] if apart else [])])]
 
 
@@ -171,9 +174,14 @@ _QUESTIONS = (
 
 def speed(comparison: Comparison) -> str:
     """Who was fast among those that were right, where there are trials enough to rank them; empty where one ran."""
+    return " ".join(_speeds(comparison))
+
+
+def _speeds(comparison: Comparison) -> list[str]:
+    """The same in parts that stand by themselves."""
     right = [row for row in comparison.ran if row.outcome == "pass"]
     if len(right) < 2:
-        return ""
+        return []
     trials = min(len(row.trials) for row in right)
     if trials < INTERVAL_SAMPLES:
         parts = [
@@ -181,13 +189,12 @@ def speed(comparison: Comparison) -> str:
             f"and nothing is ranked. That takes {number(INTERVAL_SAMPLES)} trials."
         ]
     else:
-        parts = [sentence for like in _alike(right) for sentence in _rankings(comparison, like)]
-        if parts:
-            parts.append(f"Those are medians of {number(trials)} trials; where intervals overlap nothing is ranked.")
-            parts += _noise(comparison)
+        ranked = [sentence for like in _alike(right) for sentence in _rankings(comparison, like)]
+        medians = f"Those are medians of {number(trials)} trials; where intervals overlap nothing is ranked."
+        parts = [" ".join([*ranked, medians, *_noise(comparison)])] if ranked else []
     if unsure := [row.name for row in right if row.bracketed(drain.RATE) or row.bracketed(_P99)]:
         parts.append(f"Speeds in brackets say less than they seem to, and are not ranked: {words(unsure)}.")
-    return " ".join(parts)
+    return parts
 
 
 def _alike(rows: Sequence[Row]) -> list[list[Row]]:

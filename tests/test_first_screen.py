@@ -201,6 +201,18 @@ def test_labels_hold_what_differs_and_nothing_else() -> None:
     assert labels(compare(run(*cases))) == ["a commit every 100 ms", "a commit every 1.00 s"]
 
 
+def test_what_is_said_of_all_tables_is_said_once_though_other_engines_are_in_brackets() -> None:
+    one = result_file.read(KEPT / "settings.json.xz")
+    others = [
+        case.model_copy(update={"workload": "taxi-trips"})
+        for case in one.cases
+        if case.engine not in ("flink", "spark")
+    ]
+    said = " ".join(summary.leads(compare(one.model_copy(update={"cases": [*one.cases, *others]}))))
+    assert said.count("One trial each") == 1
+    assert "More is said with each table." in said
+
+
 def test_a_note_names_its_case_and_stands_once() -> None:
     note = "3 of 5 strikes were recovered from"
     result = run(

@@ -120,8 +120,8 @@ def test_minutes_are_said_before(top: Path, made: MadeUp, capsys: pytest.Capture
     said = []
     made.after = lambda number: said.append(capsys.readouterr().out) if number == 1 else None
     cli.execute(["gate", "--seed", "1", "--baseline", "HEAD"])
-    assert "20 trials on the embedded log, about 12 min" in said[0]
-    assert "at most 28 more, about 16 min" in said[0]
+    assert "20 trials on the embedded log, about 10 min" in said[0]
+    assert "at most 28 more, about 13 min" in said[0]
 
 
 def test_a_name_that_is_a_folder_and_a_revision_is_asked_about(

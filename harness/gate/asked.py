@@ -10,7 +10,7 @@ from typing import Literal
 from engines.protocol import LogKind
 from harness.gate.side import Unit
 from harness.planning import catalogue, planner, request
-from harness.planning.duration import beside_s, expected_s
+from harness.planning.duration import beside_s, trial_s
 from harness.planning.planner import Selection
 from harness.planning.readiness import Readiness
 from harness.planning.request import Request, overrides
@@ -21,9 +21,6 @@ from results.plan import CasePlan
 
 ALWAYS = ("trials=1", "calibrate=false")
 """What a gate sets of any suite: it repeats trials itself, and compares both sides under the same harness."""
-
-_APART_S = 3.0
-"""What a trial takes beside its run: the control, and the start of a process of its own."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +86,7 @@ def _seconds(cases: Sequence[CasePlan], jvm: Mapping[str, bool], broker: bool) -
     for case in cases:
         found.setdefault(Unit(case.engine, case.workload), []).append(case)
     return {
-        unit: _APART_S + beside_s(mine, calibrated=False, own_broker=broker) + sum(expected_s(mine, jvm).values())
+        unit: beside_s(mine, calibrated=False, own_broker=broker)
+        + sum(trial_s(case, jvm[unit.engine]) for case in mine)
         for unit, mine in found.items()
     }

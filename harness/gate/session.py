@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +30,8 @@ class GateSession:
     display: Display
     _control: ControlRun = field(default_factory=ControlRun)
     _made: int = 0
+    _expected_s: float = 0.0
+    _taken_s: float = 0.0
     _code: Mapping[Path, bytes] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -44,10 +47,10 @@ class GateSession:
         removes it, or leaves it there. of: what they are for. Raises Problem.
         """
         for number, turn in enumerate(turns, 1):
-            left = turns[number - 1 :]
-            minutes = round(sum(self.asked.seconds[each.unit] for each in left) / 60)
+            minutes = round(self._left_s(turns[number - 1 :]) / 60)
             case = f"{turn.unit.engine}.{turn.unit.workload}"
             self.display.step(case, f"{of}, trial {number} of {len(turns)}: {turn.side}; about {minutes} min left")
+            began_s = time.monotonic()
             spent_s = self._control.seconds()
             self._made += 1
             out = self.folder / f"{self._made:03}-{turn.side}"
@@ -59,6 +62,14 @@ class GateSession:
                 what = "a file was changed while its code was tried: trials on different code say nothing"
                 raise Problem(what, str(changed), "run the gate again, and leave the files alone", ExitCode.UNFINISHED)
             yield turn, run, spent_s
+            # By now it was judged as well.
+            self._taken_s += time.monotonic() - began_s
+            self._expected_s += self.asked.seconds[turn.unit]
+
+    def _left_s(self, turns: Sequence[Turn[Unit]]) -> float:
+        """About how long these take; what the first ones took tells how fast this machine is."""
+        pace = self._taken_s / self._expected_s if self._expected_s else 1.0
+        return pace * sum(self.asked.seconds[each.unit] for each in turns)
 
     def forget(self, run: Path) -> None:
         """Remove what a trial recorded."""

@@ -118,10 +118,12 @@ def test_what_cannot_be_fetched_is_named_before_the_first_trial(
 
 def test_minutes_are_said_before(top: Path, made: MadeUp, capsys: pytest.CaptureFixture[str]) -> None:
     said = []
-    made.after = lambda number: said.append(capsys.readouterr().out) if number == 1 else None
+    made.after = lambda number: said.append(capsys.readouterr().out) if number <= 2 else None
     cli.execute(["gate", "--seed", "1", "--baseline", "HEAD"])
-    assert "20 trials on the embedded log, about 12 min" in said[0]
-    assert "at most 28 more, about 16 min" in said[0]
+    assert "trial 1 of 20" in said[0] and "about 9 min left" in said[0]
+    assert "trial 2 of 20" in said[1] and "about 0 min left" in said[1], "trials that are made up take no time"
+    assert "20 trials on the embedded log, about 10 min" in said[0]
+    assert "at most 28 more, about 13 min" in said[0]
 
 
 def test_a_name_that_is_a_folder_and_a_revision_is_asked_about(

@@ -47,10 +47,9 @@ from results.gate.conclusion import Trials, figures, to_look_at_again
 from results.gate.decision import FRESH_PAIRS, SCREEN_PAIRS
 from results.gate.gate_result import GateResult, GateTrial, Side
 from results.gate.gated import BY_NAME, of_run
-from results.plan import Machine
 from results.provenance import commit
 from results.result import CaseResult, RunResult
-from results.store import judge_run
+from results.store import RESULT, judge_run
 from tests.test_planted_faults import PLANTS, Plant
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -86,7 +85,7 @@ def record(trials: int, folder: Path) -> None:
     code = side.candidate(ROOT)
     sides: dict[Side, side.SideCode] = {"baseline": code, "candidate": code}
     session = GateSession(wanted, sides, folder, Plain(console(sys.stdout)))
-    machine, made = facts.describe(None), list[list[CaseResult]]()
+    machine, made = facts.describe(None), list[Sequence[CaseResult]]()
     try:
         for _, run, _ in session.recorded(interleaved(wanted.units, trials // 2, "screen", 17), "record"):
             judged = judge_run(run)
@@ -94,15 +93,17 @@ def record(trials: int, folder: Path) -> None:
                 sys.exit(f"{wrong[0].trial} did not pass: {wrong[0].reason}\nits history: {run}")
             machine = judged.machine or machine
             made.append(judged.cases)
+            # After each one: also where we are killed, the earlier ones are there.
+            kept_baseline.keep(folder, "gate", machine, made)
             session.forget(run)
     finally:
         if made:
-            keep(folder, machine, made)
+            hand_on(folder)
 
 
-def keep(folder: Path, machine: Machine, made: Sequence[Sequence[CaseResult]]) -> None:
-    """Store trials where `draw` reads them; in the folder where they are too few for that."""
-    stored = kept_baseline.keep(folder, "gate", machine, made)
+def hand_on(folder: Path) -> None:
+    """Move the trials that are kept in a folder to where `draw` reads them, unless they are too few for that."""
+    stored = folder / RESULT
     fewest = min(map(len, values(RunResult.model_validate_json(stored.read_bytes())).values()))
     if fewest < LEAST_TRIALS:
         print(f"{fewest} trials of a case are too few for a gate: {stored}")  # noqa: T201

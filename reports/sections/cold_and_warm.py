@@ -33,9 +33,10 @@ def _page(report: Report) -> Iterator[Element]:
     if not told:
         return
     yield Hint(
-        "Cold is the first backlog after the start, which every user pays; warm is the last one, after equal backlogs "
-        "until events per CPU-second grew no more. The last column says by how much they still grew over the last "
-        "doubling of events. A rate without fixed parts is that of the events by which one backlog was the larger."
+        "Cold is the first backlog after the start, which every user pays; it is small, so that the wait for its "
+        "commit weighs on its rate. Warm is the last one, after equal backlogs until events per CPU-second grew no "
+        "more. The last column says by how much they still grew over the last doubling of events. "
+        "A rate without fixed parts is that of the events by which one backlog was the larger."
     )
     for comparison in told:
         head: tuple[str | Heading, ...] = ("engine", *(Heading(heading, "speed") for heading, _ in _COLUMNS))

@@ -186,7 +186,7 @@ def _speeds(comparison: Comparison) -> list[str]:
     if trials < INTERVAL_SAMPLES:
         parts = [
             f"{counted(trials, 'trial').capitalize()} each: speeds are orders of magnitude, "
-            f"and nothing is ranked. That takes {number(INTERVAL_SAMPLES)} trials."
+            f"and are not ranked. That takes {number(INTERVAL_SAMPLES)} trials."
         ]
     else:
         ranked = [sentence for like in _alike(right) for sentence in _rankings(comparison, like)]

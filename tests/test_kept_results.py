@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from harness import cli
 from reports import html, probe_text, terminal, units
 from reports.comparison import Row, compare
 from results import result_file, store
@@ -173,3 +174,14 @@ def test_the_result_that_reading_md_explains_is_shown_as_a_terminal_shows_it() -
     block = text[text.index("\n    ") : text.index("\nThis is one trial")]
     written = [line.removeprefix("    ").rstrip() for line in block.strip("\n").splitlines()]
     assert written == shown_at_120_columns(result_file.read(FOLDER / "settings.json.xz"))
+
+
+def test_the_comparison_that_reading_md_shows_is_what_the_command_prints(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "110")
+    assert cli.execute(["compare", str(TRIALS), str(FOLDER / "settings.json.xz")]) == 0
+    printed = "\n".join(line.rstrip() for line in capsys.readouterr().out.splitlines())
+    text = (FOLDER.parent / "reading.md").read_text(encoding="utf-8")
+    block = text[text.index("\n    What can be said") : text.index("\nThe same engine with the same method")]
+    assert "\n".join(line.removeprefix("    ") for line in block.strip("\n").splitlines()) in printed

@@ -50,7 +50,7 @@ spark (micro-batch)          pass      151 k/s   1.14 s   2.31 s  4.59 s   94.4 
 
 micro-batch: the backlog lasted 7.3 of the 10 commit intervals asked
 spark (micro-batch): its Kafka sink is at-least-once
-One trial each: speeds are orders of magnitude, and nothing is ranked. That takes five trials.
+One trial each: speeds are orders of magnitude, and are not ranked. That takes five trials.
 No fault was injected: what was seen of a guarantee holds for undisturbed operation only.
 
 results  runs/x
@@ -206,7 +206,7 @@ def test_the_headline_puts_rightness_before_speed() -> None:
     (right,), (mixed,) = compare(made_up.six()), compare(made_up.mixed())
     assert summary.headline(right) == [
         "All six engines were right: no result was lost, duplicate or wrong.",
-        "One trial each: speeds are orders of magnitude, and nothing is ranked. That takes five trials.",
+        "One trial each: speeds are orders of magnitude, and are not ranked. That takes five trials.",
         "Exactly-once delivery was asked of all; spark (micro-batch) promises at-least-once only.",
     ]
     assert summary.headline(mixed)[:4] == [

@@ -216,7 +216,7 @@ def headline(*cases: list[CaseResult]) -> str:
 @pytest.mark.parametrize(("trials", "word"), [(1, "One trial"), (3, "Three trials"), (4, "Four trials")])
 def test_of_fewer_than_five_trials_nothing_is_ranked(trials: int, word: str) -> None:
     told = headline(made_up.trials("a", RATES[:trials]), made_up.trials("b", [100.0] * trials))
-    assert f"{word} each: speeds are orders of magnitude, and nothing is ranked. That takes five trials." in told
+    assert f"{word} each: speeds are orders of magnitude, and are not ranked. That takes five trials." in told
     assert "Fastest" not in told
     assert "slowest" not in told
 

@@ -57,7 +57,7 @@ def _with_tables(named: tuple[str, list[str]]) -> str:
 def _trials(comparisons: Sequence[Comparison]) -> Check:
     trials = {len(row.trials) for comparison in comparisons for row in comparison.ran}
     if not trials or max(trials) == 1:
-        return Check(False, "One trial each: speeds are orders of magnitude, and nothing is ranked.")
+        return Check(False, "One trial each: speeds are orders of magnitude, and are not ranked.")
     told = f"{min(trials)} trials each, in shuffled blocks: figures are medians"
     if min(trials) < INTERVAL_SAMPLES:
         return Check(False, f"{told}. Of fewer than {INTERVAL_SAMPLES} trials nothing is ranked.")

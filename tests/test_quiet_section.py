@@ -25,6 +25,11 @@ def test_the_terminal_says_in_a_line_what_other_work_took() -> None:
     ) in " ".join(text.split())
 
 
+def test_where_it_can_be_told_of_no_phase_the_line_says_what_cannot_be_told() -> None:
+    text = " ".join(printed(of(beside("flink", None, None)), 160).split())
+    assert "Of 2 of 2 phases it cannot be told how much CPU time other work took." in text
+
+
 def test_the_page_says_it_of_each_phase() -> None:
     page = html.render(of(beside("flink", 0.4, None)), "streamgauge run")
     for text in ("What else the machine did", "0.4 %", "cannot be told", "7.5 %"):

@@ -71,9 +71,11 @@ def _terminal(comparison: Comparison, _width: int) -> Iterator[Text]:
         return
     told = sorted(case.metrics[FOREIGN.name].value for case in cases if FOREIGN.name in case.metrics)
     untold = len(cases) - len(told)
-    parts = [f"other work took {_range(told)} of the CPU time beside what was measured"] if told else []
-    parts += [f"of {untold} of {len(cases)} phases it cannot be told"] if untold else []
-    said = "; ".join(parts)
+    took = f"other work took {_range(told)} of the CPU time beside what was measured" if told else ""
+    cannot = f"of {untold} of {len(cases)} phases it cannot be told" if untold else ""
+    if cannot and not took:
+        cannot += " how much CPU time other work took"
+    said = "; ".join(filter(None, (took, cannot)))
     yield Text(f"{said[0].upper()}{said[1:]}.", "dim")
 
 

@@ -15,7 +15,7 @@ from results.rate_search import (
     Ask,
     Commit,
     Late,
-    Outcome,
+    ProbeOutcome,
     Tried,
     breaks,
     found,
@@ -29,7 +29,7 @@ LIMIT = 37_000.0
 IN_TIME = Late(3, 2)
 
 
-def searched(engine: Callable[[Ask], Outcome], first: float = 20_000, most: float = 1e6) -> list[Tried]:
+def searched(engine: Callable[[Ask], ProbeOutcome], first: float = 20_000, most: float = 1e6) -> list[Tried]:
     tried: list[Tried] = []
     while (ask := next_probe(tried, first, most)) is not None:
         tried.append(Tried(ask.rate, engine(ask), ask.confirming))
@@ -37,7 +37,7 @@ def searched(engine: Callable[[Ask], Outcome], first: float = 20_000, most: floa
     return tried
 
 
-def limited(ask: Ask) -> Outcome:
+def limited(ask: Ask) -> ProbeOutcome:
     return "held" if ask.rate <= LIMIT else "failed"
 
 
@@ -55,7 +55,7 @@ def test_the_limit_is_found_to_a_step_with_a_probe_that_held_and_one_that_failed
 
 
 def test_a_rate_that_only_a_short_probe_held_is_not_reported():
-    def tires(ask: Ask) -> Outcome:
+    def tires(ask: Ask) -> ProbeOutcome:
         limit = 0.8 * LIMIT if ask.confirming else LIMIT
         return "held" if ask.rate <= limit else "failed"
 
@@ -66,7 +66,7 @@ def test_a_rate_that_only_a_short_probe_held_is_not_reported():
 
 
 def test_where_the_step_above_holds_it_goes_up_twice_and_then_reports_what_held():
-    def shy(ask: Ask) -> Outcome:
+    def shy(ask: Ask) -> ProbeOutcome:
         return "held" if ask.confirming or ask.rate <= LIMIT else "failed"
 
     tried = searched(shy)
@@ -77,7 +77,7 @@ def test_where_the_step_above_holds_it_goes_up_twice_and_then_reports_what_held(
 
 
 def test_what_only_a_longer_probe_could_tell_is_no_step_above() -> None:
-    def noisy(ask: Ask) -> Outcome:
+    def noisy(ask: Ask) -> ProbeOutcome:
         if ask.rate > LIMIT:
             return "failed"
         return "held" if ask.confirming else "inconclusive"
@@ -90,7 +90,7 @@ def test_what_only_a_longer_probe_could_tell_is_no_step_above() -> None:
 
 
 def test_the_harnesss_ceiling_is_no_limit_of_the_engine():
-    def fast(ask: Ask) -> Outcome:
+    def fast(ask: Ask) -> ProbeOutcome:
         return "ceiling" if ask.rate > 90_000 else "held"
 
     pair = found(searched(fast))

@@ -58,8 +58,10 @@ def _bracket_beside_others(found: Measured, basis: Basis, own: OwnTime) -> None:
     quiet = judged(spell, own.name)
     if quiet.untold:
         found.lack(shares, f"whether other work took CPU cannot be told of a time {quiet.untold}")
-    elif own.share is not None:
+    elif own.share is not None and basis.has("matching"):
         found.add(own.share, spell.foreign)
+    else:
+        found.lack(shares, "rows were not held against those that are due")
     if quiet.speeds:
         found.bracket(own.speeds, quiet.speeds)
     if quiet.cpu_bracketed:

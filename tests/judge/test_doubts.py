@@ -197,7 +197,7 @@ def test_a_metric_that_is_not_declared_yields_unknown(recording, judged, monkeyp
     found = registry.measurements()
     silent = replace(found["start-up"], metrics=())
     monkeypatch.setattr("results.judge.measurements", lambda: found | {"start-up": silent})
-    doubt(judged(recording), "paced", "does not declare startup_seconds")
+    doubt(judged(recording), "paced", "does not declare startup_foreign_share, startup_seconds")
 
 
 def test_a_workload_that_is_not_there_is_named(recording, judged):

@@ -15,10 +15,10 @@ from harness import cli
 from reports import html, probe_text, terminal, units
 from reports.comparison import Row, compare
 from results import result_file, store
-from results.metrics import drain, drain_cpu, latency_parts, memory
+from results.metrics import drain, drain_cpu, latency, latency_parts, memory
 from results.metrics.metric import Metric
 from results.result import CaseResult, ProbeResult, RunResult
-from tests.proofs import five_trials
+from tests.proofs import five_trials, price_of_guarantees
 
 FOLDER = Path(__file__).parent.parent / "docs" / "results"
 KEPT = sorted(FOLDER.glob("*.json.xz"))
@@ -154,6 +154,24 @@ def ratio(before: Row, after: Row, metric: Metric) -> str:
     value = (after.value(metric) or 0.0) / (before.value(metric) or 1.0)
     text = f"{value:.2f}" if value >= 0.1 else f"{value:.2g}"
     return f"({text})" if before.bracketed(metric) or after.bracketed(metric) else text
+
+
+def test_the_page_of_guarantees_is_that_of_the_result(tmp_path: Path) -> None:
+    run = read(FOLDER / "price-of-guarantees.json.xz", tmp_path)
+    assert price_of_guarantees.unfit(run) is None
+    assert price_of_guarantees.page(run) == (FOLDER / "price-of-guarantees.md").read_text(encoding="utf-8")
+
+
+def test_what_its_own_interval_brings_kafka_streams_is_that_of_the_result() -> None:
+    compared = compare(result_file.read(FOLDER / "price-of-guarantees.json.xz"))
+    found = {
+        row.asked.interval_ms: row.value(latency.RESULT["p50"]) or 0.0
+        for comparison in compared
+        for row in comparison.ran
+        if row.engine == "kafka-streams" and comparison.guarantee == "exactly-once" and row.asked is not None
+    }
+    told = f"was {found[100] / found[1000]:.2f} ×\n  that at a second, {found[100]:.1f} ms and {found[1000]:.0f} ms"
+    assert told in (FOLDER.parent / "engines.md").read_text(encoding="utf-8")
 
 
 def test_the_page_of_five_trials_is_that_of_the_result(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from results.history import Committed, EngineReady
 from results.plan import Drain
 from results.result import CaseResult
 from tests.judge import recording as made
@@ -30,11 +31,11 @@ def history() -> Recording:
 
 
 def released_ns(recording: Recording, number: int) -> int:
-    return next(each.at_ns for each in recording.of(made.Committed) if each.phase == f"drain-{number}")
+    return next(each.at_ns for each in recording.of(Committed) if each.phase == f"drain-{number}")
 
 
 def starting_ns(recording: Recording) -> tuple[int, int]:
-    (ready,) = recording.of(made.EngineReady)
+    (ready,) = recording.of(EngineReady)
     return ready.at_ns - int(ready.startup_s * SECOND), ready.at_ns
 
 
@@ -59,7 +60,7 @@ def test_work_beside_the_start_brackets_what_the_start_took_and_nothing_else(jud
 
 def test_a_short_start_is_not_called_quiet(judged: Judged) -> None:
     recording = history()
-    ready = recording.of(made.EngineReady)[0]
+    ready = recording.of(EngineReady)[0]
     recording.marks[recording.marks.index(ready)] = ready.model_copy(update={"startup_s": 1.0})
     case = judged(recording)["drain"]
     assert case.absent["startup_foreign_share"] == "whether other work took CPU cannot be told of a time under 3 s"

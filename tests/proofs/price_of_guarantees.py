@@ -56,7 +56,7 @@ def page(run: RunResult) -> str:
     lines += [_INTRO]
     for each in priced(comparisons):
         head = [heading.text for heading in each.headings]
-        rows = [[cell.text for cell in row.cells] for row in each.full_rows]
+        rows = [[cell if isinstance(cell, str) else cell.text for cell in row.cells] for row in each.full_rows]
         lines += ["", f"## {each.caption}", "", *table(head, rows)]
     doubts = [line for comparison in comparisons for line in _doubts(comparison)]
     return "\n".join([*lines, *(["", *doubts] if doubts else [])]) + "\n"

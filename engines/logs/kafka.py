@@ -399,9 +399,21 @@ class KafkaLog:
                     self.bootstrap,
                 )
             time.sleep(_ASK_AGAIN_S)
-        if wrong := differing(asked.settings, self.settings_of(topic)):
+        if wrong := differing(asked.settings, self._settings_of_new(topic, deadline)):
             what = f"topic {topic} is not as it was asked for: {'; '.join(wrong)}"
             raise LogFailure(what, self.bootstrap, "use a cluster that lets a topic have these settings")
+
+    def _settings_of_new(self, topic: str, deadline: float) -> dict[str, str | None]:
+        """As `settings_of`; of several brokers the one that is asked may hear of the topic a little later."""
+        while True:
+            try:
+                return self.settings_of(topic)
+            except LogFailure as failure:
+                told = failure.__cause__
+                unheard = isinstance(told, KafkaException) and told.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART
+                if not unheard or time.monotonic() > deadline:
+                    raise
+            time.sleep(_ASK_AGAIN_S)
 
     def settings_of(self, topic: str) -> dict[str, str | None]:
         """A topic's settings as the cluster tells them, by Kafka's names. Raises LogFailure."""

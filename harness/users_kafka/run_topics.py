@@ -182,6 +182,8 @@ class RunTopics:
         try:
             log.create(topic, partitions)
         except LogFailure as failure:
+            # By its name: of several brokers the one that lists topics may not have heard of it yet.
+            self._admin.delete(Names(frozenset((topic,))))
             with suppress(Problem):
                 self._gone([topic], _TRIAL_S)
             what = f"a run cannot make its topics on this Kafka: {failure.what}"

@@ -203,3 +203,9 @@ def test_the_comparison_that_reading_md_shows_is_what_the_command_prints(
     text = (FOLDER.parent / "reading.md").read_text(encoding="utf-8")
     block = text[text.index("\n    What can be said") : text.index("\nThe same engine with the same method")]
     assert "\n".join(line.removeprefix("    ") for line in block.strip("\n").splitlines()) in printed
+
+
+@pytest.mark.parametrize("kept", KEPT, ids=lambda path: path.name)
+def test_a_kept_result_names_no_folder_of_the_machine_that_made_it(kept: Path) -> None:
+    text = lzma.decompress(kept.read_bytes()).decode()
+    assert not re.findall(r"[\s\"'=:]/(?:tmp|home|root|work|mnt|opt|var|usr/local)/[^\"]*", text)

@@ -120,10 +120,10 @@ def test_minutes_are_said_before(top: Path, made: MadeUp, capsys: pytest.Capture
     said = []
     made.after = lambda number: said.append(capsys.readouterr().out) if number <= 2 else None
     cli.execute(["gate", "--seed", "1", "--baseline", "HEAD"])
-    assert "trial 1 of 20" in said[0] and "about 9 min left" in said[0]
+    assert "trial 1 of 20" in said[0] and "about 7 min left" in said[0]
     assert "trial 2 of 20" in said[1] and "about 0 min left" in said[1], "trials that are made up take no time"
-    assert "20 trials on the embedded log, about 10 min" in said[0]
-    assert "at most 28 more, about 13 min" in said[0]
+    assert "20 trials on the embedded log, about 8 min" in said[0]
+    assert "at most 28 more, about 10 min" in said[0]
 
 
 def test_a_name_that_is_a_folder_and_a_revision_is_asked_about(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from engines.protocol import Job, Site
 
@@ -22,6 +22,11 @@ class Invocation:
     """Variables beside those of who starts it."""
     folder: str
     """Where it runs."""
+
+    @classmethod
+    def told(cls, fields: Mapping[str, Any]) -> Invocation:
+        """One that another process was told, as JSON has it: `words`, `env` and `folder`."""
+        return cls(tuple(fields["words"]), fields["env"], fields["folder"])
 
 
 @dataclass(frozen=True)

@@ -204,9 +204,7 @@ def main() -> None:
 
 
 def _decoder(told: Mapping[str, Any], folder: Path) -> Decoder:
-    command = told["decoder"]
-    invocation = Invocation(tuple(command["words"]), command["env"], command["folder"])
-    return Decoder(Decoding(invocation, told["prefixed"]), folder / "logs" / DECODER_LOG)
+    return Decoder(Decoding(Invocation.told(told["decoder"]), told["prefixed"]), folder / "logs" / DECODER_LOG)
 
 
 def _collect(commands: Commands, follower: Follower, writer: RowWriter) -> None:

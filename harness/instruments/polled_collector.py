@@ -202,8 +202,7 @@ class Keeper:
 def main() -> None:
     commands = Commands()
     setup = commands.setup
-    folder, told = Path(setup["folder"]), setup["command"]
-    invocation = Invocation(tuple(told["words"]), told["env"], told["folder"])
+    folder, invocation = Path(setup["folder"]), Invocation.told(setup["command"])
     ids = IdReading(**setup["ids"]) if setup["ids"] is not None else None
     with subreaper(), failures_told():
         poller = Poller(RowCommand(invocation, folder / "logs" / "output-command.log"), ids)

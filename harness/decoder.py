@@ -23,6 +23,7 @@ from harness.failure import TrialFailure
 from harness.host import own
 from harness.host.brood import end_with_all
 from harness.id_reading import IdReading, ValueAlone
+from harness.user_command import begun
 
 PREFIX_BYTES = 5
 """What a schema registry's clients write before a value: a byte that is zero, and the schema's number in four."""
@@ -168,20 +169,7 @@ class Decoder:
         command = self._decoding.decoder
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("ab") as log:
-            try:
-                child = subprocess.Popen(
-                    command.words,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=log,
-                    bufsize=0,
-                    env={**os.environ, **command.env},
-                    cwd=command.folder,
-                    start_new_session=True,
-                )
-            except OSError as error:
-                what = f"the decoder of `output` cannot be started: {error.strerror or error}: {command.words[0]}"
-                raise TrialFailure(what, command.folder, "correct it in the job file") from error
+            child = begun(command, "the decoder of `output`", subprocess.PIPE, subprocess.PIPE, log)
         own.register(child.pid)
         self._child = child
         for pipe in (child.stdin, child.stdout):

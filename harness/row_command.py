@@ -16,6 +16,7 @@ from pathlib import Path
 from engines.output_reading import Invocation
 from harness.failure import TrialFailure
 from harness.host.brood import end_orphans, end_with_all
+from harness.user_command import begun
 
 RUN_S = 60.0
 """How long one run of the command may take."""
@@ -85,19 +86,7 @@ class RowCommand:
         return Printed(began_ns, ended_ns, [bytes(line) for line in lines if line.strip()])
 
     def _start(self) -> subprocess.Popen[bytes]:
-        try:
-            return subprocess.Popen(
-                self._command.words,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env={**os.environ, **self._command.env},
-                cwd=self._command.folder,
-                start_new_session=True,
-            )
-        except OSError as error:
-            what = f"{WHAT} cannot be started: {error.strerror or error}: {self._command.words[0]}"
-            raise TrialFailure(what, self._command.folder, "correct it in the job file") from error
+        return begun(self._command, WHAT, subprocess.DEVNULL, subprocess.PIPE, subprocess.PIPE)
 
     def _follow(self, child: subprocess.Popen[bytes], pipes: _Pipes, given_up: threading.Event) -> str:
         """Read until it has ended; why it is not waited for any longer, or empty."""

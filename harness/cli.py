@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import json
 import shlex
-import signal
 import sys
 import textwrap
 import traceback
@@ -16,7 +15,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -31,6 +29,7 @@ from harness.commands.named_run import LATEST, RUNS
 from harness.commands.options import HELP, DebugOption, EngineOption, SettingsOption, WorkloadOption
 from harness.commands.outlet import open_outlets
 from harness.gate import command as gate
+from harness.host.interruption import interrupt_on_signals
 from harness.planning.suite_files import suites
 from harness.problem import ExitCode, Problem, bisected
 from results.folder import write_whole
@@ -131,7 +130,7 @@ FaultOption = Annotated[
 
 def main() -> None:
     """Run the command line and exit with the code that docs/commands.md lists."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    interrupt_on_signals()
     out, err = open_outlets()
     code = execute(sys.argv[1:])
     out.flush()
@@ -141,10 +140,6 @@ def main() -> None:
         code = code or untold
     err.flush()
     sys.exit(code)
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def execute(arguments: Sequence[str]) -> int:
@@ -476,20 +471,9 @@ def _resume(folder: Path, wish: _Wish, job: OwnJob | None, keep_topics: bool) ->
 
 def _execute(planned: RunPlan, readiness: Readiness, folder: Path, wish: _Wish, job: OwnJob | None = None) -> int:
     from harness import run as running
-    from harness.display import choose
-    from harness.forecast import forecast
-    from harness.planning.catalogue import discover
 
-    consoles = _console(sys.stdout), _console(sys.stderr)
     try:
-        with choose(wish.output_format, wish.no_progress, *consoles) as display:
-            tools = readiness.provisioned(planned)
-            if planned.runnable:
-                _look_around(display, wish.wait_s)
-            told = forecast(planned, running.unrecorded(planned, folder), discover().with_job(job).loaded)
-            display.finished("run", told.summary())
-            display.expect(told.expected_s)
-            running.execute(planned, tools, folder, display, job)
+        _record(planned, readiness, folder, wish, job)
     except (KeyboardInterrupt, Exception) as error:
         what, where = "interrupted" if isinstance(error, KeyboardInterrupt) else "the run ended early", str(folder)
         if running.forsaken(folder):
@@ -502,6 +486,22 @@ def _execute(planned: RunPlan, readiness: Readiness, folder: Path, wish: _Wish, 
     code = _conclude(folder, wish.output_format, wish.strict)
     _forget_disturbed(folder)
     return code
+
+
+def _record(planned: RunPlan, readiness: Readiness, folder: Path, wish: _Wish, job: OwnJob | None) -> None:
+    from harness import run as running
+    from harness.display import choose
+    from harness.forecast import forecast
+    from harness.planning.catalogue import discover
+
+    with choose(wish.output_format, wish.no_progress, _console(sys.stdout), _console(sys.stderr)) as display:
+        tools = readiness.provisioned(planned)
+        if planned.runnable:
+            _look_around(display, wish.wait_s)
+        told = forecast(planned, running.unrecorded(planned, folder), discover().with_job(job).loaded)
+        display.finished("run", told.summary())
+        display.expect(told.expected_s)
+        running.execute(planned, tools, folder, display, job)
 
 
 def _forget_disturbed(folder: Path) -> None:

@@ -11,7 +11,7 @@ import shlex
 import sys
 import textwrap
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +31,7 @@ from harness.commands.outlet import open_outlets
 from harness.gate import command as gate
 from harness.host.interruption import interrupt_on_signals
 from harness.planning.suite_files import suites
-from harness.problem import ExitCode, Problem, bisected
+from harness.problem import ENDS, ExitCode, Problem, bisected
 from results.folder import write_whole
 from results.printable import printable, printable_lines
 
@@ -42,16 +42,7 @@ if TYPE_CHECKING:
     from harness.planning.readiness import Readiness
     from harness.planning.request import Request
     from results.plan import RunPlan
-    from results.result import Outcome, RunResult
-
-ENDS: Mapping[Outcome, ExitCode] = {
-    "pass": ExitCode.GOOD,
-    "fail": ExitCode.WRONG_RESULTS,
-    "unknown": ExitCode.UNFINISHED,
-    "unsupported": ExitCode.ENVIRONMENT,
-    "unavailable": ExitCode.ENVIRONMENT,
-}
-"""How a command ends that judged cases, by the worst outcome among them."""
+    from results.result import RunResult
 
 SEVEREST = (
     ExitCode.WRONG_RESULTS,

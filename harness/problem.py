@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 from results.printable import printable
+
+if TYPE_CHECKING:
+    from results.result import Outcome
 
 
 class ExitCode(IntEnum):
@@ -32,6 +36,15 @@ MEANINGS: Mapping[ExitCode, str] = {
     ExitCode.INTERRUPTED: "interrupted; what is known is kept",
 }
 """What each says, for help."""
+
+ENDS: Mapping[Outcome, ExitCode] = {
+    "pass": ExitCode.GOOD,
+    "fail": ExitCode.WRONG_RESULTS,
+    "unknown": ExitCode.UNFINISHED,
+    "unsupported": ExitCode.ENVIRONMENT,
+    "unavailable": ExitCode.ENVIRONMENT,
+}
+"""How a command ends that judged cases, by the worst outcome among them."""
 
 
 _BISECT: Mapping[int, int] = {

@@ -23,9 +23,8 @@ import pytest
 from engines.failure import Failure
 from engines.logs.protocol import LogFailure
 from engines.protocol import EngineFailure
-from harness.cli import ENDS
 from harness.failure import TrialFailure
-from harness.problem import Problem
+from harness.problem import ENDS, Problem
 from results.result import Outcome
 from tests.judge.recording import perfect
 from tests.playback import CATALOGUE, SUITE, Bench, set_up

@@ -16,7 +16,7 @@ from harness.commands.invocation import again, program
 from harness.commands.manual import epilog
 from harness.commands.named_run import RUNS
 from harness.commands.options import HELP, DebugOption
-from harness.problem import ExitCode, Problem
+from harness.problem import ENDS, ExitCode, Problem
 from results.printable import printable
 
 if TYPE_CHECKING:
@@ -24,13 +24,16 @@ if TYPE_CHECKING:
     from harness.display import Display
     from harness.planning.readiness import Readiness
     from results.plan import CasePlan, RunPlan
-    from results.result import CaseResult, Outcome
+    from results.result import CaseResult
 
 SUMMARY_LINE = "Make a program of yours an engine, and try it."
 """In the list of commands."""
 
 SUITE = Path(__file__).parents[1] / "planning" / "job_check.toml"
 """What a check asks."""
+
+CHECKS = RUNS / "job-check"
+"""A check is no run that `latest` should name."""
 
 CALM_S = 6.0
 """How long a program is loaded before anything is killed, without what is thrown away."""
@@ -68,7 +71,7 @@ def new(
 def check(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The job file; its commands are started.")],
     kafka: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Use a broker that is already there.")] = None,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the folders of its two runs are made.")] = RUNS,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the folders of its two runs are made.")] = CHECKS,
     _debug: DebugOption = False,
 ) -> int:
     """Try a program, in about a minute: does it start, answer right, and survive a kill?"""
@@ -141,10 +144,14 @@ def _tried(planned: RunPlan, job: OwnJob, readiness: Readiness, out: Path, displ
     from results import store
 
     folder = running.new_folder(out, planned.suite)
-    running.execute(planned, readiness.provisioned(planned), folder, display, job)
+    try:
+        running.execute(planned, readiness.provisioned(planned), folder, display, job)
+    except (KeyboardInterrupt, Exception):
+        running.forsaken(folder)
+        raise
     case = store.judge_again(folder).cases[0]
     logs = folder / "cases" / case.trial / "logs"
-    return _Told(list(_lines(case, logs)), ExitCode.GOOD if _good(case) else _ENDS[case.outcome])
+    return _Told(list(_lines(case, logs)), ExitCode.GOOD if _good(case) else ENDS[case.outcome])
 
 
 def _good(case: CaseResult) -> bool:
@@ -152,15 +159,6 @@ def _good(case: CaseResult) -> bool:
     killed = any(strike.state == "confirmed" for strike in case.strikes)
     only_untested = killed and case.reason.startswith("untested") and case.verdict.match > 0
     return case.outcome == "pass" or only_untested
-
-
-_ENDS: Mapping[Outcome, ExitCode] = {
-    "pass": ExitCode.GOOD,
-    "fail": ExitCode.WRONG_RESULTS,
-    "unknown": ExitCode.UNFINISHED,
-    "unsupported": ExitCode.ENVIRONMENT,
-    "unavailable": ExitCode.ENVIRONMENT,
-}
 
 
 def _lines(case: CaseResult, logs: Path) -> Iterator[str]:

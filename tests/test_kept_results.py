@@ -12,8 +12,9 @@ import pytest
 from rich.console import Console
 
 from harness import cli
-from reports import html, probe_text, terminal, units
+from reports import html, markdown, probe_text, terminal, units
 from reports.comparison import Row, compare
+from reports.sections import sustained
 from results import result_file, store
 from results.metrics import drain, drain_cpu, latency, latency_parts, memory
 from results.metrics.metric import Metric
@@ -127,6 +128,16 @@ def test_the_table_of_rates_is_that_of_the_result() -> None:
     text = (FOLDER / "README.md").read_text(encoding="utf-8").partition("| offered load ")[2]
     written = [[cell.strip() for cell in line.strip("|").split("|")] for line in takewhile(bool, text.splitlines()[2:])]
     assert written == [probed(case.engine, probe) for case in cases for probe in case.probes]
+
+
+def test_the_table_of_sustained_rates_is_that_of_the_result() -> None:
+    (comparison,) = compare(result_file.read(FOLDER / "search.json.xz"))
+    made = markdown.table(("engine", *sustained.HEAD[1:]), [sustained.cells(row) for row in comparison.ran])
+    page = (FOLDER / "sustained.md").read_text(encoding="utf-8")
+    assert "\n".join(made) in page
+    ceilings = [note for row in comparison.ran for note in row.notes if "the harness's ceiling was met" in note]
+    held = [float(re.search(r"held ([\d,]+)", note)[1].replace(",", "")) for note in ceilings]  # type: ignore[index]
+    assert f"They held {held[0] / 1e3:.0f} k/s, {held[1] / 1e3:.0f} k/s and {held[2] / 1e3:.0f} k/s at least" in page
 
 
 def test_what_settings_bring_is_that_of_the_result() -> None:

@@ -39,6 +39,15 @@ _AFTER_HOLD_S = 7.5
 _PROBES = 9
 """So many probes a search mostly takes."""
 
+_CONFIRMING = 2
+"""So many of these are the longer ones."""
+
+_GENERATOR_RATE = 600e3
+"""Faster than this the load generator mostly is not, on the two cores that it shares with an engine."""
+
+_JUDGE_EVENT_S = 0.7e-6
+"""What the judgement takes longer for each event of the probes."""
+
 _CALIBRATION_S = 25.0
 _BROKER_S = 10.0
 _JUDGE_S = 3.0
@@ -96,7 +105,8 @@ def trial_s(case: CasePlan, jvm: bool) -> float:
         drained_s, drained = _drains(case.drain, interval_s, own)
         expected, events = expected + drained_s, events + drained
     if case.search is not None:
-        expected += _search_s(case.search)
+        probed_s, probed = _probes(case.search, own)
+        expected, events = expected + probed_s + probed * _JUDGE_EVENT_S, events + probed
     if case.paced is not None:
         load_s = case.paced.duration_s
         if case.strikes is not None:
@@ -119,10 +129,17 @@ def _drains(drain: Drain, interval_s: float, own: EngineTimes) -> tuple[float, f
     return equal * each_s + own.backlog_s(last, interval_s), equal * drain.events + last
 
 
-def _search_s(search: Search) -> float:
-    count = len(search.shares) if search.how == "sweep" else min(search.most, _PROBES)
-    longest_s = search.confirm_s if search.how == "sweep" else search.probe_s
-    return min(count, search.most) * (search.settle_s + longest_s + _CLOSING_S)
+def _probes(search: Search, own: EngineTimes) -> tuple[float, float]:
+    """Seconds of all probes, and their events."""
+    held = min(own.rate, search.max_rate, _GENERATOR_RATE)
+    if search.how == "sweep":
+        loads = [(search.confirm_s, min(share * own.rate, search.max_rate)) for share in search.shares]
+    else:
+        count = min(search.most, _PROBES)
+        longer = min(count, _CONFIRMING)
+        loads = [(search.confirm_s, held)] * longer + [(search.probe_s, held)] * (count - longer)
+    lasted = [(search.settle_s + lasts_s, rate) for lasts_s, rate in loads[: search.most]]
+    return sum(lasts_s + _CLOSING_S for lasts_s, _ in lasted), sum(lasts_s * rate for lasts_s, rate in lasted)
 
 
 def _struck_s(paced: Paced, strikes: Strikes, own: EngineTimes) -> float:

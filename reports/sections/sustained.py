@@ -21,7 +21,7 @@ _HINT = (
     "longer probe confirms the one that held. Beside it the rate of a drain, which is no rate that lasts. It may be "
     "the lower one: in a backlog fewer events fall into each window, so that more rows are due for as many events."
 )
-_HEAD = ("sustained", "held", "failed at", "p50", "p99", "cores", "drain", "probes")
+HEAD = ("sustained", "held", "failed at", "p50", "p99", "cores", "drain", "probes")
 _PROBES = ("engine", "probe", "rate", "outcome", "lag grew by", "p50", "p99", "max", "cores", "generator late", "why")
 
 
@@ -32,8 +32,8 @@ def _page(report: Report) -> Iterator[Element]:
     yield Hint(_HINT)
     for comparison in told:
         rows = _rows(comparison)
-        head = ("engine", *_HEAD[1:])
-        table = Table(comparison.title, head, [_cells(row) for row in rows], label=f"Sustained: {comparison.title}")
+        head = ("engine", *HEAD[1:])
+        table = Table(comparison.title, head, [cells(row) for row in rows], label=f"Sustained: {comparison.title}")
         listed = [(row.name, *_probe(each)) for row in rows for each in row.probes]
         probes = Table("Probes", _PROBES, listed, label=f"Probes: {comparison.title}")
         every = Details(f"Every rate that was tried ({len(listed)})", (probes,))
@@ -44,15 +44,16 @@ def _terminal(comparison: Comparison, width: int) -> Iterator[TerminalTable]:
     rows = _rows(comparison)
     if not rows:
         return
-    shown = len(_HEAD) if width >= screen.WIDE else 5
-    yield from screen.tables(_HEAD[:shown], [[Text(cell) for cell in _cells(row)[:shown]] for row in rows], width)
+    shown = len(HEAD) if width >= screen.WIDE else 5
+    yield from screen.tables(HEAD[:shown], [[Text(cell) for cell in cells(row)[:shown]] for row in rows], width)
 
 
 def _rows(comparison: Comparison) -> list[Row]:
     return [row for row in comparison.ran if row.probes]
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def cells(row: Row) -> tuple[str, ...]:
+    """A row of the table, below HEAD."""
     return (
         row.name,
         *(

@@ -10,6 +10,7 @@ from results.metrics.measurement import Measurement
 from results.metrics.metric import Metric
 from results.metrics.statistics import percentile
 from results.rate_search import BEHIND_MS, Late
+from workloads.stream import Integers, Segment
 
 P50, P99, MAX = (
     Metric(f"send_lag_{suffix}", "ms", "lower", f"{events} left no later than this after their planned time")
@@ -41,9 +42,9 @@ def judged(basis: Basis) -> tuple[Measured, Late | None]:
         raise ValueError(f"sends of phase {phase.name} cover {total} events, it has {phase.segment.count}")
     begins = np.cumsum(count) - count
     ids = np.arange(total) + np.repeat(first - begins, count)
-    there = np.unique(ids[(ids >= phase.segment.first) & (ids < phase.segment.first + phase.segment.count)])
-    if 0 < len(there) < phase.segment.count:
-        return _unknown(f"the hand-overs of {phase.segment.count - len(there):,} events were not recorded"), None
+    there = _distinct(ids, phase.segment)
+    if 0 < there < phase.segment.count:
+        return _unknown(f"the hand-overs of {phase.segment.count - there:,} events were not recorded"), None
     at_ns = np.repeat(sent_ns, count) - phase.start_ns
     if paced.recorded:
         planned_ns = basis.seen.stream.planned_ns(phase.segment, ids, paced)
@@ -70,6 +71,13 @@ def judged(basis: Basis) -> tuple[Measured, Late | None]:
     if early:
         found.notes.append(f"the load generator sent {early} events more than {_EARLY_MS:g} ms before their time")
     return found, Late(p99, at_end)
+
+
+def _distinct(ids: Integers, segment: Segment) -> int:
+    """How many events of a segment have their id among these. np.unique takes longer than all else here."""
+    there = np.zeros(segment.count, dtype=np.bool_)
+    there[ids[(ids >= segment.first) & (ids < segment.first + segment.count)] - segment.first] = True
+    return int(np.count_nonzero(there))
 
 
 def _unknown(why: str) -> Measured:

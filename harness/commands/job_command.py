@@ -161,6 +161,11 @@ def _good(case: CaseResult) -> bool:
     return case.outcome == "pass" or only_untested
 
 
+def _why(case: CaseResult) -> str:
+    """Without the notes on speeds that a reason ends with: a check shows no speed."""
+    return case.reason.removesuffix("".join(f"; {note}" for note in case.notes))
+
+
 def _lines(case: CaseResult, logs: Path) -> Iterator[str]:
     """What a program did, for people: what was asked first, then how it went."""
     from results.metrics.startup import STARTUP
@@ -178,7 +183,7 @@ def _lines(case: CaseResult, logs: Path) -> Iterator[str]:
             stake = "something was at stake" if struck.exposed else "it is not told that anything was at stake"
             yield f"    {struck.detail}; {stake}. The strikes of a suite test its guarantee"
         return
-    yield f"✗ {asked}: no. {case.reason}"
+    yield f"✗ {asked}: no. {_why(case)}"
     if any(strike.state == "missed" for strike in case.strikes):
         # The aim is right after a commit, where the file tells how far the program is.
         yield f"    nothing was killed: {case.strikes[0].detail}. Does `progress` in the job file tell its commits?"

@@ -169,6 +169,9 @@ class Strikes(AskedStrikes):
     rows: Count = 0
     """The last so many fall as soon as a row is visible that was not seen before: between a sink's commit and its
     engine's own."""
+    commits: Count = 0
+    """The first so many fall right after a commit, whatever the aim: there a program that commits what it has not
+    written yet has most to lose."""
     timeouts: Literal["default", "tuned"]
     """The engine's time-outs: `default`, its own; `tuned`, as its manual recommends for fast recovery."""
 

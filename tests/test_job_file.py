@@ -238,15 +238,16 @@ def test_a_job_is_run_with_its_own_guarantee_only(tmp_path: Path) -> None:
     assert "claims at-least-once" in case.blocked.reason
 
 
-def test_without_progress_strikes_fall_by_time(tmp_path: Path) -> None:
-    struck = only(planned(tmp_path)).strikes
-    untold = only(planned(tmp_path, changed('progress = { group = "{group}", client = "{job}-{slot}" }\n', ""))).strikes
-    assert struck is not None
-    assert untold == replace_aim(struck)
-
-
-def replace_aim(strikes: object) -> object:
-    return strikes.model_copy(update={"aim": "share", "rows": 0})  # type: ignore[attr-defined]
+def test_where_a_job_tells_its_commits_two_more_strikes_fall_right_after_one_else_all_by_time(tmp_path: Path) -> None:
+    told = only(planned(tmp_path))
+    untold = only(planned(tmp_path, changed('progress = { group = "{group}", client = "{job}-{slot}" }\n', "")))
+    by_commits, by_time = told.strikes, untold.strikes
+    assert by_commits is not None
+    assert by_time is not None
+    assert (by_time.aim, by_time.rows, by_time.commits) == ("share", 0, 0)
+    assert (by_commits.aim, by_commits.commits, by_commits.most) == ("interval", 2, by_time.most + 2)
+    # They have their time.
+    assert told.paced == untold.paced.model_copy(update={"measured_s": untold.paced.measured_s + 40})  # type: ignore[union-attr]
 
 
 OUTPUT = '[output]\ncommand = ["{python}", "{output}"]\n[job]'

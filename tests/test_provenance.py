@@ -175,7 +175,7 @@ def test_strikes_stand_in_the_public_document() -> None:
     assert {case["fault"] for case in shown["cases"]} - {"none"}
 
 
-WITH_PROVENANCE = {"price-of-guarantees.json.xz", "settings.json.xz", "sweep.json.xz"}
+WITH_PROVENANCE = {"price-of-guarantees.json.xz", "search.json.xz", "settings.json.xz", "sweep.json.xz"}
 BEFORE = [path for path in KEPT if path.name not in WITH_PROVENANCE]
 """Kept results of before there was provenance in them."""
 

@@ -144,7 +144,7 @@ def _probes(search: Search, own: EngineTimes) -> tuple[float, float]:
 
 def _struck_s(paced: Paced, strikes: Strikes, own: EngineTimes) -> float:
     """How long the load of a trial lasts until the last strike is over."""
-    tried = min(strikes.most, math.ceil(strikes.wanted * own.tries) + strikes.rows)
+    tried = min(strikes.most, math.ceil(strikes.wanted * own.tries) + strikes.rows + strikes.commits)
     return paced.warmup_s + _FIRST_STRIKE_S + tried * max(own.strike, strikes.hold_s + _AFTER_HOLD_S)
 
 

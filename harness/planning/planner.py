@@ -57,6 +57,12 @@ class Selection:
     """Of the job file that is named; None for none."""
 
 
+_AFTER_COMMIT = 2
+"""So many strikes on a user's program fall right after a commit, before those that the suite asks for."""
+
+_STRIKE_S = 20.0
+"""How much longer the load may last for each of them."""
+
 MOST_CASES = 20_000
 """Trials of one run: more would take weeks."""
 
@@ -267,6 +273,13 @@ def _case(
         # Nor would what is aimed by rows that nobody sees.
         aim = "interval" if strikes.aim in ("outputs", "row", "committing") else strikes.aim
         update["strikes"] = strikes.model_copy(update={"aim": aim, "rows": 0})
+    elif strikes is not None and strikes.aim == "interval":
+        # A program that commits what it has not written yet loses nothing at most points of the interval.
+        early = {"commits": _AFTER_COMMIT, "most": strikes.most + _AFTER_COMMIT}
+        update["strikes"] = strikes.model_copy(update=early)
+        if case.paced is not None and not case.paced.recorded and not case.paced.curve:
+            longer_s = case.paced.measured_s + _AFTER_COMMIT * _STRIKE_S
+            update["paced"] = case.paced.model_copy(update={"measured_s": longer_s})
     return case.model_copy(update=update)
 
 

@@ -132,7 +132,7 @@ class Campaign:
         self._error: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="strikes", daemon=True)
         self._started = False
-        self.exposed = self.tried = 0
+        self.exposed, self.tried, self._wanted = 0, 0, plan.wanted
 
     def start(self) -> None:
         """Once; may be called again. Raises TrialFailure if the trial lacks what the fault needs."""
@@ -169,12 +169,15 @@ class Campaign:
             # At most once, rows are visible after all that matters is over.
             rows = 0 if self._at_most_once else self._plan.rows
             while (
-                (self.exposed < self._plan.wanted or self._turns.untested)
+                (self.exposed < self._wanted or self._turns.untested)
                 and self.tried < self._plan.most
                 and not self._stop.is_set()
             ):
-                at_row = rows > 0 and self._plan.wanted - self.exposed <= rows
-                self._strike(before, "row" if at_row else self._plan.aim)
+                at_row = rows > 0 and self._wanted - self.exposed <= rows
+                early, exposed = self.tried < self._plan.commits, self.exposed
+                self._strike(before, "commit" if early else "row" if at_row else self._plan.aim)
+                # As many as are wanted fall as the suite has it.
+                self._wanted += early and self.exposed - exposed
                 # Where none of these is exposed, the rest fall as the others do.
                 rows -= at_row
         except Exception as error:
@@ -209,7 +212,7 @@ class Campaign:
         self.tried += 1
         number = self.tried
         # Looked up beforehand: between the aim and the blow there may be a few milliseconds only.
-        self._victims = self._named = victims = self._choice.make(exposed_only=self.exposed >= self._plan.wanted)
+        self._victims = self._named = victims = self._choice.make(exposed_only=self.exposed >= self._wanted)
         if self._at_most_once and self._record_wise:
             stake = victims.stake
             self._lost[stake] = max(self._lost.get(stake, 0), self._standing(stake))

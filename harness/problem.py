@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
-from typing import TYPE_CHECKING
 
 from results.printable import printable
-
-if TYPE_CHECKING:
-    from results.result import Outcome
 
 
 class ExitCode(IntEnum):
@@ -37,14 +33,14 @@ MEANINGS: Mapping[ExitCode, str] = {
 }
 """What each says, for help."""
 
-ENDS: Mapping[Outcome, ExitCode] = {
+ENDS: Mapping[str, ExitCode] = {
     "pass": ExitCode.GOOD,
     "fail": ExitCode.WRONG_RESULTS,
     "unknown": ExitCode.UNFINISHED,
     "unsupported": ExitCode.ENVIRONMENT,
     "unavailable": ExitCode.ENVIRONMENT,
 }
-"""How a command ends that judged cases, by the worst outcome among them."""
+"""How a command ends that judged cases, by the worst outcome (`results.result.Outcome`) among them."""
 
 
 _BISECT: Mapping[int, int] = {

@@ -7,6 +7,7 @@ starts once.
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,9 @@ third off the time of Spark's conformance tests on two cores. Benchmarks do with
 
 def pytest_configure() -> None:
     os.environ.setdefault("JAVA_TOOL_OPTIONS", _SHORT_LIVED)
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        # In the background of a shell. What tests start would inherit it, and some of it is to be interrupted.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

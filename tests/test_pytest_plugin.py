@@ -66,7 +66,9 @@ class Bench:
 
     def env(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if name not in ("STREAMGAUGE_COMMAND", "PYTHONPATH")}
-        return kept | {"PYTHONPATH": str(PLUGIN), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PATH": "/usr/bin:/bin"}
+        # A root for temporary folders of its own: two that clear the same one away at once warn each other.
+        own = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_DEBUG_TEMPROOT": str(self.folder)}
+        return kept | own | {"PYTHONPATH": str(PLUGIN), "PATH": "/usr/bin:/bin"}
 
 
 @pytest.fixture

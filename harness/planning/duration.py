@@ -45,7 +45,7 @@ _CONFIRMING = 2
 _GENERATOR_RATE = 600e3
 """Faster than this the load generator mostly is not, on the two cores that it shares with an engine."""
 
-_JUDGE_EVENT_S = 0.7e-6
+_JUDGE_EVENT_S = 0.3e-6
 """What the judgement takes longer for each event of the probes."""
 
 _CALIBRATION_S = 25.0
